@@ -1,0 +1,72 @@
+/**
+ * Every error code that Fairlead can show, once: the HTTP status and CLI exit code it maps to and whether trying again helps.
+ * A code is stable: people search for it and scripts match on it. docs/error-codes.md is generated from here.
+ */
+export type Retry = 'backoff' | 'after' | 'never';
+
+export interface ErrorCode {
+  /** What it means and what to do next, in one or two sentences. */
+  readonly help: string;
+  readonly status: number;
+  /** CLI exit code: 1 failed or invalid, 2 usage, 3 controller not reachable, 4 refused, 5 timed out. */
+  readonly exit: number;
+  readonly retry: Retry;
+}
+
+const code = (help: string, status = 500, exit = 1, retry: Retry = 'never'): ErrorCode => ({ help, status, exit, retry });
+
+export const errorCodes = {
+  // general
+  Internal: code('A defect in Fairlead itself. Please report it with the log.', 500),
+  Usage: code('The command line is not right; see --help.', 400, 2),
+  Unreachable: code(
+    'No controller answers at that address. Start one with `fairlead up`, or name it with --server or --data-dir.',
+    503,
+    3,
+    'backoff',
+  ),
+  Refused: code('The request was understood and refused; the message says why.', 409, 4),
+  TimedOut: code(
+    'It did not finish in the time given. It goes on; look again with `fairlead rollout status` or wait longer.',
+    504,
+    5,
+    'after',
+  ),
+  NotFound: code('There is no such thing here; the message names what there is.', 404),
+  // starting and running an Instance
+  CommandNotFound: code('The executable named in run.command was not found. Check the name, run.cwd and PATH.', 502),
+  StartFailed: code('The process could not be started; the message carries the reason from the operating system.', 502, 1, 'backoff'),
+  ExitedEarly: code('The process ended before it completed the MCP handshake; the last lines of its stderr are shown.', 502, 1, 'backoff'),
+  Exited: code('The process ended while it was serving.', 502, 1, 'backoff'),
+  HandshakeTimeout: code('The process did not complete the MCP handshake within limits.startTimeout.', 504, 1, 'backoff'),
+  HandshakeFailed: code('The service answered the MCP handshake with an error or in a way that is not MCP.', 502, 1, 'backoff'),
+  ConnectFailed: code('No connection to the endpoint could be made.', 502, 1, 'backoff'),
+  PortTaken: code('The port that the service must listen on is in use by something else.', 409, 1, 'backoff'),
+  CheckFailed: code('A health check got an answer other than the one its manifest expects.', 502),
+  ProtocolViolation: code('The service sent what is not MCP JSON-RPC, more often than is tolerated.', 502, 1, 'backoff'),
+  MessageTooLarge: code('A message was larger than limits.maxMessageBytes.', 413),
+  HostLost: code('The host process ended; its Instances are started again.', 503, 1, 'backoff'),
+  // calls through the gateway
+  UpstreamLost: code('The service went away while the call was under way. Safe to try again if the tool is idempotent.', 502, 1, 'backoff'),
+  UpstreamMalformed: code('The service answered with what is not a JSON-RPC response.', 502),
+  CallTimedOut: code('The service did not answer within limits.callTimeout.', 504, 5, 'after'),
+  Cancelled: code('The client cancelled the request.', 499),
+  ServiceUnavailable: code(
+    'The service has no Instance that may be called now, and none came up within limits.callTimeout.',
+    503,
+    1,
+    'backoff',
+  ),
+  TooManyCalls: code('limits.maxConcurrentCalls are under way and the waiting line is full.', 429, 1, 'backoff'),
+  // store
+  StoreLocked: code('Another Fairlead has this data directory open. Stop it, or use another --data-dir.', 503, 4, 'backoff'),
+  StoreDamaged: code(
+    'The database is torn or not a Fairlead database. Nothing was changed. Restore a backup with `fairlead restore`.',
+    500,
+  ),
+  StoreTooNew: code('The database was written by a newer Fairlead. Use that version, or restore an older backup.', 500),
+  StaleEpoch: code('Another controller has taken over; this one stops writing.', 409, 4),
+  DiskFull: code('The disk is full; nothing more can be stored until there is room.', 507, 1, 'backoff'),
+} as const satisfies Record<string, ErrorCode>;
+
+export type ErrorCodeName = keyof typeof errorCodes;

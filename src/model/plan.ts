@@ -1,0 +1,43 @@
+/**
+ * A Plan: what the Host should be doing for one Service. Whole, level-triggered, idempotent: an Instance that is not
+ * in it is to be stopped, one that is in it and unknown to the Host is to be started, once.
+ */
+import type { Revision } from './revision.ts';
+import type { Expose, Health, Limits } from './service.ts';
+
+/**
+ * serve: full member. retire: no new client session; bound sessions go on. drain: no new call; calls that have begun go on.
+ */
+export type Duty = 'serve' | 'retire' | 'drain';
+
+export interface PlannedInstance {
+  /** `<revision name>-<ordinal>-<incarnation>`: derived, never random, never used twice. */
+  readonly id: string;
+  /** Revision hash. */
+  readonly revision: string;
+  readonly ordinal: number;
+  readonly incarnation: number;
+  readonly duty: Duty;
+}
+
+export interface Route {
+  /** Revision hash → share of client sessions in percent; sums to 100, or empty when nothing may be called. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Calls wait in the gateway (up to callTimeout) rather than being refused: an exclusive swap, or a restart. */
+  readonly hold: boolean;
+}
+
+export interface Plan {
+  readonly service: string;
+  /** Grows with each different Plan of the Service, within and across epochs. */
+  readonly generation: number;
+  /** Every Revision that an Instance or the Route names, by hash. */
+  readonly revisions: Readonly<Record<string, Revision>>;
+  readonly instances: readonly PlannedInstance[];
+  /** null: the name is not published (404). */
+  readonly route: Route | null;
+  readonly health: Health;
+  readonly limits: Limits;
+  readonly expose: Expose;
+  readonly affinity: 'session' | 'none';
+}

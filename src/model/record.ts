@@ -1,0 +1,81 @@
+/**
+ * A Record: all that Fairlead remembers of one Service between two passes of the loop. The heart is the only writer;
+ * the store keeps it. Everything a resumed controller needs is in it: nothing about a Service lives in memory alone.
+ */
+import type { Condition } from './condition.ts';
+import type { Revision } from './revision.ts';
+import type { Failure, Rollout, Verdict } from './rollout.ts';
+import type { Service } from './service.ts';
+import type { Duty, Route } from './plan.ts';
+
+export type LifecycleState = 'Draft' | 'Validating' | 'Deploying' | 'Active' | 'Updating' | 'Deactivating' | 'Inactive' | 'Error';
+
+export type HealthState = 'HEALTHY' | 'DEGRADED' | 'DOWN' | 'UNKNOWN';
+
+/** An Instance that should exist, as the heart keeps it. */
+export interface InstanceRecord {
+  readonly id: string;
+  readonly revision: string;
+  readonly ordinal: number;
+  readonly incarnation: number;
+  readonly duty: Duty;
+  readonly createdAt: number;
+  /** When it entered retire or drain. */
+  readonly dutySince: number;
+  /** First moment at which it was connected with all start checks passed; null until then. */
+  readonly provenAt: number | null;
+}
+
+/** Back-off of one ordinal of one Revision: 1 s doubling to 5 min with jitter, reset after 10 min healthy. */
+export interface Restart {
+  readonly revision: string;
+  readonly ordinal: number;
+  readonly failuresInARow: number;
+  readonly notBefore: number;
+  readonly last: Failure;
+}
+
+/** A Revision that was tried and taken back: not tried again until the hash changes or somebody says `rollout retry`. */
+export interface Rejection {
+  readonly revision: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly at: number;
+  readonly snapshot: string;
+}
+
+export interface ServiceRecord {
+  readonly service: string;
+  /** Grows with each different desired Service. */
+  readonly generation: number;
+  readonly state: LifecycleState;
+  readonly stateSince: number;
+  readonly health: HealthState;
+  /** The last valid desired Service; null before there was one. */
+  readonly desired: Service | null;
+  readonly suspended: boolean;
+  /** The Revision that was promoted last and serves; null before the first and after a stop forgets nothing but this. */
+  readonly stable: Revision | null;
+  /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
+  readonly promoted: readonly Revision[];
+  readonly target: Revision | null;
+  readonly rollout: Rollout | null;
+  readonly rolloutCount: number;
+  /** Newest first, at most 20. */
+  readonly verdicts: readonly Verdict[];
+  readonly rejections: readonly Rejection[];
+  readonly instances: readonly InstanceRecord[];
+  /** Revision hash → next incarnation number, so that an id is never used twice. */
+  readonly incarnations: Readonly<Record<string, number>>;
+  readonly restarts: readonly Restart[];
+  readonly route: Route | null;
+  readonly planGeneration: number;
+  readonly planHash: string;
+  readonly conditions: readonly Condition[];
+  /** Highest Command id taken. */
+  readonly commandId: number;
+  readonly observedSnapshot: string;
+  readonly appliedSnapshot: string;
+  readonly createdAt: number;
+}

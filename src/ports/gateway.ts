@@ -1,0 +1,32 @@
+/** What the host tells the gateway and what it hears from it. */
+import type { Plan } from '../model/plan.ts';
+import type { TrafficCounters } from '../model/observation.ts';
+import type { Contract } from '../model/contract.ts';
+import type { UsageDay } from './store.ts';
+import type { Upstream } from './upstream.ts';
+
+/** An Instance that the gateway may know of: connected, Contract taken. */
+export interface GatewayInstance {
+  readonly id: string;
+  /** Revision hash. */
+  readonly revision: string;
+  readonly upstream: Upstream;
+  readonly contract: Contract;
+}
+
+export interface Gateway {
+  /** Takes in a Plan's route, duties, limits and exposure. Synchronous: when it returns, the next call follows it. */
+  apply(plan: Plan, instances: readonly GatewayInstance[]): void;
+  forget(service: string): void;
+  /** Client sessions bound to an Instance, and calls admitted to it and not yet answered. */
+  load(instanceId: string): { readonly sessions: number; readonly inFlight: number };
+  /** Called at once when a load that was not zero becomes zero: a drain can end. */
+  onIdle(callback: (instanceId: string) => void): void;
+  traffic(service: string): Readonly<Record<string, TrafficCounters>>;
+  /** Counts since the last call of this. */
+  takeUsage(): UsageDay[];
+  /** Resolves with the address it listens on. */
+  listen(options: { host: string; port: number }): Promise<{ url: string }>;
+  /** Stops admitting, lets calls end for at most `graceMs`, closes. */
+  close(graceMs: number): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** A way to run Instances. A Runtime starts and stops; it does not speak MCP and decides nothing. */
+import type { Revision } from '../model/revision.ts';
+import type { InstanceEnd } from '../model/observation.ts';
+
+/** How to reach a running Instance. */
+export type Endpoint =
+  | { readonly kind: 'stdio'; readonly channel: LineChannel }
+  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: 'sse'; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+
+/** Newline-delimited messages to and from one process. */
+export interface LineChannel {
+  /** Writes one message and its newline. False: the pipe is full, wait for `onDrain`. Throws nothing when the process is gone. */
+  write(line: string | Uint8Array): boolean;
+  onDrain(callback: () => void): void;
+  /** Each line without its newline, in order; one listener. Lines over maxMessageBytes end the Instance with MessageTooLarge. */
+  onLine(callback: (line: Buffer) => void): void;
+  onClose(callback: () => void): void;
+}
+
+export interface StartRequest {
+  readonly instanceId: string;
+  readonly service: string;
+  readonly revision: Revision;
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
+export interface RunningInstance {
+  readonly pid: number | null;
+  readonly port: number | null;
+  readonly endpoint: Endpoint;
+  /** For `isolation: session`: one more process of the same Revision for one client session. Absent where the endpoint can serve any number. */
+  spawnForSession?(sessionId: string): Promise<RunningInstance>;
+  /** Resolves when it is over, however that came; never rejects. */
+  readonly ended: Promise<InstanceEnd>;
+  /** The last lines of stderr, redacted. */
+  stderrTail(): string;
+  /** stdin close → SIGTERM → SIGKILL of the whole tree, stopTimeout in all; resolves when nothing of it is left. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface Runtime {
+  readonly name: 'process' | 'remote';
+  /**
+   * Resolves once there is something to shake hands with (for http: the port accepts). Throws FairleadError
+   * CommandNotFound, StartFailed, PortTaken, ExitedEarly (with the stderr tail in `data.stderrTail`) or ConnectFailed.
+   */
+  start(request: StartRequest): Promise<RunningInstance>;
+}

@@ -1,0 +1,27 @@
+/** Where Manifests come from. A Source hands out whole, consistent Snapshots; it never judges what is in them. */
+import type { Snapshot } from '../model/snapshot.ts';
+
+export interface SourceListener {
+  /** A new consistent Snapshot; not called when nothing changed. */
+  snapshot(snapshot: Snapshot): void;
+  /** The source cannot be read now; what was applied goes on. Called once a failure, and again only when the message changes. */
+  unreadable(message: string): void;
+}
+
+export interface Source {
+  readonly name: string;
+  /** Begins to watch; the first Snapshot (or failure) follows by itself. */
+  start(listener: SourceListener): Promise<void>;
+  /** Reads again now, whatever the watcher says; resolves after the listener was told. */
+  refresh(): Promise<void>;
+  /** While suspended no Snapshot is handed out. */
+  suspend(): void;
+  resume(): void;
+  close(): Promise<void>;
+}
+
+/** A Source that can be written to: `apply`, `delete` and `rollout undo` go through it. */
+export interface WritableSource extends Source {
+  /** Writes or deletes (null) files by path relative to the root, all or none, and returns the id of the Snapshot that holds them. */
+  write(files: Readonly<Record<string, string | null>>): Promise<string>;
+}
