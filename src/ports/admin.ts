@@ -1,0 +1,60 @@
+/** What an operator may do over the admin socket. Each is an audited Event with the caller's uid; none edits a live service directly. */
+import type { CommandKind } from '../model/command.ts';
+import type { Issue } from '../model/issue.ts';
+
+/** A proposed change of the source of truth: manifests as text, or names to delete. */
+export interface Proposal {
+  /** File name (for messages and for naming a new file) → text, one or many documents each. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly deletions: readonly string[];
+  /** Also delete every Service of the source that `files` does not name. */
+  readonly prune: boolean;
+}
+
+export interface ServiceChange {
+  readonly service: string;
+  readonly action: 'create' | 'update' | 'delete' | 'unchanged';
+  /** Resolved spec as YAML before and after; empty where there is none. */
+  readonly before: string;
+  readonly after: string;
+  /** Whether a Rollout starts (the Revision changes), and the names of both. */
+  readonly revision: { readonly stable: string | null; readonly target: string | null; readonly rollout: boolean };
+  readonly strategy: string;
+  /** What the heart itself said it would do next, in order: `start-instance files-7f3a9c21-0-1`, `switch-route …`. */
+  readonly steps: readonly string[];
+  /** Services whose dependsOn names this one. */
+  readonly dependants: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface PlanReport {
+  /** Names the state of the source and this Proposal; `apply --plan TOKEN` is refused when either has moved. */
+  readonly token: string;
+  readonly changes: readonly ServiceChange[];
+  readonly issues: readonly Issue[];
+  /** Deletions that the prune guard would hold. */
+  readonly pruneHeld: readonly string[];
+}
+
+export interface Applied {
+  readonly snapshot: string;
+  readonly changes: readonly { readonly service: string; readonly action: ServiceChange['action'] }[];
+  /** Files written or deleted, relative to the source's root. */
+  readonly files: readonly string[];
+}
+
+export interface Admin {
+  /** Rejects NotFound for an unknown service, Refused when the command makes no sense now (abort without a Rollout). */
+  command(service: string, kind: CommandKind, uid: number): Promise<void>;
+  /** Reads sources again and passes over every service, or those of one source. */
+  reconcile(source: string | null, uid: number): Promise<void>;
+  suspendSource(source: string, suspended: boolean, uid: number): Promise<void>;
+  plan(proposal: Proposal): Promise<PlanReport>;
+  /** Refused with the Issues in `data.issues` when the Proposal does not compile, or with the token stale. */
+  apply(proposal: Proposal, planToken: string | null, uid: number): Promise<Applied>;
+  /** Writes the manifest of an older promoted Revision to the source; null: the one before stable. */
+  undo(service: string, toRevision: string | null, uid: number): Promise<Applied>;
+  backup(path: string, uid: number): Promise<void>;
+  /** Drains and stops everything; resolves when the supervisor has been told. */
+  stop(uid: number): Promise<void>;
+}
