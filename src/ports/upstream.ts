@@ -43,6 +43,7 @@ export interface SessionListener {
 }
 
 export interface RequestOptions {
+  /** Infinity: no end (subscriptions/listen). */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Progress and other notifications tied to this request, progress tokens already those of the caller. */
@@ -76,7 +77,10 @@ export interface Upstream {
   contract(timeoutMs: number): Promise<Contract>;
   /** The host's own session, for checks; made by connect(), one for the life of the Instance. */
   readonly own: UpstreamSession;
-  /** A session for one client; the shared one where the Instance has only one. */
+  /**
+   * A session for one client, in the era of `client.protocolVersion` where the service speaks it (a 2026-07-28 client of a
+   * service of both eras gets a stateless one), in the service's own era otherwise; the shared one where the Instance has only one.
+   */
   openSession(client: ClientFacts, listener: SessionListener): Promise<UpstreamSession>;
   /** Called when the service says that a list changed (debounced 200 ms). */
   onListChanged(callback: () => void): void;
