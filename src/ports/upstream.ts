@@ -50,6 +50,11 @@ export interface RequestOptions {
   readonly onNotification?: (message: Envelope) => void;
   /** Requests of the service that arrived on this request's own stream. */
   readonly onRequest?: (message: Envelope) => Promise<string>;
+  /**
+   * The service ended the stream of this request before answering, to be asked again later (SSE polling): the answer still
+   * comes from `request`, and the caller may let its own client go in the same way. `retryMs`: as the service said it.
+   */
+  readonly onDetached?: (retryMs: number | null) => void;
   /** Extra HTTP headers of the stateless era (Mcp-Method, Mcp-Name, Mcp-Param-*). */
   readonly headers?: Readonly<Record<string, string>>;
 }
