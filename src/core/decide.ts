@@ -1,6 +1,7 @@
 /**
- * The heart: what should be done next for one Service, from what is desired, remembered and observed, at one instant.
- * Pure: no clock, no random, no I/O, and it never throws for the world.
+ * The heart: what should be so next for one Service, from what is desired, remembered and observed, at one instant.
+ * Pure: no clock, no random, no I/O, and it never throws for the world. Deciding twice on the same facts changes
+ * nothing: the second Decision carries the very same Record object.
  */
 import type { Condition } from '../model/condition.ts';
 import type { Desired } from '../model/desired.ts';
@@ -8,11 +9,22 @@ import type { EventDraft } from '../model/event.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
+import { takeCommands } from './commands.ts';
+import { judgeConditions } from './conditions.ts';
+import { takeDeclaration } from './declaration.ts';
+import { judgeHealth } from './health.ts';
+import { advanceDrains, drainAll, nothingAlive, takeObservation } from './instances.ts';
+import { goalOf, type Pass } from './pass.ts';
+import { planDiffers, planOf } from './plan.ts';
+import { newRecord } from './record.ts';
+import { forgetRestarts } from './restart.ts';
+import { advanceRollout, endForStop, setRoute } from './rollout/engine.ts';
+import { advanceState } from './state.ts';
 
 export interface Decision {
   /** The Record to store; null only when there is nothing to remember (absent, and never was). Same object when nothing changed. */
   readonly record: ServiceRecord | null;
-  /** The whole Plan; null when the service is gone and the Host should forget it. */
+  /** The whole Plan; null when the Host should know nothing of the service. */
   readonly plan: Plan | null;
   readonly conditions: readonly Condition[];
   readonly events: readonly EventDraft[];
@@ -23,3 +35,54 @@ export interface Decision {
 }
 
 export type Decide = (desired: Desired, record: ServiceRecord | null, observation: Observation | null, now: number) => Decision;
+
+export const decide: Decide = (desired, before, observation, now) => {
+  const { kind } = desired.declaration;
+  if (before === null && (kind === 'absent' || kind === 'unknown')) return nothing;
+  const record = before === null ? newRecord(desired.service, now) : { ...before };
+  const pass: Pass = { given: desired, before, observation, now, record, events: [], wakeAt: null };
+
+  takeDeclaration(pass);
+  takeObservation(pass);
+  takeCommands(pass);
+  advance(pass);
+  advanceDrains(pass);
+  forgetGone(pass);
+  judgeHealth(pass);
+  advanceState(pass);
+  judgeConditions(pass);
+  return decision(pass);
+};
+
+const nothing: Decision = { record: null, plan: null, conditions: [], events: [], wakeAt: null, archive: false };
+
+/** Towards the goal: a Service that should run is rolled out and kept up, any other is drained. */
+function advance(pass: Pass): void {
+  if (goalOf(pass) === 'running') {
+    advanceRollout(pass);
+    return;
+  }
+  endForStop(pass);
+  drainAll(pass);
+  setRoute(pass, null);
+}
+
+function forgetGone(pass: Pass): void {
+  const { record } = pass;
+  forgetRestarts(pass);
+  const leaving = record.leaving.filter(({ hash }) => record.instances.some(({ revision }) => revision === hash));
+  if (leaving.length !== record.leaving.length) record.leaving = leaving;
+}
+
+function decision(pass: Pass): Decision {
+  const { before, record, events, wakeAt } = pass;
+  const archive = record.deleting && (record.desired === null || nothingAlive(pass));
+  if (planDiffers(before, record)) record.planGeneration += 1;
+  const kept = before !== null && same(before, record) ? before : (record as ServiceRecord);
+  return { record: kept, plan: archive ? null : planOf(kept), conditions: kept.conditions, events, wakeAt, archive };
+}
+
+function same(before: ServiceRecord, after: ServiceRecord): boolean {
+  for (const key in after) if (before[key as keyof ServiceRecord] !== after[key as keyof ServiceRecord]) return false;
+  return true;
+}

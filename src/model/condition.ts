@@ -1,4 +1,4 @@
-/** Conditions: what is true now. Positive polarity (True is good) except `Stalled` and `Drifted`. */
+/** Conditions: what is true now. Positive polarity (True is good) except `Stalled`. */
 
 export const conditionTypes = {
   Ready: 'True: a stable Revision serves with every Instance it should have.',
@@ -8,7 +8,6 @@ export const conditionTypes = {
   Healthy: 'True: the checks of every Instance pass. Unknown: nothing has been checked yet.',
   DependenciesReady: 'True: everything in spec.dependsOn is Ready.',
   Stalled: 'True (bad): nothing more will happen by itself until somebody changes something.',
-  Drifted: 'True (bad): what is observed differs from the Plan without a commit that says so.',
 } as const;
 
 export type ConditionType = keyof typeof conditionTypes;

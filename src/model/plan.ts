@@ -11,7 +11,7 @@ import type { Expose, Health, Limits } from './service.ts';
 export type Duty = 'serve' | 'retire' | 'drain';
 
 export interface PlannedInstance {
-  /** `<revision name>-<ordinal>-<incarnation>`: derived, never random, never used twice. */
+  /** `<service>-<first 8 hex digits of the Revision's hash>-<ordinal>-<incarnation>`: derived, never random, never used twice. */
   readonly id: string;
   /** Revision hash. */
   readonly revision: string;
@@ -21,9 +21,12 @@ export interface PlannedInstance {
 }
 
 export interface Route {
-  /** Revision hash → share of client sessions in percent; sums to 100, or empty when nothing may be called. */
+  /**
+   * Revision hash → share of client sessions in percent; sums to 100, or empty when nothing may be called. While no
+   * Instance of a named Revision is there, calls wait for one up to callTimeout.
+   */
   readonly weights: Readonly<Record<string, number>>;
-  /** Calls wait in the gateway (up to callTimeout) rather than being refused: an exclusive swap, or a restart. */
+  /** Calls wait (up to callTimeout) whatever the weights say: an exclusive swap, a first start. Empty weights without hold: refused at once. */
   readonly hold: boolean;
 }
 

@@ -20,8 +20,10 @@ export interface InstanceRecord {
   readonly incarnation: number;
   readonly duty: Duty;
   readonly createdAt: number;
-  /** When it entered retire or drain. */
+  /** When it entered its duty. */
   readonly dutySince: number;
+  /** Generation of the first Plan that says its duty: an Observation of an older Plan proves nothing about a drain. */
+  readonly dutyPlan: number;
   /** First moment at which it was connected with all start checks passed; null until then. */
   readonly provenAt: number | null;
 }
@@ -55,23 +57,29 @@ export interface ServiceRecord {
   /** The last valid desired Service; null before there was one. */
   readonly desired: Service | null;
   readonly suspended: boolean;
-  /** The Revision that was promoted last and serves; null before the first and after a stop forgets nothing but this. */
+  /** Its manifest went: it is being drained and will be archived. Kept while the source cannot be read. */
+  readonly deleting: boolean;
+  /** The life of the Host that `instances` were last seen in; another one means that all of them start anew. */
+  readonly hostId: string;
+  /** The Revision that was promoted last and serves; null before the first promotion. Kept while Inactive. */
   readonly stable: Revision | null;
   /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
   readonly promoted: readonly Revision[];
+  /** The Revision that the Rollout under way moves to. */
   readonly target: Revision | null;
+  /** Revisions that are neither, whose Instances still drain. */
+  readonly leaving: readonly Revision[];
   readonly rollout: Rollout | null;
   readonly rolloutCount: number;
   /** Newest first, at most 20. */
   readonly verdicts: readonly Verdict[];
   readonly rejections: readonly Rejection[];
   readonly instances: readonly InstanceRecord[];
-  /** Revision hash → next incarnation number, so that an id is never used twice. */
-  readonly incarnations: Readonly<Record<string, number>>;
+  /** The number that the next Instance gets, so that an id is never used twice. */
+  readonly nextIncarnation: number;
   readonly restarts: readonly Restart[];
   readonly route: Route | null;
   readonly planGeneration: number;
-  readonly planHash: string;
   readonly conditions: readonly Condition[];
   /** Highest Command id taken. */
   readonly commandId: number;

@@ -9,9 +9,7 @@ export type RolloutPhase =
   /** Exclusive services only: stable has been stopped, calls wait in the gateway, the target starts. */
   | 'Swapping'
   /** The route has been told to move; waiting for the gateway's word that it has. */
-  | 'Switching'
-  /** Taking it back: the route returns to stable, target Instances stop. */
-  | 'Returning';
+  | 'Switching';
 
 export interface Rollout {
   readonly number: number;
@@ -25,8 +23,6 @@ export interface Rollout {
   /** Target Instances that failed so far in this Rollout. */
   readonly failures: number;
   readonly lastFailure: Failure | null;
-  /** Set while Returning: how the Rollout will end once stable serves alone. */
-  readonly ending: { readonly result: RolloutResult; readonly reason: string; readonly message: string } | null;
   readonly snapshot: string;
 }
 

@@ -1,0 +1,137 @@
+/** Conditions: what is true of the Service now, from the Record as this pass leaves it. */
+import type { Condition, ConditionType } from '../model/condition.ts';
+import { provenCount } from './instances.ts';
+import { dependenciesReady, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
+import { inBackOff, missingDependencies } from './state.ts';
+
+type Said = readonly [status: Condition['status'], reason: string, message: string];
+
+/** Conditions keep their object when they say the same, and lastTransitionAt while their status does. */
+export function judgeConditions(pass: Pass): void {
+  const { record, now } = pass;
+  const said: Record<ConditionType, Said> = {
+    Ready: ready(pass),
+    Progressing: progressing(pass),
+    Synced: synced(pass),
+    Valid: valid(pass),
+    Healthy: healthy(pass),
+    DependenciesReady: dependencies(pass),
+    Stalled: stalled(pass),
+  };
+  let changed = record.conditions.length === 0;
+  const next = (Object.entries(said) as [ConditionType, Said][]).map(([type, [status, reason, message]]) => {
+    const earlier = record.conditions.find((condition) => condition.type === type);
+    if (
+      earlier?.status === status &&
+      earlier.reason === reason &&
+      earlier.message === message &&
+      earlier.observedGeneration === record.generation
+    )
+      return earlier;
+    changed = true;
+    const lastTransitionAt = earlier?.status === status ? earlier.lastTransitionAt : now;
+    return { type, status, reason, message, observedGeneration: record.generation, lastTransitionAt };
+  });
+  if (changed) record.conditions = next;
+  if (statusOf(record.conditions, 'Synced') === 'True' && record.appliedSnapshot !== record.observedSnapshot)
+    record.appliedSnapshot = record.observedSnapshot;
+}
+
+export function statusOf(conditions: readonly Condition[], type: ConditionType): Condition['status'] {
+  return conditions.find((condition) => condition.type === type)?.status ?? 'Unknown';
+}
+
+function ready(pass: Pass): Said {
+  const { record } = pass;
+  if (goalOf(pass) !== 'running') return ['False', record.state, 'It is not meant to run.'];
+  if (record.stable === null) {
+    const failing = record.target === null ? undefined : inBackOff(pass, record.target.hash);
+    return failing === undefined
+      ? ['False', 'NeverDeployed', 'No revision has been promoted yet.']
+      : ['False', failing.last.code, failing.last.message];
+  }
+  const wanted = wantedReplicas(pass, record.stable);
+  const proven = provenCount(pass, record.stable.hash);
+  if (record.rollout?.phase === 'Swapping') return ['False', 'Swapping', 'Calls wait while the one instance that may live is replaced.'];
+  if (proven >= wanted) return ['True', 'StableServes', `${record.stable.name} serves with ${proven} of ${wanted} instances.`];
+  const failing = inBackOff(pass, record.stable.hash);
+  if (failing !== undefined) return ['False', failing.last.code, failing.last.message];
+  return ['False', 'InstancesMissing', `${record.stable.name} has ${proven} of ${wanted} instances.`];
+}
+
+function progressing(pass: Pass): Said {
+  const { record } = pass;
+  if (record.rollout !== null) return ['True', record.rollout.phase, `Rollout ${record.rollout.number} to ${record.target!.name}.`];
+  if (record.state === 'Deactivating') return ['True', 'Draining', 'Instances are drained and stopped.'];
+  if (record.state === 'Deploying') return ['True', 'Starting', 'Instances are being started.'];
+  return ['False', 'Settled', 'Nothing is under way.'];
+}
+
+function synced(pass: Pass): Said {
+  const { record, given } = pass;
+  if (record.suspended) return ['False', 'Suspended', 'Changes of the manifest are not applied until `resume`.'];
+  if (given.declaration.kind === 'unknown') return ['Unknown', 'SourceUnknown', given.declaration.reason];
+  if (given.declaration.kind === 'invalid')
+    return ['False', 'ManifestInvalid', 'The manifest does not compile; the last valid one goes on.'];
+  switch (goalOf(pass)) {
+    case 'removed':
+      return ['False', 'Removing', 'Its manifest is gone; it is being stopped.'];
+    case 'unknown-spec':
+      return ['False', 'ManifestInvalid', 'It never had a valid manifest.'];
+    case 'draft':
+    case 'stopped':
+      return record.instances.length === 0
+        ? ['True', 'Stopped', 'Nothing of it runs, as declared.']
+        : ['False', 'Stopping', 'It is being stopped.'];
+    case 'running':
+      return syncedRunning(pass);
+  }
+}
+
+function syncedRunning(pass: Pass): Said {
+  const { record } = pass;
+  const wanted = record.desired!.revision;
+  const rejection = rejectionOf(pass, wanted.hash);
+  if (record.rollout !== null) return ['False', 'RolloutInProgress', `${record.target!.name} is being rolled out.`];
+  if (rejection !== undefined && wanted.hash !== record.stable?.hash) {
+    const goesOn = record.stable === null ? '' : ` Stable ${record.stable.name} keeps serving.`;
+    return [
+      'False',
+      'Rejected',
+      `${rejection.name} of snapshot ${rejection.snapshot.slice(0, 12)} was taken back: ${rejection.message}${goesOn}`,
+    ];
+  }
+  if (wanted.hash !== record.stable?.hash) return ['False', 'WaitingForDependencies', missingDependencies(pass)];
+  return ['True', 'Applied', `${record.stable.name} is what the manifest says.`];
+}
+
+function valid({ given }: Pass): Said {
+  if (given.declaration.kind !== 'invalid') return ['True', 'Compiled', 'The manifest compiles.'];
+  const [issue] = given.declaration.issues.filter(({ severity }) => severity === 'error');
+  if (issue === undefined) return ['False', 'ManifestInvalid', 'The manifest does not compile.'];
+  return ['False', issue.code, `${issue.file}:${issue.line}:${issue.column}: ${issue.message}`];
+}
+
+function healthy({ record }: Pass): Said {
+  if (record.health === 'UNKNOWN') return ['Unknown', 'UNKNOWN', 'Nothing has been checked yet.'];
+  if (record.health === 'HEALTHY') return ['True', 'HEALTHY', 'Every instance passes its checks.'];
+  return ['False', record.health, record.health === 'DOWN' ? 'No instance passes its checks.' : 'Some instances or checks fail.'];
+}
+
+function dependencies(pass: Pass): Said {
+  if (pass.record.desired === null || pass.record.desired.dependsOn.length === 0)
+    return ['True', 'NoDependencies', 'It depends on nothing.'];
+  return dependenciesReady(pass)
+    ? ['True', 'AllReady', 'Everything it depends on is ready.']
+    : ['False', 'Waiting', missingDependencies(pass)];
+}
+
+function stalled(pass: Pass): Said {
+  const { record, given } = pass;
+  if (given.declaration.kind === 'invalid') return ['True', 'ManifestInvalid', 'Somebody must mend the manifest.'];
+  if (goalOf(pass) === 'running' && record.rollout === null && record.desired!.revision.hash !== record.stable?.hash) {
+    const rejection = rejectionOf(pass, record.desired!.revision.hash);
+    if (rejection !== undefined) return ['True', 'Rejected', 'Nothing more is tried until the manifest changes or `rollout retry`.'];
+  }
+  return ['False', 'Moving', 'Nothing needs a person.'];
+}

@@ -1,0 +1,48 @@
+/** Takes in what the source says of the Service. Nothing but a valid manifest or its certain absence changes what is desired. */
+import type { Service } from '../model/service.ts';
+import { say, type Pass } from './pass.ts';
+import { statusOf } from './conditions.ts';
+
+export function takeDeclaration(pass: Pass): void {
+  const { record, given } = pass;
+  const { declaration } = given;
+  switch (declaration.kind) {
+    case 'declared':
+      if (!record.suspended || record.desired === null) takeService(pass, declaration.service);
+      return;
+    case 'absent':
+      if (record.deleting || record.suspended) return;
+      record.deleting = true;
+      say(pass, 'Normal', 'ManifestRemoved', 'Its manifest is gone from the source.');
+      return;
+    case 'invalid':
+      record.observedSnapshot = declaration.snapshot;
+      if (statusOf(record.conditions, 'Valid') !== 'False') {
+        const goesOn = record.desired === null ? '' : ' The last valid one goes on.';
+        say(pass, 'Warning', 'ManifestInvalid', `${declaration.issues.length} issues in its manifest.${goesOn}`);
+      }
+      return;
+    case 'unknown':
+  }
+}
+
+function takeService(pass: Pass, service: Service): void {
+  const { record } = pass;
+  const before = record.desired;
+  record.deleting = false;
+  if (before?.specHash === service.specHash && before.origin.file === service.origin.file && before.origin.line === service.origin.line)
+    return;
+  record.desired = service;
+  record.observedSnapshot = service.origin.snapshot;
+  if (before?.specHash === service.specHash) return;
+  record.generation += 1;
+  say(
+    pass,
+    'Normal',
+    before === null ? 'ServiceDeclared' : 'ServiceChanged',
+    `Generation ${record.generation} from ${service.origin.file}.`,
+    {
+      revision: service.revision.name,
+    },
+  );
+}

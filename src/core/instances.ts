@@ -1,0 +1,187 @@
+/**
+ * The Instances a Service should have: creating, moving through their duties (serve → retire → drain → gone), and
+ * taking in what was observed of each.
+ */
+import type { CheckResult, ObservedInstance } from '../model/observation.ts';
+import type { Duty } from '../model/plan.ts';
+import type { InstanceRecord } from '../model/record.ts';
+import type { Revision } from '../model/revision.ts';
+import type { Health } from '../model/service.ts';
+import { observed, say, wake, type Pass } from './pass.ts';
+import { recordFailure, restartOf } from './restart.ts';
+
+/** Errors (the check itself broke or ran out of time) in a row that count as a failure. */
+const errorsThatCount = 4;
+/** A drain waits for calls this much longer than their own time-out. */
+const drainGraceMs = 1_000;
+
+/** Checks that an Instance must pass before it is proven. Performance needs traffic, so it cannot be asked for beforehand. */
+function isStartCheck(result: { readonly type: CheckResult['type'] }): boolean {
+  return result.type !== 'performance';
+}
+
+export function isDown(result: CheckResult, health: Health): boolean {
+  return result.failsInARow >= health.failureThreshold || result.errorsInARow >= errorsThatCount;
+}
+
+function isProven(seen: ObservedInstance, health: Health): boolean {
+  if (seen.phase !== 'connected') return false;
+  return health.checks.filter(isStartCheck).every((check) => {
+    const result = seen.checks.find(({ name }) => name === check.name);
+    return result !== undefined && result.outcome === 'pass' && result.passesInARow >= health.successThreshold;
+  });
+}
+
+/** A check that ends the Instance: any but a dependency before it is proven or promoted, later only a basic one (it stopped answering). */
+function fatalCheck(pass: Pass, instance: InstanceRecord, seen: ObservedInstance, health: Health): CheckResult | undefined {
+  const onProbation = instance.provenAt === null || instance.revision !== pass.record.stable?.hash;
+  return seen.checks.find((result) => isDown(result, health) && (result.type === 'basic' || (onProbation && result.type === 'functional')));
+}
+
+/** Takes in what the Host saw: another life of the Host, Instances that ended, went down or proved themselves. */
+export function takeObservation(pass: Pass): void {
+  const { record, observation, now } = pass;
+  if (observation === null) return;
+  if (observation.hostId !== record.hostId) {
+    if (record.instances.some(({ provenAt }) => provenAt !== null)) {
+      say(pass, 'Warning', 'HostRestarted', 'The host process is a new one; every instance starts again.');
+    }
+    record.instances = record.instances.filter(({ duty }) => duty === 'serve').map((instance) => ({ ...instance, provenAt: null }));
+    record.hostId = observation.hostId;
+  }
+  const health = record.desired?.health;
+  for (const instance of record.instances) {
+    const seen = observed(pass, instance.id);
+    if (seen === undefined || health === undefined) continue;
+    if (seen.phase === 'ended') {
+      endInstance(pass, instance, seen.end?.code ?? 'Exited', seen.end === null ? 'ended' : describeEnd(seen.end));
+      continue;
+    }
+    const fatal = instance.duty === 'serve' && seen.phase === 'connected' ? fatalCheck(pass, instance, seen, health) : undefined;
+    if (fatal !== undefined) {
+      endInstance(pass, instance, 'CheckFailed', `check ${fatal.name}: ${fatal.message}`);
+    } else if (instance.provenAt === null && isProven(seen, health)) {
+      replace(pass, instance, { ...instance, provenAt: now });
+      say(pass, 'Normal', 'InstanceReady', `${instance.id} answers and passes its checks.`, { revision: nameOf(pass, instance.revision) });
+    }
+  }
+}
+
+function describeEnd(end: NonNullable<ObservedInstance['end']>): string {
+  const tail = end.stderrTail.trim();
+  return tail === '' ? end.message : `${end.message}\n${tail}`;
+}
+
+/** An Instance is over. One that was to serve counts as a failure of its Revision; one that was leaving anyway does not. */
+function endInstance(pass: Pass, instance: InstanceRecord, code: string, message: string): void {
+  const { record, now } = pass;
+  record.instances = record.instances.filter((other) => other !== instance);
+  const revision = nameOf(pass, instance.revision);
+  if (instance.duty !== 'serve') {
+    say(pass, 'Normal', 'InstanceStopped', `${instance.id} is gone.`, { revision });
+    return;
+  }
+  const last = { code, message, at: now };
+  const restart = recordFailure(pass, instance, last);
+  say(pass, 'Warning', 'InstanceFailed', `${instance.id}: ${code}: ${message} (failure ${restart.failuresInARow} in a row)`, { revision });
+  const { rollout } = record;
+  if (rollout !== null && rollout.target === instance.revision)
+    record.rollout = { ...rollout, failures: rollout.failures + 1, lastFailure: last };
+}
+
+/**
+ * Makes `count` Instances of a Revision serve: creates those that are missing and not in back-off, and lets those over
+ * the count retire. `alone`: nothing else of the Service may be alive when one is created.
+ */
+export function ensureInstances(pass: Pass, revision: Revision, count: number, alone: boolean): void {
+  const { record, now } = pass;
+  for (const instance of serving(pass, revision.hash)) if (instance.ordinal >= count) setDuty(pass, instance, 'retire');
+  for (let ordinal = 0; ordinal < count; ordinal++) {
+    if (serving(pass, revision.hash).some((instance) => instance.ordinal === ordinal)) continue;
+    const restart = restartOf(pass, revision.hash, ordinal);
+    if (restart !== undefined && restart.notBefore > now) {
+      wake(pass, restart.notBefore);
+      continue;
+    }
+    if (alone && !nothingAlive(pass)) continue;
+    const incarnation = record.nextIncarnation;
+    const id = `${record.service}-${revision.hash.slice(0, 8)}-${ordinal}-${incarnation}`;
+    record.nextIncarnation = incarnation + 1;
+    const dutyPlan = record.planGeneration + 1;
+    record.instances = [
+      ...record.instances,
+      { id, revision: revision.hash, ordinal, incarnation, duty: 'serve', createdAt: now, dutySince: now, dutyPlan, provenAt: null },
+    ];
+    say(pass, 'Normal', 'InstanceStarted', `${id} is being started.`, { revision: revision.name });
+  }
+}
+
+/** Whether no Instance of the Service is planned, and the Host says of the Plan in force that none is alive. */
+export function nothingAlive({ before, record, observation }: Pass): boolean {
+  if (record.instances.length > 0) return false;
+  if (observation === null) return false;
+  if (before !== null && observation.planGeneration < before.planGeneration) return false;
+  return observation.instances.every(({ phase }) => phase === 'ended');
+}
+
+export function serving({ record }: Pass, revision: string): InstanceRecord[] {
+  return record.instances.filter((instance) => instance.revision === revision && instance.duty === 'serve');
+}
+
+export function provenCount(pass: Pass, revision: string): number {
+  return serving(pass, revision).filter(({ provenAt }) => provenAt !== null).length;
+}
+
+/** Sends away every serving Instance of Revisions other than those named. */
+export function releaseOthers(pass: Pass, kept: readonly string[], duty: 'retire' | 'drain'): void {
+  for (const instance of pass.record.instances) {
+    if (instance.duty === 'serve' && !kept.includes(instance.revision)) setDuty(pass, instance, duty);
+  }
+}
+
+/** Nothing may be called any more: whatever retires is drained too. */
+export function drainAll(pass: Pass): void {
+  for (const instance of pass.record.instances) if (instance.duty !== 'drain') setDuty(pass, instance, 'drain');
+}
+
+function setDuty(pass: Pass, instance: InstanceRecord, duty: Duty): void {
+  replace(pass, instance, { ...instance, duty, dutySince: pass.now, dutyPlan: pass.record.planGeneration + 1 });
+}
+
+/**
+ * Lets leaving Instances go on their way: retire ends when no session is bound to it any more or drainTimeout passed,
+ * drain when the last call has been answered or could no longer be. Only an Observation of a Plan that already said
+ * the duty proves that nothing new comes in.
+ */
+export function advanceDrains(pass: Pass): void {
+  const { record, observation, now } = pass;
+  const limits = record.desired?.limits;
+  if (observation === null || limits === undefined) return;
+  for (const instance of record.instances) {
+    if (instance.duty === 'serve') continue;
+    const seen = observed(pass, instance.id);
+    const known = observation.routeGeneration >= instance.dutyPlan;
+    const longestMs = instance.duty === 'retire' ? limits.drainTimeoutMs : limits.callTimeoutMs + drainGraceMs;
+    const deadlineAt = instance.dutySince + longestMs;
+    const idle = known && (seen === undefined || (instance.duty === 'retire' ? seen.sessions === 0 : seen.inFlight === 0));
+    if (!idle && now < deadlineAt) wake(pass, deadlineAt);
+    else if (instance.duty === 'retire') setDuty(pass, instance, 'drain');
+    else remove(pass, instance);
+  }
+}
+
+function remove(pass: Pass, instance: InstanceRecord): void {
+  pass.record.instances = pass.record.instances.filter((other) => other !== instance);
+  say(pass, 'Normal', 'InstanceStopped', `${instance.id} has been drained and is being stopped.`, {
+    revision: nameOf(pass, instance.revision),
+  });
+}
+
+function replace({ record }: Pass, instance: InstanceRecord, next: InstanceRecord): void {
+  record.instances = record.instances.map((other) => (other === instance ? next : other));
+}
+
+function nameOf({ record }: Pass, hash: string): string {
+  const known = [record.stable, record.target, ...record.promoted, ...record.leaving].find((revision) => revision?.hash === hash);
+  return known?.name ?? `${record.service}-${hash.slice(0, 8)}`;
+}

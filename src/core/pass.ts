@@ -1,0 +1,85 @@
+/**
+ * One pass of the heart under way: what it was given, and the Record it is making. Everything in core/ reads and
+ * replaces members of `record`; nothing here outlives the pass. Arrays are replaced, never changed in place.
+ */
+import type { Desired } from '../model/desired.ts';
+import type { EventDraft } from '../model/event.ts';
+import type { Observation, ObservedInstance } from '../model/observation.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Revision } from '../model/revision.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What the Service is to become, from its declaration and the commands so far. */
+export type Goal = 'running' | 'stopped' | 'draft' | 'removed' | 'unknown-spec';
+
+export interface Pass {
+  readonly given: Desired;
+  readonly before: ServiceRecord | null;
+  readonly observation: Observation | null;
+  readonly now: number;
+  readonly record: Mutable<ServiceRecord>;
+  readonly events: EventDraft[];
+  wakeAt: number | null;
+}
+
+export function goalOf({ record }: Pass): Goal {
+  if (record.deleting) return 'removed';
+  if (record.desired === null) return 'unknown-spec';
+  if (record.desired.state === 'Draft') return 'draft';
+  return record.desired.state === 'Inactive' ? 'stopped' : 'running';
+}
+
+/** Asks to be called again at `at` at the latest; instants that have passed need no call. */
+export function wake(pass: Pass, at: number): void {
+  if (at > pass.now && (pass.wakeAt === null || at < pass.wakeAt)) pass.wakeAt = at;
+}
+
+export function say(
+  pass: Pass,
+  type: EventDraft['type'],
+  reason: string,
+  message: string,
+  more: { revision?: string | null; actor?: EventDraft['actor'] } = {},
+): void {
+  pass.events.push({
+    service: pass.record.service,
+    type,
+    reason,
+    message,
+    at: pass.now,
+    revision: more.revision ?? null,
+    snapshot: pass.record.observedSnapshot === '' ? null : pass.record.observedSnapshot,
+    actor: more.actor ?? 'controller',
+  });
+}
+
+export function observed(pass: Pass, instanceId: string): ObservedInstance | undefined {
+  return pass.observation?.instances.find((instance) => instance.id === instanceId);
+}
+
+/** The Revision that a Service would run when everything went well: what its manifest says. */
+export function wantedRevision(pass: Pass): Revision {
+  return pass.record.desired!.revision;
+}
+
+/** Instances a Service should have; two Instances of an exclusive Revision cannot live side by side. */
+export function wantedReplicas(pass: Pass, revision: Revision): number {
+  const replicas = pass.record.desired!.replicas;
+  return revision.run.exclusive ? Math.min(1, replicas) : replicas;
+}
+
+export function dependenciesReady(pass: Pass): boolean {
+  return pass.record.desired!.dependsOn.every(({ service }) => pass.given.dependencies[service]?.ready === true);
+}
+
+export function rejectionOf(pass: Pass, revisionHash: string) {
+  return pass.record.rejections.find((rejection) => rejection.revision === revisionHash);
+}
+
+/** Revisions that Instances of this Service may be of, by hash. */
+export function knownRevision({ record }: Pass, hash: string): Revision | undefined {
+  if (record.stable?.hash === hash) return record.stable;
+  if (record.target?.hash === hash) return record.target;
+  return record.promoted.find((revision) => revision.hash === hash) ?? record.leaving.find((revision) => revision.hash === hash);
+}

@@ -1,0 +1,46 @@
+/** The Plan that follows from a Record. Equal Records give equal Plans; its generation grows when anything in it changes. */
+import type { Plan } from '../model/plan.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Revision } from '../model/revision.ts';
+
+const built = new WeakMap<ServiceRecord, Plan>();
+
+/** null when the Host has nothing to know of the Service: it never had a valid manifest. */
+export function planOf(record: ServiceRecord): Plan | null {
+  if (record.desired === null) return null;
+  let plan = built.get(record);
+  if (plan === undefined) {
+    plan = build(record, record.desired);
+    built.set(record, plan);
+  }
+  return plan;
+}
+
+function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desired']>): Plan {
+  const known = [record.stable, record.target, ...record.leaving, ...record.promoted].filter((revision) => revision !== null);
+  const named = new Set([...record.instances.map(({ revision }) => revision), ...Object.keys(record.route?.weights ?? {})]);
+  const revisions: Record<string, Revision> = {};
+  for (const revision of known) if (named.has(revision.hash)) revisions[revision.hash] = revision;
+  return {
+    service: record.service,
+    generation: record.planGeneration,
+    revisions,
+    instances: record.instances.map(({ id, revision, ordinal, incarnation, duty }) => ({ id, revision, ordinal, incarnation, duty })),
+    route: record.route,
+    health: desired.health,
+    limits: desired.limits,
+    expose: desired.expose,
+    affinity: desired.affinity,
+  };
+}
+
+/** Whether the Plans of two Records differ in anything but their generation. */
+export function planDiffers(before: ServiceRecord | null, after: ServiceRecord): boolean {
+  if (before === null) return true;
+  if (before.route !== after.route || before.desired?.specHash !== after.desired?.specHash) return true;
+  if (before.instances === after.instances) return false;
+  return (
+    before.instances.length !== after.instances.length ||
+    before.instances.some((instance, index) => instance.id !== after.instances[index]!.id || instance.duty !== after.instances[index]!.duty)
+  );
+}
