@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+/*
+ * The launcher. It must parse on Nodes as old as 12, so it keeps to old syntax. Its one job is to have Fairlead
+ * run by a Node that is new enough: this one, or else the one that npm installed beside it, re-executed with signals and
+ * exit code kept. From a checkout it runs src/cli/main.ts as it stands; installed, the bundle in dist/.
+ */
+'use strict';
+var fs = require('fs');
+var os = require('os');
+var path = require('path');
+
+var needMajor = 24;
+var needMinor = 15;
+var root = path.dirname(__dirname);
+
+function newEnough(version) {
+  var parts = version.replace(/^v/, '').split('.');
+  return Number(parts[0]) > needMajor || (Number(parts[0]) === needMajor && Number(parts[1]) >= needMinor);
+}
+
+/** node_modules/.bin/node of this folder or of one above it (where npm puts it when Fairlead is itself a dependency). */
+function bundledNode() {
+  var name = process.platform === 'win32' ? 'node.exe' : 'node';
+  var packages = ['node-' + (process.platform === 'win32' ? 'win' : process.platform) + '-' + process.arch + '/bin/' + name];
+  if (process.platform !== 'win32') packages.unshift('.bin/node');
+  for (var folder = root; ; folder = path.dirname(folder)) {
+    for (var i = 0; i < packages.length; i++) {
+      var candidate = path.join(folder, 'node_modules', packages[i]);
+      if (fs.existsSync(candidate)) return candidate;
+    }
+    if (path.dirname(folder) === folder) return null;
+  }
+}
+
+function reExecute(node) {
+  var child = require('child_process').spawn(node, [__filename].concat(process.argv.slice(2)), {
+    stdio: 'inherit',
+    env: Object.assign({}, process.env, { FAIRLEAD_REEXECUTED: '1' })
+  });
+  ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'].forEach(function (signal) {
+    process.on(signal, function () {
+      child.kill(signal);
+    });
+  });
+  child.on('error', function (error) {
+    process.stderr.write('error: could not run ' + node + ': ' + error.message + '\n');
+    process.exit(1);
+  });
+  child.on('exit', function (code, signal) {
+    process.exit(signal ? 128 + (os.constants.signals[signal] || 0) : code);
+  });
+}
+
+function tooOld() {
+  process.stderr.write(
+    'error: Fairlead needs Node.js ' + needMajor + '.' + needMinor + ' or newer; this is ' + process.version + ' (' + process.execPath + ').\n' +
+      '  next: install Node.js ' + needMajor + ' LTS, or run `npm ci` in ' + root + ', which brings one along.\n'
+  );
+  process.exit(1);
+}
+
+if (newEnough(process.version)) {
+  var source = path.join(root, 'src', 'cli', 'main.ts');
+  if (fs.existsSync(source)) {
+    import(require('url').pathToFileURL(source).href).then(start, broken);
+  } else {
+    start(require('../dist/cli/main.cjs'));
+  }
+} else {
+  var node = process.env.FAIRLEAD_REEXECUTED ? null : bundledNode();
+  if (node) reExecute(node);
+  else tooOld();
+}
+
+function start(cli) {
+  cli.main(process.argv.slice(2));
+}
+
+function broken(error) {
+  process.stderr.write('error: ' + (error && error.stack ? error.stack : error) + '\n');
+  process.exit(1);
+}

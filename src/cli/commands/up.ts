@@ -1,0 +1,115 @@
+/**
+ * `up`: runs the supervisor over a folder, tells what happens one line a transition, and drains on Ctrl-C. What it shows
+ * it reads from the status API like anybody else, so it goes on through a restart of the controller.
+ */
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FairleadError } from '../../base/error.ts';
+import type { EventResource, Overview } from '../../model/resource.ts';
+import { ApiClient } from '../client.ts';
+import type { Context, SupervisorEvent, UpSettings } from '../context.ts';
+import { usage } from '../errors.ts';
+import { eventLine } from '../view/event-line.ts';
+import { settledText } from '../view/up-text.ts';
+
+interface Options {
+  readonly gateway: { readonly host: string; readonly port: number };
+  readonly status: { readonly host: string; readonly port: number };
+  readonly insecureListen?: true;
+}
+
+/** Two signals within this time are one Ctrl-C: the terminal tells npm, the launcher and us at once. */
+const oneKeyPressMs = 700;
+
+/** Exit code 0 after a clean stop. Throws NotFound for a folder that is not there, Refused for a listener beyond loopback. */
+export async function up(context: Context, path: string, options: Options): Promise<number> {
+  const { terminal } = context;
+  const settings = settingsOf(context, path, options);
+  terminal.out(`${terminal.paint.bold('Fairlead')} keeps ${settings.root} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`);
+  const following = new AbortController();
+  const ready = Promise.withResolvers<{ gatewayUrl: string; statusUrl: string }>();
+  const supervision = await context.parts.supervise(settings, (event) => {
+    if (event.kind === 'ready') ready.resolve(event);
+    else terminal.err(processText(event));
+  });
+
+  let stoppingSince: number | null = null;
+  const release = terminal.onInterrupt(() => {
+    if (stoppingSince !== null && terminal.now() - stoppingSince < oneKeyPressMs) return;
+    terminal.out(
+      stoppingSince === null
+        ? 'Stopping: calls under way end, then every service stops. Ctrl-C again stops at once.\n'
+        : 'Stopping at once.\n',
+    );
+    stoppingSince ??= terminal.now();
+    void supervision.stop();
+  });
+  const log = ready.promise.then((urls) => follow(context, urls, following.signal));
+  try {
+    const code = await supervision.ended;
+    terminal.out(code === 0 ? 'Stopped. Nothing of it runs any more.\n' : '');
+    return code;
+  } finally {
+    following.abort();
+    ready.promise.catch(() => {});
+    log.catch(() => {});
+    release();
+  }
+}
+
+function settingsOf(context: Context, path: string, options: Options): UpSettings {
+  const root = resolve(context.terminal.cwd, path);
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
+    throw new FairleadError('NotFound', `There is no folder ${root}.`, {
+      data: { next: 'name the folder that holds your manifests, or make it' },
+    });
+  for (const [flag, { host }] of Object.entries({ gateway: options.gateway, status: options.status })) {
+    if (isLoopback(host) || options.insecureListen) continue;
+    throw new FairleadError('Refused', `--${flag} ${host} would let other machines in, and nothing asks them who they are.`, {
+      data: { next: 'listen on 127.0.0.1 behind something that authenticates, or add --insecure-listen if the network is yours alone' },
+    });
+  }
+  if (options.gateway.port === options.status.port && options.status.port !== 0) throw usage('--gateway and --status cannot share a port.');
+  return { root, dataDir: context.namedDataDir() ?? join(root, '.fairlead'), gateway: options.gateway, status: options.status };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function processText(event: Exclude<SupervisorEvent, { kind: 'ready' }>): string {
+  if (event.kind === 'started') return '';
+  const next =
+    event.restartInMs === null ? '' : event.restartInMs === 0 ? '; it starts again now' : `; it starts again in ${event.restartInMs} ms`;
+  return `The ${event.process} ended (${event.reason})${next}.\n`;
+}
+
+/** Prints Events as they come, over reconnects, and once everything has settled for the first time, where it is. */
+async function follow(context: Context, urls: { gatewayUrl: string; statusUrl: string }, signal: AbortSignal): Promise<void> {
+  const { terminal } = context;
+  const api = new ApiClient(urls.statusUrl);
+  const since = terminal.now();
+  let last: string | undefined;
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      // Without a Last-Event-ID the stream begins with the newest events; those of an earlier run are not news.
+      for await (const { id, event, data } of api.stream('/api/v1/events?limit=1000', signal, last)) {
+        if (event === 'event') {
+          const item = JSON.parse(data) as EventResource;
+          last = id;
+          if (Date.parse(item.spec.at) >= since - 1_000) terminal.out(eventLine(item, terminal.paint, 20));
+        }
+        if (told) continue;
+        const overview = await api.get<Overview>('/api/v1/services/stats/overview');
+        if (!overview.settled) continue;
+        told = true;
+        terminal.out(settledText(overview, urls, terminal.paint));
+      }
+    } catch {
+      // The controller is being restarted; its supervisor says so.
+    }
+    await sleep(200, undefined, { signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,33 @@
+/** What went wrong, where, and what to do next: the one way that errors reach a person. Exit codes come from the error registry. */
+import { FairleadError, messageOf } from '../base/error.ts';
+import { errorCodes } from '../base/error-codes.ts';
+import type { Issue } from '../model/issue.ts';
+import type { Paint } from './view/paint.ts';
+
+export function exitCodeOf(thrown: unknown): number {
+  return thrown instanceof FairleadError ? errorCodes[thrown.code].exit : 1;
+}
+
+/** Text for stderr, several lines. `data.next` overrides the registry's advice where something better is known. */
+export function explainError(thrown: unknown, paint: Paint, verbose = false): string {
+  const lines: string[] = [];
+  if (thrown instanceof FairleadError) {
+    lines.push(`${paint.bad('error:')} ${thrown.message} ${paint.dim(`(${thrown.code})`)}`);
+    for (const issue of (thrown.data['issues'] as readonly Issue[] | undefined) ?? [])
+      lines.push(`  ${issue.file}:${issue.line}:${issue.column} ${issue.message} (${issue.code})`);
+    const next = thrown.data['next'] ?? errorCodes[thrown.code].help;
+    if (typeof next === 'string' && next !== '') lines.push(`  ${paint.bold('next:')} ${next}`);
+  } else {
+    lines.push(
+      `${paint.bad('error:')} ${messageOf(thrown)} ${paint.dim('(Internal)')}`,
+      `  ${paint.bold('next:')} ${errorCodes.Internal.help}`,
+    );
+  }
+  if (verbose && thrown instanceof Error && thrown.stack !== undefined) lines.push(thrown.stack);
+  return `${lines.join('\n')}\n`;
+}
+
+/** A mistake on the command line: exit code 2. */
+export function usage(message: string, next = 'see --help'): FairleadError {
+  return new FairleadError('Usage', message, { data: { next } });
+}

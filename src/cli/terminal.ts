@@ -1,0 +1,60 @@
+/** The terminal as the verbs see it: where text goes, whether pictures are wanted, what surrounds the process. Tests give their own. */
+import type { Paint } from './view/paint.ts';
+import { inColour, plain } from './view/paint.ts';
+
+export interface Terminal {
+  /** To stdout, as it is. */
+  out(text: string): void;
+  /** To stderr, as it is. */
+  err(text: string): void;
+  /** Colours for stdout; does nothing in a pipe or with NO_COLOR. */
+  readonly paint: Paint;
+  readonly errPaint: Paint;
+  /** Whether stdout is a terminal: pictures may be redrawn in place. */
+  readonly interactive: boolean;
+  readonly columns: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Ends following verbs (-w, -f, --wait) from outside. */
+  readonly signal: AbortSignal;
+  now(): number;
+  readInput(): Promise<string>;
+  /** Ctrl-C or SIGTERM arrives here instead of ending the process; returns how to give it back. */
+  onInterrupt(callback: (signal: string) => void): () => void;
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  // A reader that went away (`fairlead get | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const coloured = (stream: NodeJS.WriteStream): boolean =>
+    process.env['FORCE_COLOR'] !== undefined
+      ? process.env['FORCE_COLOR'] !== '0'
+      : stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    paint: coloured(process.stdout) ? inColour : plain,
+    errPaint: coloured(process.stderr) ? inColour : plain,
+    interactive: process.stdout.isTTY === true && process.env['TERM'] !== 'dumb',
+    columns: process.stdout.columns ?? 120,
+    env: process.env,
+    cwd: process.cwd(),
+    signal: new AbortController().signal,
+    now: () => Date.now(),
+    readInput: async () => {
+      let text = '';
+      process.stdin.setEncoding('utf8');
+      for await (const chunk of process.stdin) text += String(chunk);
+      return text;
+    },
+    onInterrupt: (callback) => {
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, callback);
+      return () => signals.forEach((signal) => process.off(signal, callback));
+    },
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * Resources: what the status API says and the command line reads. The wire form of what a ReadModel shows: instants are
+ * RFC 3339 texts, durations stay in ms. Every resource has the same seven members, so that one table printer and one
+ * selector work on all of them. Members may be added; none changes its meaning within an apiVersion.
+ */
+import type { ConditionType } from './condition.ts';
+import type { Issue } from './issue.ts';
+import type { CheckResult, InstanceEnd, TrafficCounters } from './observation.ts';
+import type { Duty } from './plan.ts';
+import type { HealthState, LifecycleState } from './record.ts';
+import type { RolloutPhase, RolloutResult } from './rollout.ts';
+import type { RunSpec } from './revision.ts';
+
+export const apiVersion = 'fairlead.dev/v1alpha1';
+
+export const resourceKinds = ['Service', 'Rollout', 'Revision', 'Instance', 'Tool', 'Event', 'Source'] as const;
+export type ResourceKind = (typeof resourceKinds)[number];
+
+export interface ResourceCondition {
+  readonly type: ConditionType | 'Readable' | 'PruneHeld';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string | null;
+}
+
+export interface Metadata {
+  readonly name: string;
+  /** The Service it belongs to; null for what belongs to none. */
+  readonly service: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly generation: number;
+  readonly createdAt: string | null;
+}
+
+export interface Resource<Kind extends ResourceKind, Spec, Status> {
+  readonly apiVersion: typeof apiVersion;
+  readonly kind: Kind;
+  readonly metadata: Metadata;
+  readonly spec: Spec;
+  readonly status: Status & { readonly conditions: readonly ResourceCondition[] };
+  /** The Snapshot that this speaks of: a commit for git, a content hash for a folder; empty when there was none yet. */
+  readonly observedCommit: string;
+}
+
+export interface RolloutStatus {
+  readonly number: number;
+  readonly strategy: string;
+  /** A phase while under way; a result once it is over. */
+  readonly phase: RolloutPhase | RolloutResult;
+  readonly running: boolean;
+  /** Revision names. */
+  readonly stable: string | null;
+  readonly target: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly failures: number;
+}
+
+export interface InstanceStatus {
+  readonly name: string;
+  /** Revision name. */
+  readonly revision: string;
+  readonly role: 'stable' | 'target' | 'other';
+  readonly duty: Duty | null;
+  readonly phase: 'planned' | 'starting' | 'connected' | 'stopping' | 'ended';
+  readonly health: HealthState;
+  readonly pid: number | null;
+  readonly port: number | null;
+  readonly startedAt: string | null;
+  readonly connectedAt: string | null;
+  readonly sessions: number;
+  readonly inFlight: number;
+  readonly checks: readonly (Omit<CheckResult, 'at'> & { readonly at: string })[];
+  readonly end: (Omit<InstanceEnd, 'at'> & { readonly at: string }) | null;
+  /** Restarts in a row without ten healthy minutes, and when the next is due. */
+  readonly restarts: number;
+  readonly restartAt: string | null;
+}
+
+export interface RevisionStatus {
+  readonly name: string;
+  readonly hash: string;
+  readonly role: 'stable' | 'target' | 'promoted' | 'rejected';
+  readonly weight: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly rejectedAt: string | null;
+}
+
+export interface ServiceStatus {
+  readonly state: LifecycleState;
+  readonly stateSince: string;
+  readonly health: HealthState;
+  readonly type: 'server' | 'remote' | null;
+  readonly transport: string | null;
+  readonly tags: readonly string[];
+  readonly suspended: boolean;
+  readonly replicas: number;
+  readonly readyInstances: number;
+  readonly stable: string | null;
+  readonly target: string | null;
+  readonly tools: number;
+  readonly calls: number;
+  readonly errors: number;
+  /** The Rollout under way. */
+  readonly rollout: RolloutStatus | null;
+  /** How Rollouts ended, newest first, at most 20. */
+  readonly history: readonly RolloutStatus[];
+  readonly revisions: readonly RevisionStatus[];
+  readonly instances: readonly InstanceStatus[];
+  readonly dependsOn: readonly string[];
+  readonly issues: readonly Issue[];
+  readonly source: string | null;
+  readonly file: string | null;
+}
+
+export type ServiceResource = Resource<'Service', Readonly<Record<string, unknown>>, ServiceStatus>;
+export type RolloutResource = Resource<'Rollout', { readonly strategy: string; readonly target: string }, RolloutStatus>;
+export type RevisionResource = Resource<'Revision', RunSpec | Record<string, never>, RevisionStatus>;
+export type InstanceResource = Resource<'Instance', { readonly revision: string; readonly duty: Duty | null }, InstanceStatus>;
+
+export interface ToolSpec {
+  /** As the service itself calls it. */
+  readonly tool: string;
+  /** As clients see it at the service's own endpoint (renamed when expose says so), and at /mcp. */
+  readonly exposedAs: string;
+  readonly aggregatedAs: string;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly inputSchema: unknown;
+  readonly outputSchema: unknown;
+  readonly annotations: unknown;
+}
+export type ToolResource = Resource<'Tool', ToolSpec, { readonly callable: boolean }>;
+
+export interface EventSpec {
+  readonly seq: number;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly at: string;
+  /** Revision name. */
+  readonly revision: string | null;
+  readonly actor: string;
+}
+export type EventResource = Resource<'Event', EventSpec, { readonly stored: true }>;
+
+export interface SourceStatus {
+  readonly readAt: string | null;
+  readonly suspended: boolean;
+  readonly failure: string | null;
+  readonly pruneHeld: readonly string[];
+  readonly manifests: number;
+  readonly issues: readonly Issue[];
+}
+export type SourceResource = Resource<'Source', { readonly kind: 'folder' | 'git'; readonly location: string }, SourceStatus>;
+
+export type AnyResource =
+  | ServiceResource
+  | RolloutResource
+  | RevisionResource
+  | InstanceResource
+  | ToolResource
+  | EventResource
+  | SourceResource;
+
+export interface ResourceList<Item extends AnyResource = AnyResource> {
+  readonly apiVersion: typeof apiVersion;
+  readonly kind: `${ResourceKind}List`;
+  /** `continue` asks for the next page; null on the last. `total` counts what matches on all pages. */
+  readonly metadata: { readonly continue: string | null; readonly total: number };
+  readonly items: readonly Item[];
+  readonly observedCommit: string;
+}
+
+/** RFC 9457. `code` is a name of the error registry; `next` says what to do. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: string;
+  readonly next: string;
+}
+
+/** `/api/v1/services/{name}/health`. */
+export interface HealthReport {
+  readonly service: string;
+  readonly health: HealthState;
+  readonly instances: readonly Pick<InstanceStatus, 'name' | 'revision' | 'role' | 'phase' | 'health' | 'checks'>[];
+  readonly observedCommit: string;
+}
+
+/** Counters of one Revision since the host started. */
+export type Traffic = Readonly<Record<string, TrafficCounters>>;
+
+/** `/api/v1/services/stats/overview`. */
+export interface Overview {
+  readonly total: number;
+  readonly states: Partial<Readonly<Record<LifecycleState, number>>>;
+  readonly health: Partial<Readonly<Record<HealthState, number>>>;
+  readonly types: Readonly<Record<string, number>>;
+  readonly rolloutsRunning: number;
+  readonly tools: number;
+  readonly calls: number;
+  readonly errors: number;
+  /** Every source has been read and nothing is under way: what runs now is what will run. */
+  readonly settled: boolean;
+  /** Services in Error or not Synced, and sources that cannot be read, with why. At most 20. */
+  readonly troubles: readonly { readonly service: string; readonly message: string }[];
+  readonly observedCommit: string;
+}
