@@ -65,6 +65,7 @@ export const errorCodes = {
     500,
   ),
   StoreTooNew: code('The database was written by a newer Fairlead. Use that version, or restore an older backup.', 500),
+  StoreFailed: code('The database could not be read or written; the message carries the reason.', 500, 1, 'backoff'),
   StaleEpoch: code('Another controller has taken over; this one stops writing.', 409, 4),
   DiskFull: code('The disk is full; nothing more can be stored until there is room.', 507, 1, 'backoff'),
 } as const satisfies Record<string, ErrorCode>;

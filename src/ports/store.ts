@@ -6,6 +6,7 @@ import type { Command, CommandKind } from '../model/command.ts';
 import type { Contract } from '../model/contract.ts';
 import type { Event, EventDraft } from '../model/event.ts';
 import type { ServiceRecord } from '../model/record.ts';
+import type { Service } from '../model/service.ts';
 
 /** All that one pass of the loop changes: one transaction. */
 export interface Change {
@@ -35,6 +36,18 @@ export interface UsageDay {
   readonly latencySumMs: number;
 }
 
+/** How a Revision was declared, so that `rollout undo` can write it back. */
+export interface RevisionSource {
+  readonly service: string;
+  /** Revision hash. */
+  readonly revision: string;
+  /** The resolved Service that it was part of. */
+  readonly resolved: Service;
+  /** The manifest as it was written: one YAML document. */
+  readonly text: string;
+  readonly at: number;
+}
+
 export interface Store {
   /** Takes a new epoch, one more than any before; the writer before is fenced out. */
   takeEpoch(): Promise<number>;
@@ -48,12 +61,15 @@ export interface Store {
   addCommand(epoch: number, command: { service: string; kind: CommandKind; uid: number; at: number }): Promise<Command>;
   /** Commands of a service with id above `after`, ascending. */
   commands(service: string, after: number): Promise<Command[]>;
+  /** Keeps the newest 20 of a service. */
+  saveRevisionSources(epoch: number, sources: readonly RevisionSource[]): Promise<void>;
+  revisionSource(service: string, revision: string): Promise<RevisionSource | null>;
   saveContract(epoch: number, contract: Contract): Promise<void>;
   contract(hash: string): Promise<Contract | null>;
   addUsage(epoch: number, usage: readonly UsageDay[]): Promise<void>;
   usage(service: string | null, sinceDay: string): Promise<UsageDay[]>;
-  /** What a Source last handed out and was compiled: survives restarts, so that an older Snapshot is known as such. */
-  saveSetting(epoch: number, key: string, value: string): Promise<void>;
+  /** What a Source last handed out and was compiled, and the like: survives restarts. null removes the key. */
+  saveSetting(epoch: number, key: string, value: string | null): Promise<void>;
   setting(key: string): Promise<string | null>;
   /** A consistent copy of everything at `path`, while running. */
   backup(path: string): Promise<void>;
