@@ -42,9 +42,9 @@ export const decide: Decide = (desired, before, observation, now) => {
   const record = before === null ? newRecord(desired.service, now) : { ...before };
   const pass: Pass = { given: desired, before, observation, now, record, events: [], wakeAt: null };
 
+  takeCommands(pass);
   takeDeclaration(pass);
   takeObservation(pass);
-  takeCommands(pass);
   advance(pass);
   advanceDrains(pass);
   forgetGone(pass);

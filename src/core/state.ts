@@ -64,7 +64,7 @@ function steady(pass: Pass): Derived {
         message: `${rejection.message} Nothing more is tried until the manifest changes or \`rollout retry\`.`,
       };
     return {
-      state: dependenciesReady(pass) ? 'Deploying' : 'Validating',
+      state: record.state === 'Deploying' ? 'Deploying' : 'Validating',
       reason: 'WaitingForDependencies',
       message: missingDependencies(pass),
     };

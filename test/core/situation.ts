@@ -1,0 +1,207 @@
+/** A situation for the heart: one Service, what the Host would say of it, and time, all set by hand, one pass at a time. */
+import { hashValue } from '../../src/base/hash.ts';
+import { decide, type Decision } from '../../src/core/decide.ts';
+import type { CommandKind } from '../../src/model/command.ts';
+import type { Declaration, DependencyFact } from '../../src/model/desired.ts';
+import type { EventDraft } from '../../src/model/event.ts';
+import type { CheckOutcome, Observation, ObservedInstance } from '../../src/model/observation.ts';
+import type { Plan } from '../../src/model/plan.ts';
+import type { ServiceRecord } from '../../src/model/record.ts';
+import type { Revision } from '../../src/model/revision.ts';
+import type { Service } from '../../src/model/service.ts';
+
+export function revision(version: string, exclusive = false): Revision {
+  const run = {
+    runtime: 'process' as const,
+    transport: 'stdio' as const,
+    command: ['node', `${version}.js`],
+    cwd: '/srv',
+    env: {},
+    port: null,
+    path: '/mcp',
+    isolation: 'shared' as const,
+    sandbox: 'basic' as const,
+    exclusive,
+    maxMessageBytes: 10_485_760,
+  };
+  const hash = hashValue(run);
+  return { name: `files-${hash.slice(0, 8)}`, hash, run };
+}
+
+export function service(version: string, more: Partial<Service> & { exclusive?: boolean } = {}): Service {
+  const { exclusive, ...fields } = more;
+  const made: Omit<Service, 'specHash'> = {
+    name: 'files',
+    labels: {},
+    annotations: {},
+    formerly: null,
+    description: '',
+    tags: [],
+    type: 'server',
+    state: 'Active',
+    revision: revision(version, exclusive),
+    replicas: 1,
+    affinity: 'session',
+    limits: { startTimeoutMs: 30_000, stopTimeoutMs: 10_000, drainTimeoutMs: 30_000, callTimeoutMs: 60_000, maxConcurrentCalls: 64 },
+    dependsOn: [],
+    expose: { tools: { allow: [], deny: [], rename: {} }, prefix: 'files' },
+    health: { intervalMs: 30_000, checks: [{ name: 'alive', type: 'basic', timeoutMs: 5_000 }], failureThreshold: 3, successThreshold: 1 },
+    migration: { strategy: 'in-place', progressDeadlineMs: 600_000, rollback: { automatic: true, window: 3 } },
+    origin: { source: 'folder', snapshot: `snap-${version}`, file: 'files.yaml', line: 1 },
+    ...fields,
+  };
+  const { origin: _origin, ...hashed } = made;
+  return { ...made, specHash: hashValue(hashed) };
+}
+
+export class Situation {
+  now = 1_000_000;
+  record: ServiceRecord | null = null;
+  last: Decision | null = null;
+  hostId = 'host-1';
+  readonly events: EventDraft[] = [];
+  declaration: Declaration = { kind: 'unknown', reason: 'not read yet' };
+  dependencies: Record<string, DependencyFact> = {};
+  private commandId = 0;
+  private commands: { id: number; service: string; kind: CommandKind; uid: number; at: number }[] = [];
+  private plan: Plan | null = null;
+  private seen = new Map<string, ObservedInstance>();
+  hostConnected = true;
+
+  declare(next: Service): this {
+    this.declaration = { kind: 'declared', service: next };
+    return this.pass();
+  }
+
+  command(kind: CommandKind): this {
+    this.commandId += 1;
+    this.commands.push({ id: this.commandId, service: 'files', kind, uid: 1000, at: this.now });
+    return this.pass();
+  }
+
+  /** One pass of the loop; the Host takes the Plan in at once, starting what is new. Asserts that a second pass changes nothing. */
+  pass(): this {
+    this.decideOnce();
+    this.host();
+    return this;
+  }
+
+  /** Passes until nothing changes any more, the Host obeying at once. */
+  settle(): this {
+    for (let passes = 0; passes < 50; passes++) {
+      const before = this.record;
+      this.pass();
+      if (before === this.record) return this;
+    }
+    throw new Error('never settles');
+  }
+
+  later(ms: number): this {
+    this.now += ms;
+    return this.pass();
+  }
+
+  /** Every starting Instance of a Revision (all when none is named) connects with its checks passing. */
+  connect(of?: Revision, outcome: CheckOutcome = 'pass', inARow = 1): this {
+    for (const [id, instance] of this.seen) {
+      if (of !== undefined && instance.revision !== of.hash) continue;
+      if (instance.phase !== 'starting' && instance.phase !== 'connected') continue;
+      this.seen.set(id, { ...instance, phase: 'connected', connectedAt: this.now, contract: 'c', checks: this.results(outcome, inARow) });
+    }
+    return this.pass();
+  }
+
+  end(of: Revision, code: string, message = 'it ended'): this {
+    for (const [id, instance] of this.seen)
+      if (instance.revision === of.hash)
+        this.seen.set(id, { ...instance, phase: 'ended', end: { code, message, at: this.now, exitCode: 1, signal: null, stderrTail: '' } });
+    return this.pass();
+  }
+
+  load(of: Revision, load: { sessions?: number; inFlight?: number }): this {
+    for (const [id, instance] of this.seen) if (instance.revision === of.hash) this.seen.set(id, { ...instance, ...load });
+    return this.pass();
+  }
+
+  restartHost(): this {
+    this.hostId = `${this.hostId}+`;
+    this.seen.clear();
+    return this.pass();
+  }
+
+  get running(): string[] {
+    return [...this.seen.values()].filter(({ phase }) => phase !== 'ended').map(({ id }) => id);
+  }
+
+  get route(): Readonly<Record<string, number>> | null {
+    return this.last?.plan?.route?.weights ?? null;
+  }
+
+  duties(): string[] {
+    return this.record!.instances.map(({ revision: hash, duty }) => `${hash.slice(0, 4)}:${duty}`);
+  }
+
+  condition(type: string): string {
+    const found = this.record!.conditions.find((condition) => condition.type === type)!;
+    return `${found.status}/${found.reason}`;
+  }
+
+  states(): string[] {
+    return this.events.filter(({ reason }) => reason.startsWith('Entered')).map(({ reason }) => reason.slice('Entered'.length));
+  }
+
+  verdicts(): string[] {
+    return this.record!.verdicts.map(({ result, reason }) => `${result}/${reason}`);
+  }
+
+  private results(outcome: CheckOutcome, inARow: number) {
+    const checks = this.record!.desired!.health.checks;
+    const counts = { passesInARow: 0, failsInARow: 0, errorsInARow: 0 };
+    if (outcome === 'pass') counts.passesInARow = inARow;
+    if (outcome === 'fail') counts.failsInARow = inARow;
+    if (outcome === 'error') counts.errorsInARow = inARow;
+    return checks.map(({ name, type }) => ({ name, type, outcome, message: `${outcome}`, at: this.now, latencyMs: 1, ...counts }));
+  }
+
+  observation(): Observation | null {
+    if (this.plan === null || !this.hostConnected) return null;
+    const { service: name, generation } = this.plan;
+    return {
+      service: name,
+      hostId: this.hostId,
+      planGeneration: generation,
+      routeGeneration: generation,
+      instances: [...this.seen.values()],
+      traffic: {},
+    };
+  }
+
+  private decideOnce(): void {
+    const desired = { service: 'files', declaration: this.declaration, dependencies: this.dependencies, commands: this.commands };
+    const observation = this.observation();
+    const decision = decide(desired, this.record, observation, this.now);
+    const again = decide(desired, decision.record, observation, this.now);
+    if (!decision.archive && (again.record !== decision.record || again.events.length > 0 || again.plan !== decision.plan))
+      throw new Error('a second pass on the same facts changes something');
+    this.record = decision.record;
+    this.events.push(...decision.events);
+    this.last = decision;
+  }
+
+  private host(): void {
+    if (!this.hostConnected) return;
+    this.plan = this.last!.plan;
+    const planned = new Set(this.plan?.instances.map(({ id }) => id));
+    for (const id of this.seen.keys()) if (!planned.has(id)) this.seen.delete(id);
+    for (const { id, revision: hash } of this.plan?.instances ?? []) {
+      if (this.seen.has(id)) continue;
+      const base = { id, revision: hash, phase: 'starting' as const, pid: 1, port: null, startedAt: this.now, connectedAt: null };
+      this.seen.set(id, { ...base, end: null, contract: null, checks: [], sessions: 0, inFlight: 0 });
+    }
+  }
+}
+
+/** A Situation whose `files` service already serves version `v1`. */
+export function serving(more: Parameters<typeof service>[1] = {}): Situation {
+  return new Situation().declare(service('v1', more)).settle().connect().settle();
+}
