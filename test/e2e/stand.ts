@@ -1,0 +1,253 @@
+/**
+ * A whole Fairlead in a folder of its own for one test or chaos run: real supervisor, controller, host and services, on ports
+ * of its own, with two echo services (`alpha` over stdio, `beta` over HTTP). `stop` proves that no process is left.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ResourceList, ServiceResource } from '../../src/model/resource.ts';
+import type { Aim } from './load.ts';
+
+const root = join(import.meta.dirname, '../..');
+const launcher = join(root, 'bin/fairlead.cjs');
+const fixture = join(root, 'test/fixtures/echo-server.ts');
+
+export interface RunFile {
+  readonly supervisorPid: number;
+  readonly controllerPid: number;
+  readonly hostPid: number;
+  readonly gatewayUrl: string;
+  readonly statusUrl: string;
+}
+
+/** How an echo service is declared; `mode` as in the fixture, or a command that does not exist. */
+export interface EchoSpec {
+  readonly name: string;
+  readonly transport: 'stdio' | 'http';
+  readonly tag: string;
+  readonly mode?: 'ok' | 'hang' | 'exit' | 'unwell' | 'slow' | 'no-such-command';
+}
+
+export class Stand {
+  readonly dir: string;
+  readonly manifests: string;
+  readonly logDir: string;
+  readonly #supervisor: ChildProcess;
+  #output = '';
+
+  private constructor(dir: string, supervisor: ChildProcess) {
+    this.dir = dir;
+    this.manifests = join(dir, 'manifests');
+    this.logDir = join(dir, 'log');
+    this.#supervisor = supervisor;
+    for (const stream of [supervisor.stdout!, supervisor.stderr!])
+      stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString('utf8')));
+  }
+
+  /** Declares the services and starts Fairlead; resolves once all of them are Active. */
+  static async start(specs: readonly EchoSpec[]): Promise<Stand> {
+    const dir = mkdtempSync(join(tmpdir(), 'fairlead-stand-'));
+    const manifests = join(dir, 'manifests');
+    mkdirSync(manifests);
+    mkdirSync(join(dir, 'log'));
+    for (const spec of specs) writeFileSync(join(manifests, `${spec.name}.yaml`), manifestOf(spec, join(dir, 'log')));
+    const [gateway, status] = [await freePort(), await freePort()];
+    const listeners = ['--gateway', `127.0.0.1:${gateway}`, '--status', `127.0.0.1:${status}`];
+    const supervisor = spawn(process.execPath, [launcher, 'up', manifests, ...listeners], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const stand = new Stand(dir, supervisor);
+    try {
+      await stand.untilActive(specs.map((spec) => spec.name));
+      return stand;
+    } catch (error) {
+      await stand.stop();
+      throw error;
+    }
+  }
+
+  /** What Fairlead has printed so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Writes a service's manifest as a careful editor does: beside it, then renamed over it. */
+  declare(spec: EchoSpec): void {
+    const staged = join(this.dir, `${spec.name}.staged`);
+    writeFileSync(staged, manifestOf(spec, this.logDir));
+    renameSync(staged, join(this.manifests, `${spec.name}.yaml`));
+  }
+
+  /** Who runs and where, as last written; null while it is being replaced. */
+  runFile(): RunFile | null {
+    try {
+      return JSON.parse(readFileSync(join(this.manifests, '.fairlead/run.json'), 'utf8')) as RunFile;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Sessions at the per-service and the common endpoint, in turn over the services. */
+  aims(count: number, services: readonly string[]): Aim[] {
+    const { gatewayUrl } = this.runFile()!;
+    const base = gatewayUrl.replace(/\/(mcp)?$/, '');
+    return Array.from({ length: count }, (_, index) => {
+      const service = services[index % services.length]!;
+      return Math.floor(index / services.length) % 2 === 0
+        ? { url: `${base}/services/${service}/mcp`, service, tool: 'echo' }
+        : { url: `${base}/mcp`, service, tool: `${service}__echo` };
+    });
+  }
+
+  /** The services as the status API shows them; null while it does not answer. */
+  async services(): Promise<ReadonlyMap<string, ServiceResource> | null> {
+    const url = this.runFile()?.statusUrl;
+    if (url === undefined) return null;
+    try {
+      const answer = await fetch(new URL('/api/v1/services', url), { signal: AbortSignal.timeout(5_000) });
+      const list = (await answer.json()) as ResourceList<ServiceResource>;
+      return new Map(list.items.map((item) => [item.metadata.name, item]));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Polls until the services are as wanted; rejects with what they are when that takes longer than `timeoutMs`. */
+  async until(
+    what: string,
+    wanted: (services: ReadonlyMap<string, ServiceResource>) => boolean,
+    timeoutMs = 60_000,
+  ): Promise<ReadonlyMap<string, ServiceResource>> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const services = await this.services();
+      if (services !== null && wanted(services)) return services;
+      if (performance.now() > deadline || this.#supervisor.exitCode !== null) {
+        const now = [...(services ?? [])].map(([name, { status }]) => `${name}: ${JSON.stringify(summaryOf(status))}`);
+        throw new Error(`waited in vain until ${what}\n${now.join('\n')}\n${this.#output.slice(-4_000)}`);
+      }
+      await pause(50);
+    }
+  }
+
+  async untilActive(names: readonly string[], timeoutMs = 60_000): Promise<ReadonlyMap<string, ServiceResource>> {
+    return this.until(
+      `${names.join(', ')} Active`,
+      (services) =>
+        names.every((name) => {
+          const status = services.get(name)?.status;
+          return status?.state === 'Active' && status.rollout === null && status.readyInstances === status.replicas;
+        }),
+      timeoutMs,
+    );
+  }
+
+  /** The number of the service's latest Rollout that has ended; 0 when none has. */
+  async lastRollout(name: string): Promise<number> {
+    const services = await this.until(`${name} shows`, (all) => all.has(name));
+    return services.get(name)!.status.history[0]?.number ?? 0;
+  }
+
+  /** Runs the command line against this Fairlead. */
+  async cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const child = spawn(process.execPath, [launcher, ...args, '--server', this.runFile()!.statusUrl], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+    const [code] = (await once(child, 'close')) as [number];
+    return { code, stdout, stderr };
+  }
+
+  /** Pids of the echo services that live, by their command lines, which name this stand's folder. */
+  servicePids(): number[] {
+    return processesNaming(this.logDir);
+  }
+
+  /** Interrupts it as Ctrl-C does and waits for its end; rejects when it does not end in time. Returns what is left running. */
+  async stop(): Promise<{ code: number | null; left: number[] }> {
+    const ended = this.#supervisor.exitCode === null ? once(this.#supervisor, 'exit') : Promise.resolve([this.#supervisor.exitCode]);
+    this.#supervisor.kill('SIGINT');
+    const [code] = (await Promise.race([ended, pause(30_000).then(() => ['late'])])) as [number | null | 'late'];
+    const left = processesNaming(this.dir);
+    for (const pid of left) killHard(pid);
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    if (code === 'late') throw new Error(`still running 30 s after SIGINT\n${this.#output.slice(-4_000)}`);
+    return { code, left };
+  }
+}
+
+export function killHard(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it was gone already
+  }
+}
+
+export async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A manifest of an echo service, with a functional check that only a well one passes. */
+function manifestOf({ name, transport, tag, mode = 'ok' }: EchoSpec, logDir: string): string {
+  const command = mode === 'no-such-command' ? [join(logDir, 'no-such-command')] : [process.execPath, fixture];
+  const args = ['--service', name, '--tag', tag, '--log', logDir, '--transport', transport, '--mode', mode];
+  if (transport === 'http') args.push('--port', '${instance.port}');
+  return JSON.stringify({
+    apiVersion: 'fairlead.dev/v1alpha1',
+    kind: 'Service',
+    metadata: { name },
+    spec: {
+      type: 'server',
+      transport,
+      run: { command, args },
+      limits: { startTimeout: mode === 'hang' ? '2s' : '20s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '30s' },
+      health: {
+        interval: '5s',
+        checks: [{ name: 'well', type: 'functional', tool: 'check', arguments: {}, expect: { contains: 'all fine' } }],
+      },
+    },
+  });
+}
+
+/** Live processes (zombies apart) whose command line or environment names `text`, this process excluded. */
+function processesNaming(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .filter((pid) => {
+      try {
+        const told = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8');
+        return told.includes(text) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function summaryOf(status: ServiceResource['status']): object {
+  const { state, health, stable, target, rollout, readyInstances, conditions } = status;
+  const instances = status.instances.map(({ name, phase, pid, end }) => `${name} ${phase} ${pid} ${end?.code ?? ''}`);
+  return {
+    state,
+    health,
+    stable,
+    target,
+    rollout,
+    readyInstances,
+    instances,
+    conditions: conditions.map((item) => `${item.type}=${item.status}/${item.reason}`),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
