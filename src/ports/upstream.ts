@@ -3,17 +3,9 @@
  * Used by the gateway for clients' calls and by the prober for checks.
  */
 import type { Contract } from '../model/contract.ts';
+import type { Envelope } from '../model/envelope.ts';
 
-/** One JSON-RPC message as text, with what routing needs read from its envelope. `text` is what the sender wrote. */
-export interface Envelope {
-  readonly kind: 'request' | 'notification' | 'response';
-  /** Raw JSON of the id (`7`, `"a"`); null for notifications. */
-  readonly id: string | null;
-  readonly method: string | null;
-  /** Responses: whether it carries `error` rather than `result`. */
-  readonly isError: boolean;
-  readonly text: string;
-}
+export type { Envelope } from '../model/envelope.ts';
 
 export interface ClientFacts {
   /** MCP client info and capabilities, as the client said them; sent on to upstreams that hold a session for this client alone. */
@@ -76,7 +68,7 @@ export interface UpstreamSession {
 /** One Instance as an MCP server; made once it runs. */
 export interface Upstream {
   readonly instanceId: string;
-  /** Completes the handshake; throws HandshakeTimeout or HandshakeFailed. */
+  /** Completes the handshake; throws HandshakeTimeout, HandshakeFailed or ConnectFailed. */
   connect(timeoutMs: number): Promise<ServerFacts>;
   /** All pages of all lists, bounded (10,000 entries a list, 1,000 pages, repeated cursor guard). */
   contract(timeoutMs: number): Promise<Contract>;
