@@ -85,7 +85,7 @@ function inspect<Answer>(url: string, ...args: string[]): Answer {
   const text = execFileSync(join(root, 'node_modules/.bin/mcp-inspector'), ['--cli', url, ...args, '--format', 'json'], {
     encoding: 'utf8',
   });
-  return JSON.parse(text) as Answer;
+  return (JSON.parse(text) as { result: Answer }).result;
 }
 
 async function waitFor<Value>(what: string, look: () => Promise<Value | null> | Value | null): Promise<Value> {
