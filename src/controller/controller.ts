@@ -1,0 +1,234 @@
+/**
+ * The controller as one piece: a Source, the compiler, the heart and the store around one Host. It knows its parts by
+ * their ports alone and has no clock, file or socket of its own, so it runs the same in the simulator.
+ */
+import type { Decide } from '../core/decide.ts';
+import type { Event } from '../model/event.ts';
+import type { Issue } from '../model/issue.ts';
+import type { Service } from '../model/service.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Compilation, Compiler } from '../ports/compiler.ts';
+import type { HostLink } from '../ports/host-link.ts';
+import type { About, ReadModel } from '../ports/read-model.ts';
+import type { WritableSource } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { FairleadError } from '../base/error.ts';
+import { Declarations, type GuardPrune } from './declarations.ts';
+import { Intake } from './intake.ts';
+import { event, Loop } from './loop.ts';
+import { Reader, type ExplainService } from './reader.ts';
+
+export interface ControllerParts {
+  readonly store: Store;
+  readonly source: WritableSource;
+  /** The folder or repository, for people. */
+  readonly sourceLocation: string;
+  readonly compiler: Compiler;
+  readonly link: HostLink;
+  readonly clock: Clock;
+  readonly decide: Decide;
+  readonly guardPrune: GuardPrune;
+  /** The resolved spec as a manifest would write it. */
+  readonly specOf: (service: Service) => Readonly<Record<string, unknown>>;
+  readonly explain: ExplainService;
+  /** What only the process knows; epoch and the Host's connection are added. */
+  readonly about: () => Omit<About, 'epoch' | 'hostConnected'>;
+  /** Something failed and is tried again: for the log. */
+  readonly onProblem: (message: string, error: unknown) => void;
+  /** Another controller has taken over; this one has stopped writing and must end. */
+  readonly onFenced: (error: FairleadError) => void;
+}
+
+/** How one Source stands, as far as it concerns more than one Service. */
+export interface SourceState {
+  snapshot: Snapshot | null;
+  readAt: number | null;
+  suspended: boolean;
+  failure: string | null;
+  manifests: number;
+  issues: readonly Issue[];
+  /** The same by the Service that each concerns. */
+  issuesBySubject: ReadonlyMap<string, readonly Issue[]>;
+}
+
+const snapshotKey = (source: string): string => `snapshot:${source}`;
+const suspendedKey = (source: string): string => `suspended:${source}`;
+const approvedKey = (source: string): string => `approvedDeletions:${source}`;
+
+export class Controller {
+  readonly parts: ControllerParts;
+  readonly epoch: number;
+  readonly declarations: Declarations;
+  readonly loop: Loop;
+  readonly readModel: ReadModel;
+  readonly source: SourceState = {
+    snapshot: null,
+    readAt: null,
+    suspended: false,
+    failure: null,
+    manifests: 0,
+    issues: [],
+    issuesBySubject: new Map(),
+  };
+  readonly #intake: Intake;
+  readonly #reader: Reader;
+  #approved: ReadonlySet<string> = new Set();
+  #lastApplied: string | null = null;
+
+  private constructor(parts: ControllerParts, epoch: number) {
+    this.parts = parts;
+    this.epoch = epoch;
+    this.declarations = new Declarations(parts.guardPrune);
+    this.loop = new Loop({
+      store: parts.store,
+      link: parts.link,
+      clock: parts.clock,
+      decide: parts.decide,
+      declarations: this.declarations,
+      epoch,
+      listener: {
+        events: (events: readonly Event[]) => this.#reader.tellEvents(events),
+        changed: (service) => this.#reader.tellChange(service),
+        problem: parts.onProblem,
+        fenced: parts.onFenced,
+      },
+    });
+    this.#reader = new Reader(this);
+    this.readModel = this.#reader;
+    this.#intake = new Intake(parts.source, parts.compiler, parts.clock, {
+      compiled: (snapshot, compilation) => this.#compiled(snapshot, compilation),
+      failure: (message) => this.#failure(message),
+    });
+  }
+
+  /** Takes over from any controller before: a new epoch, everything remembered, then Host and Source. */
+  static async start(parts: ControllerParts): Promise<Controller> {
+    const controller = new Controller(parts, await parts.store.takeEpoch());
+    await controller.#start();
+    return controller;
+  }
+
+  async #start(): Promise<void> {
+    const { store, source, clock } = this.parts;
+    this.#lastApplied = await store.setting(snapshotKey(source.name));
+    this.#approved = new Set(JSON.parse((await store.setting(approvedKey(source.name))) ?? '[]') as string[]);
+    this.source.suspended = (await store.setting(suspendedKey(source.name))) !== null;
+    await this.loop.append([event(clock.now(), 'Normal', 'ControllerStarted', `Epoch ${this.epoch}.`)]);
+    await this.loop.start();
+    if (this.source.suspended) {
+      this.declarations.setUnknown('The source is suspended.');
+      source.suspend();
+      this.loop.sourceHeard();
+    }
+    await this.#intake.start();
+  }
+
+  /** Resolves once the newest Snapshot has been compiled and no pass waits or is under way. */
+  async settled(): Promise<void> {
+    await this.#intake.settled();
+    await this.loop.idle();
+  }
+
+  /** Reads the source again and passes over every service. */
+  async reconcile(): Promise<void> {
+    await this.#intake.refresh();
+    this.loop.queueAll();
+    await this.settled();
+  }
+
+  async suspendSource(suspended: boolean): Promise<void> {
+    const { store, source } = this.parts;
+    await store.saveSetting(this.epoch, suspendedKey(source.name), suspended ? 'true' : null);
+    this.source.suspended = suspended;
+    if (suspended) {
+      source.suspend();
+      return;
+    }
+    source.resume();
+    await this.#intake.refresh();
+  }
+
+  /** Deletions that somebody asked for by name: the prune guard lets them go. Kept until they have been seen. */
+  async approveDeletions(names: readonly string[]): Promise<void> {
+    await this.#saveApproved(new Set([...this.#approved, ...names]));
+  }
+
+  /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
+  async close(): Promise<void> {
+    await this.#intake.close();
+    await this.loop.close();
+  }
+
+  #compiled(snapshot: Snapshot, compilation: Compilation): void {
+    const { source, store } = this.parts;
+    const first = this.declarations.snapshot === null;
+    const recorded = [...this.loop.records.values()].filter(({ deleting }) => !deleting).map(({ service }) => service);
+    const heldBefore = this.declarations.held;
+    const affected = this.declarations.take(compilation, recorded, this.#approved);
+    this.source.snapshot = snapshot;
+    this.source.readAt = snapshot.takenAt;
+    this.source.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
+    this.source.issues = compilation.issues;
+    this.source.issuesBySubject = Map.groupBy(compilation.issues, ({ subject }) => subject ?? '');
+    this.loop.sourceHeard();
+    this.loop.queue(affected);
+    const events = this.#eventsOf(compilation, heldBefore, first ? compilation.changed.length : affected.size);
+    if (events.length > 0) void this.loop.append(events);
+    if (this.#lastApplied !== snapshot.id) {
+      this.#lastApplied = snapshot.id;
+      this.#inBackground(async () => store.saveSetting(this.epoch, snapshotKey(source.name), snapshot.id));
+    }
+    // An approval holds until the deletion has been seen and has begun.
+    const stillToCome = [...this.#approved].filter(
+      (name) => this.declarations.isDeclared(name) || this.loop.records.get(name)?.deleting === false,
+    );
+    if (stillToCome.length !== this.#approved.size) this.#inBackground(async () => this.#saveApproved(new Set(stillToCome)));
+    for (const name of affected) this.#reader.tellChange(name);
+  }
+
+  #eventsOf(compilation: Compilation, heldBefore: readonly string[], affected: number): ReturnType<typeof event>[] {
+    const now = this.parts.clock.now();
+    const { name } = this.parts.source;
+    const snapshot = compilation.snapshot;
+    const events = [];
+    if (affected > 0 && this.#lastApplied !== snapshot) {
+      const invalid = Object.keys(compilation.invalid).length;
+      const issues = invalid === 0 ? '' : ` ${invalid} not valid.`;
+      const message = `${name} at ${snapshot.slice(0, 12)}: ${compilation.valid.length} services, ${affected} changed.${issues}`;
+      events.push(event(now, invalid === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot }));
+    }
+    const { held } = this.declarations;
+    if (held.length > 0 && held.join() !== heldBefore.join()) {
+      const message = compilation.empty
+        ? `${name} holds no manifest at all: nothing is deleted. To delete services, delete them by name.`
+        : `${name} no longer holds ${held.join(', ')}: too many at once to delete. Delete them by name, or raise prune.maxDeletions.`;
+      events.push(event(now, 'Warning', 'PruneHeld', message, null, { snapshot }));
+    }
+    return events;
+  }
+
+  #failure(message: string | null): void {
+    const { clock, source } = this.parts;
+    this.source.failure = message;
+    if (message !== null) {
+      this.declarations.setUnknown(`The source cannot be read: ${message}`);
+      this.loop.sourceHeard();
+    }
+    const told =
+      message === null
+        ? event(clock.now(), 'Normal', 'SourceReadable', `${source.name} can be read again.`)
+        : event(clock.now(), 'Warning', 'SourceUnreadable', `${source.name}: ${message} What runs goes on.`);
+    void this.loop.append([told]);
+  }
+
+  async #saveApproved(names: ReadonlySet<string>): Promise<void> {
+    const value = names.size === 0 ? null : JSON.stringify([...names].sort());
+    await this.parts.store.saveSetting(this.epoch, approvedKey(this.parts.source.name), value);
+    this.#approved = names;
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    work().catch((thrown: unknown) => this.parts.onProblem('A setting was not stored', thrown));
+  }
+}

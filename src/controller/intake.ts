@@ -1,0 +1,108 @@
+/**
+ * From a Source's Snapshots to Compilations: one at a time, always of the newest Snapshot; those overtaken while one was
+ * compiled are never looked at. A compiler that breaks is tried again; until it answers, what was applied goes on.
+ */
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Compilation, Compiler } from '../ports/compiler.ts';
+import type { Source } from '../ports/source.ts';
+import { messageOf } from '../base/error.ts';
+
+export interface IntakeListener {
+  compiled(snapshot: Snapshot, compilation: Compilation): void;
+  /** The source cannot be read, or not compiled; null: it can again. Told when it changes. */
+  failure(message: string | null): void;
+}
+
+const firstRetryMs = 1_000;
+const longestRetryMs = 30_000;
+
+export class Intake {
+  readonly #source: Source;
+  readonly #compiler: Compiler;
+  readonly #clock: Clock;
+  readonly #listener: IntakeListener;
+  #next: Snapshot | null = null;
+  #working: Promise<void> | null = null;
+  #failure: string | null = null;
+  #retryMs = firstRetryMs;
+  #cancelRetry = (): void => {};
+  #closed = false;
+
+  constructor(source: Source, compiler: Compiler, clock: Clock, listener: IntakeListener) {
+    this.#source = source;
+    this.#compiler = compiler;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  async start(): Promise<void> {
+    await this.#source.start({
+      snapshot: (snapshot) => {
+        this.#next = snapshot;
+        this.#begin();
+      },
+      unreadable: (message) => this.#fail(message),
+    });
+  }
+
+  /** Reads the source again now; resolves once what it said has been compiled and told. */
+  async refresh(): Promise<void> {
+    await this.#source.refresh();
+    await this.settled();
+  }
+
+  /** Resolves once no Compilation is under way. */
+  async settled(): Promise<void> {
+    while (this.#working !== null) await this.#working;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry();
+    await this.#source.close();
+    await this.settled();
+  }
+
+  #begin(): void {
+    if (this.#working !== null || this.#closed) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = null;
+    });
+  }
+
+  async #work(): Promise<void> {
+    for (let snapshot = this.#take(); snapshot !== null && !this.#closed; snapshot = this.#take()) {
+      try {
+        const compilation = await this.#compiler.compile(snapshot);
+        this.#retryMs = firstRetryMs;
+        this.#cancelRetry();
+        this.#fail(null);
+        this.#listener.compiled(snapshot, compilation);
+      } catch (thrown) {
+        this.#fail(`The manifests could not be compiled: ${messageOf(thrown)}`);
+        this.#retryLater(snapshot);
+        return;
+      }
+    }
+  }
+
+  #take(): Snapshot | null {
+    const snapshot = this.#next;
+    this.#next = null;
+    return snapshot;
+  }
+
+  #retryLater(snapshot: Snapshot): void {
+    this.#next ??= snapshot;
+    this.#cancelRetry();
+    this.#cancelRetry = this.#clock.after(this.#retryMs, () => this.#begin());
+    this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+  }
+
+  #fail(message: string | null): void {
+    if (message === this.#failure) return;
+    this.#failure = message;
+    this.#listener.failure(message);
+  }
+}

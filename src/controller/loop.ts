@@ -1,0 +1,373 @@
+/**
+ * The loop: observe → decide → persist → execute, for many services at once, one pass a service at a time. Nothing is sent
+ * to the Host before it is stored, and nothing is decided before the Host has said all that it sees and the source has
+ * said all that it holds (or that it cannot be read). What a failed save would have done is decided again later.
+ */
+import type { Decide, Decision } from '../core/decide.ts';
+import { adopt, restoreArchived } from '../core/adopt.ts';
+import type { DependencyFact, Desired } from '../model/desired.ts';
+import type { Contract } from '../model/contract.ts';
+import type { Event, EventDraft } from '../model/event.ts';
+import type { Observation } from '../model/observation.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { HostLink, HostListener } from '../ports/host-link.ts';
+import type { Change, Store, UsageDay } from '../ports/store.ts';
+import { FairleadError, messageOf } from '../base/error.ts';
+import type { Declarations } from './declarations.ts';
+import { KeyQueue } from './queue.ts';
+
+export interface LoopParts {
+  readonly store: Store;
+  readonly link: HostLink;
+  readonly clock: Clock;
+  readonly decide: Decide;
+  readonly declarations: Declarations;
+  readonly epoch: number;
+  readonly listener: LoopListener;
+}
+
+export interface LoopListener {
+  /** After they were stored. */
+  events(events: readonly Event[]): void;
+  changed(service: string): void;
+  /** The store or a pass failed; it is tried again. */
+  problem(message: string, error: unknown): void;
+  /** Another controller writes now: this one must end. */
+  fenced(error: FairleadError): void;
+}
+
+/** One decided pass, not stored yet. */
+interface Pass {
+  readonly key: string;
+  readonly before: ServiceRecord | null;
+  readonly decision: Decision;
+  readonly adopts: string | null;
+}
+
+const firstRetryMs = 100;
+const longestRetryMs = 30_000;
+
+export class Loop implements HostListener {
+  readonly #parts: LoopParts;
+  readonly #queue: KeyQueue;
+  readonly #records = new Map<string, ServiceRecord>();
+  readonly #observations = new Map<string, Observation>();
+  /** Generation of the Plan that the Host was last sent on this connection. */
+  readonly #sent = new Map<string, number>();
+  /** Services with Commands in the store that no pass has taken. */
+  readonly #commanded = new Set<string>();
+  readonly #dependants = new Map<string, Set<string>>();
+  readonly #knownContracts = new Set<string>();
+  readonly #brokenPasses = new Map<string, string>();
+  #connected = false;
+  #sourceHeard = false;
+  #retryMs = firstRetryMs;
+  #fenced = false;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#queue = new KeyQueue(parts.clock, async (keys) => this.#work(keys));
+  }
+
+  /** Loads what is remembered and connects to the Host. */
+  async start(): Promise<void> {
+    for (const record of await this.#parts.store.records()) {
+      this.#remember(record.service, record);
+      this.#commanded.add(record.service);
+    }
+    this.#parts.link.start(this.#parts.epoch, this);
+  }
+
+  get records(): ReadonlyMap<string, ServiceRecord> {
+    return this.#records;
+  }
+
+  get observations(): ReadonlyMap<string, Observation> {
+    return this.#observations;
+  }
+
+  get hostConnected(): boolean {
+    return this.#connected;
+  }
+
+  /** The source has been read, or is known not to be readable: from now on passes are made. */
+  sourceHeard(): void {
+    this.#sourceHeard = true;
+    this.#gate();
+  }
+
+  /** Something else is said of these services: passes over them and over whoever depends on them. */
+  queue(keys: Iterable<string>): void {
+    for (const key of keys) {
+      this.#queue.add(key);
+      this.#queueDependants(key);
+    }
+  }
+
+  queueAll(): void {
+    for (const key of this.#records.keys()) this.#queue.add(key);
+    for (const key of this.#parts.declarations.services().keys()) this.#queue.add(key);
+  }
+
+  /** A Command of this service was stored. */
+  commanded(service: string): void {
+    this.#commanded.add(service);
+    this.#queue.add(service);
+  }
+
+  dependantsOf(service: string): readonly string[] {
+    return [...(this.#dependants.get(service) ?? [])].sort();
+  }
+
+  /** Resolves once no pass waits or is under way; timers don't count. */
+  async idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    await this.#parts.link.close();
+  }
+
+  /** What a pass over the service would be told now, with another declaration if one is given. */
+  desiredOf(key: string, declaration = this.#parts.declarations.of(key)): Omit<Desired, 'commands'> {
+    const record = this.#records.get(key);
+    const wanted = declaration.kind === 'declared' ? declaration.service : record?.desired;
+    const dependencies: Record<string, DependencyFact> = {};
+    for (const { service } of wanted?.dependsOn ?? [])
+      dependencies[service] = { declared: this.#parts.declarations.isDeclared(service), ready: isReady(this.#records.get(service)) };
+    return { service: key, declaration, dependencies };
+  }
+
+  // What the Host says
+
+  connected(_hostId: string, observations: readonly Observation[]): void {
+    this.#connected = true;
+    this.#observations.clear();
+    this.#sent.clear();
+    for (const observation of observations) {
+      // Nothing runs that was not stored first: what has no Record is a ghost of a store that is no more.
+      if (this.#records.has(observation.service)) this.#observations.set(observation.service, observation);
+      else this.#parts.link.forget(observation.service);
+    }
+    this.queueAll();
+    this.#gate();
+  }
+
+  observed(observation: Observation): void {
+    if (!this.#records.has(observation.service)) return;
+    this.#observations.set(observation.service, observation);
+    this.#queue.add(observation.service);
+    this.#parts.listener.changed(observation.service);
+  }
+
+  contract(contract: Contract): void {
+    if (this.#knownContracts.has(contract.hash)) return;
+    this.#inBackground('A contract was not stored', async () => {
+      await this.#parts.store.saveContract(this.#parts.epoch, contract);
+      this.#knownContracts.add(contract.hash);
+    });
+  }
+
+  usage(usage: readonly UsageDay[]): void {
+    this.#inBackground('Usage was not stored', async () => this.#parts.store.addUsage(this.#parts.epoch, usage));
+  }
+
+  disconnected(_reason: string): void {
+    this.#connected = false;
+    this.#gate();
+  }
+
+  #gate(): void {
+    this.#queue.setOpen(this.#connected && this.#sourceHeard && !this.#fenced);
+  }
+
+  // One batch of passes
+
+  async #work(keys: readonly string[]): Promise<void> {
+    const passes: Pass[] = [];
+    try {
+      for (const key of keys) {
+        const pass = await this.#decide(key);
+        if (pass !== null) passes.push(pass);
+      }
+      await this.#persist(passes);
+      this.#retryMs = firstRetryMs;
+    } catch (thrown) {
+      this.#failed(keys, thrown);
+      return;
+    }
+    for (const pass of passes) this.#execute(pass);
+  }
+
+  async #decide(key: string): Promise<Pass | null> {
+    const { declarations, store, clock, decide } = this.#parts;
+    const successor = declarations.successorOf(key);
+    if (successor !== null && this.#records.has(key) && !this.#records.has(successor)) {
+      this.#queue.add(successor);
+      return null;
+    }
+    const declaration = declarations.of(key);
+    let before = this.#records.get(key) ?? null;
+    let observation = this.#observations.get(key) ?? null;
+    let adopts: string | null = null;
+    if (before === null && (declaration.kind === 'declared' || declaration.kind === 'invalid')) {
+      adopts = declaration.kind === 'declared' ? this.#adoptable(declaration.service.formerly) : null;
+      const now = clock.now();
+      if (adopts !== null) {
+        before = adopt(this.#records.get(adopts)!, key);
+        observation = asOf(this.#observations.get(adopts), key);
+      } else {
+        const archived = await store.archived(key);
+        before = archived === null ? null : restoreArchived(archived, now);
+      }
+    }
+    const commands = this.#commanded.delete(key) ? await store.commands(key, before?.commandId ?? 0) : [];
+    try {
+      const decision = decide({ ...this.desiredOf(key, declaration), commands }, before, observation, clock.now());
+      this.#brokenPasses.delete(key);
+      return { key, before, decision, adopts };
+    } catch (thrown) {
+      this.#broken(key, thrown);
+      return null;
+    }
+  }
+
+  /** `formerly`, when it names a Record that nobody declares any more. */
+  #adoptable(formerly: string | null): string | null {
+    if (formerly === null || !this.#records.has(formerly) || this.#parts.declarations.isDeclared(formerly)) return null;
+    return formerly;
+  }
+
+  /** Stores what the passes changed, all in one transaction; a pass that changed nothing writes nothing. */
+  async #persist(passes: readonly Pass[]): Promise<void> {
+    const changes = passes.map(changeOf).filter((change) => change !== null);
+    if (changes.length === 0) return;
+    const events = await this.#parts.store.save(this.#parts.epoch, changes);
+    if (events.length > 0) this.#parts.listener.events(events);
+  }
+
+  /** After the save: remembers, tells, sends. Sending what was sent is harmless, so a crash in here loses nothing. */
+  #execute({ key, before, decision, adopts }: Pass): void {
+    const { link, listener } = this.#parts;
+    const wasReady = isReady(this.#records.get(key));
+    const { record, plan, archive } = decision;
+    this.#remember(key, archive ? null : record);
+    if (plan !== null && !archive) {
+      if (this.#connected && this.#sent.get(key) !== plan.generation) {
+        this.#sent.set(key, plan.generation);
+        link.send(plan);
+      }
+    } else if (this.#observations.has(key) || this.#sent.has(key)) {
+      this.#forget(key);
+    }
+    if (adopts !== null) {
+      this.#remember(adopts, null);
+      this.#forget(adopts);
+      this.#queueDependants(adopts);
+      listener.changed(adopts);
+    }
+    this.#queue.wake(key, archive ? null : decision.wakeAt);
+    if (wasReady !== isReady(this.#records.get(key))) this.#queueDependants(key);
+    if (archive || record !== before) listener.changed(key);
+  }
+
+  #forget(key: string): void {
+    this.#sent.delete(key);
+    this.#observations.delete(key);
+    this.#parts.link.forget(key);
+  }
+
+  #remember(key: string, record: ServiceRecord | null): void {
+    const before = this.#records.get(key);
+    if (before?.desired !== record?.desired) {
+      for (const { service } of before?.desired?.dependsOn ?? []) this.#dependants.get(service)?.delete(key);
+      for (const { service } of record?.desired?.dependsOn ?? []) {
+        const dependants = this.#dependants.get(service) ?? new Set();
+        this.#dependants.set(service, dependants.add(key));
+      }
+    }
+    if (record === null) this.#records.delete(key);
+    else this.#records.set(key, record);
+  }
+
+  #queueDependants(key: string): void {
+    for (const dependant of this.#dependants.get(key) ?? []) this.#queue.add(dependant);
+  }
+
+  // What goes wrong
+
+  /** Nothing of the batch was stored or sent: all of it again, after a while. */
+  #failed(keys: readonly string[], thrown: unknown): void {
+    // Commands that were read were not taken.
+    for (const key of keys) this.#commanded.add(key);
+    if (this.#fencedBy(thrown)) return;
+    this.#parts.listener.problem('Nothing could be stored; nothing is sent until it can', thrown);
+    const at = this.#parts.clock.now() + this.#retryMs;
+    for (const key of keys) this.#queue.wake(key, at);
+    this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+  }
+
+  /** A defect of the heart on one service: told once, tried again, and no other service suffers. */
+  #broken(key: string, thrown: unknown): void {
+    const message = messageOf(thrown);
+    this.#commanded.add(key);
+    this.#queue.wake(key, this.#parts.clock.now() + longestRetryMs);
+    if (this.#brokenPasses.get(key) === message) return;
+    this.#brokenPasses.set(key, message);
+    this.#parts.listener.problem(`The pass over ${key} broke`, thrown);
+    void this.append([event(this.#parts.clock.now(), 'Warning', 'PassBroken', `A defect in Fairlead: ${message}`, key)]);
+  }
+
+  /** Stores Events that belong to no pass, and tells them; a failure is reported, not thrown. */
+  async append(drafts: readonly EventDraft[]): Promise<void> {
+    try {
+      this.#parts.listener.events(await this.#parts.store.append(this.#parts.epoch, drafts));
+    } catch (thrown) {
+      if (!this.#fencedBy(thrown)) this.#parts.listener.problem('An event was not stored', thrown);
+    }
+  }
+
+  #inBackground(what: string, work: () => Promise<void>): void {
+    work().catch((thrown: unknown) => {
+      if (!this.#fencedBy(thrown)) this.#parts.listener.problem(what, thrown);
+    });
+  }
+
+  #fencedBy(thrown: unknown): boolean {
+    if (!(thrown instanceof FairleadError) || thrown.code !== 'StaleEpoch') return false;
+    if (!this.#fenced) {
+      this.#fenced = true;
+      this.#gate();
+      this.#parts.listener.fenced(thrown);
+    }
+    return true;
+  }
+}
+
+function changeOf({ before, decision, adopts }: Pass): Change | null {
+  const { record, events, archive } = decision;
+  if (record === null || (record === before && events.length === 0 && !archive && adopts === null)) return null;
+  return { record, events, archive, adopts };
+}
+
+function isReady(record: ServiceRecord | undefined): boolean {
+  return record !== undefined && !record.deleting && record.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+function asOf(observation: Observation | undefined, service: string): Observation | null {
+  return observation === undefined ? null : { ...observation, service };
+}
+
+/** An Event that no pass of the heart says. */
+export function event(
+  at: number,
+  type: EventDraft['type'],
+  reason: string,
+  message: string,
+  service: string | null = null,
+  more: { snapshot?: string | null; actor?: EventDraft['actor'] } = {},
+): EventDraft {
+  return { service, type, reason, message, at, revision: null, snapshot: more.snapshot ?? null, actor: more.actor ?? 'controller' };
+}

@@ -1,0 +1,114 @@
+/** The ReadModel over what the loop remembers. Reading changes nothing and waits for nothing that the loop does. */
+import type { Contract } from '../model/contract.ts';
+import type { Event } from '../model/event.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { About, Provenance, ReadModel, ServiceView, SourceView } from '../ports/read-model.ts';
+import type { EventQuery, UsageDay } from '../ports/store.ts';
+import type { Controller } from './controller.ts';
+
+export type ExplainService = (service: string, field: string | null) => Promise<readonly Provenance[]>;
+
+export class Reader implements ReadModel {
+  readonly #controller: Controller;
+  readonly #eventListeners = new Set<(event: Event) => void>();
+  readonly #changeListeners = new Set<(service: string) => void>();
+  readonly #specs = new WeakMap<object, Readonly<Record<string, unknown>>>();
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+  }
+
+  about(): About {
+    const { parts, epoch, loop } = this.#controller;
+    return { ...parts.about(), epoch, hostConnected: loop.hostConnected };
+  }
+
+  services(): readonly ServiceView[] {
+    const records = [...this.#controller.loop.records.values()];
+    return records.sort((a, b) => (a.service < b.service ? -1 : 1)).map((record) => this.#viewOf(record));
+  }
+
+  service(name: string): ServiceView | null {
+    const record = this.#controller.loop.records.get(name);
+    return record === undefined ? null : this.#viewOf(record);
+  }
+
+  sources(): readonly SourceView[] {
+    const { parts, source, declarations } = this.#controller;
+    return [
+      {
+        name: parts.source.name,
+        kind: 'folder',
+        location: parts.sourceLocation,
+        snapshot: declarations.snapshot,
+        readAt: source.readAt,
+        suspended: source.suspended,
+        failure: source.failure,
+        pruneHeld: declarations.held,
+        manifests: source.manifests,
+        issues: source.issues,
+      },
+    ];
+  }
+
+  async events(query: EventQuery): Promise<Event[]> {
+    return this.#controller.parts.store.events(query);
+  }
+
+  async contract(hash: string): Promise<Contract | null> {
+    return this.#controller.parts.store.contract(hash);
+  }
+
+  async usage(service: string | null, sinceDay: string): Promise<UsageDay[]> {
+    return this.#controller.parts.store.usage(service, sinceDay);
+  }
+
+  onEvent(callback: (event: Event) => void): () => void {
+    const listener = (event: Event): void => callback(event);
+    this.#eventListeners.add(listener);
+    return () => this.#eventListeners.delete(listener);
+  }
+
+  onChange(callback: (service: string) => void): () => void {
+    const listener = (service: string): void => callback(service);
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  async explain(service: string, field: string | null): Promise<readonly Provenance[]> {
+    return this.#controller.parts.explain(service, field);
+  }
+
+  tellEvents(events: readonly Event[]): void {
+    for (const event of events) for (const listener of this.#eventListeners) this.#safely(() => listener(event));
+  }
+
+  tellChange(service: string): void {
+    for (const listener of this.#changeListeners) this.#safely(() => listener(service));
+  }
+
+  /** A listener that throws must not stop the loop. */
+  #safely(tell: () => void): void {
+    try {
+      tell();
+    } catch (thrown) {
+      this.#controller.parts.onProblem('A listener of the read model threw', thrown);
+    }
+  }
+
+  #viewOf(record: ServiceRecord): ServiceView {
+    const { loop, source } = this.#controller;
+    const issues = source.issuesBySubject.get(record.service) ?? [];
+    return { record, observation: loop.observations.get(record.service) ?? null, issues, spec: this.#specOf(record) };
+  }
+
+  #specOf({ desired }: ServiceRecord): Readonly<Record<string, unknown>> | null {
+    if (desired === null) return null;
+    let spec = this.#specs.get(desired);
+    if (spec === undefined) {
+      spec = this.#controller.parts.specOf(desired);
+      this.#specs.set(desired, spec);
+    }
+    return spec;
+  }
+}
