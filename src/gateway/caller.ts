@@ -1,0 +1,229 @@
+/**
+ * A Caller: one client as services see it, with its upstream session to each service that it has called.
+ *
+ * Invariants: an upstream session belongs to one Caller alone unless the Instance has only a shared one; a session that is
+ * lost is opened again at another (or the same) Instance, unseen by the client, with log level and subscriptions said anew.
+ * What a service asks or tells reaches this Caller's client only.
+ */
+import { FairleadError } from '../base/error.ts';
+import type { ClientFacts, Envelope, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
+import type { Backend, Member } from './backend.ts';
+import { requestOf } from './message.ts';
+import { SharedState } from './shared-state.ts';
+
+/** Where a service's own messages to the client go. */
+export interface ClientSink {
+  notification(service: string, message: Envelope): void;
+  /** Resolves with the client's response, under the id of `message`. */
+  request(service: string, message: Envelope): Promise<string>;
+  /** The list that the client knows of may have changed. */
+  listChanged(service: string): void;
+}
+
+/** An open way to an Instance for this Caller. */
+export interface Line {
+  readonly service: string;
+  readonly member: Member;
+  readonly session: UpstreamSession;
+}
+
+interface Binding {
+  readonly backend: Backend;
+  /** The Caller's own session; null while there is none or the Instance has only a shared one. */
+  own: Line | null;
+  /** Sessions in use at Instances that have only a shared one. */
+  readonly shared: Map<Member, Line>;
+  /** Openings under way, so that calls at the same moment open one session. */
+  readonly opening: Map<Member, Promise<Line>>;
+  /** Contract hash that the client has been shown. */
+  contract: string | null;
+}
+
+const replayTimeoutMs = 10_000;
+
+export class Caller {
+  readonly id: string;
+  readonly facts: ClientFacts;
+  readonly #sink: ClientSink;
+  readonly #anonymous: boolean;
+  readonly #bindings = new Map<string, Binding>();
+  readonly #subscriptions = new Map<string, Set<string>>();
+  #logLevel: string | null = null;
+  #closed = false;
+
+  /** Without a sink it is an anonymous Caller: it stands for many clients, is bound to no Instance, and cannot be asked. */
+  constructor(id: string, facts: ClientFacts, sink: ClientSink | null) {
+    this.id = id;
+    this.facts = facts;
+    this.#sink = sink ?? deafSink;
+    this.#anonymous = sink === null;
+  }
+
+  get logLevel(): string | null {
+    return this.#logLevel;
+  }
+
+  /** Remembered for services that are opened later; those that are open must be told by the caller of this. */
+  rememberLogLevel(level: string): void {
+    this.#logLevel = level;
+  }
+
+  rememberSubscription(service: string, uri: string, subscribed: boolean): void {
+    const uris = this.#subscriptions.get(service) ?? new Set();
+    if (subscribed) uris.add(uri);
+    else uris.delete(uri);
+    if (uris.size === 0) this.#subscriptions.delete(service);
+    else this.#subscriptions.set(service, uris);
+  }
+
+  subscribedTo(service: string, uri: string): boolean {
+    return this.#subscriptions.get(service)?.has(uri) ?? false;
+  }
+
+  /** Sessions that are open now, of every service. */
+  lines(): Line[] {
+    return [...this.#bindings.values()].flatMap((binding) => [...(binding.own === null ? [] : [binding.own]), ...binding.shared.values()]);
+  }
+
+  /** What the service said of itself to this client; null while no session to it is open. */
+  factsOf(service: string): ServerFacts | null {
+    const binding = this.#bindings.get(service);
+    return binding?.own?.session.facts ?? binding?.shared.values().next().value?.session.facts ?? null;
+  }
+
+  /** The Instance that the next call must go to, if this Caller is bound to one that may go on. */
+  bound(backend: Backend): Member | null {
+    const own = this.#bindings.get(backend.service)?.own;
+    return own != null && backend.mayContinue(own.member) ? own.member : null;
+  }
+
+  /** The session at `member`, opened now when there is none. */
+  async open(backend: Backend, member: Member): Promise<Line> {
+    const binding = this.#binding(backend);
+    const line = binding.own?.member === member ? binding.own : binding.shared.get(member);
+    if (line !== undefined && line !== null) return line;
+    let opening = binding.opening.get(member);
+    if (opening === undefined) {
+      opening = this.#openLine(binding, member).finally(() => binding.opening.delete(member));
+      binding.opening.set(member, opening);
+    }
+    return opening;
+  }
+
+  /** The session turned out to be lost: the next call opens another. */
+  drop(backend: Backend, line: Line): void {
+    const binding = this.#bindings.get(backend.service);
+    if (binding === undefined) return;
+    if (binding.own === line) {
+      binding.own = null;
+      backend.unbind(line.member);
+    } else if (binding.shared.get(line.member) === line) {
+      binding.shared.delete(line.member);
+      if (line.session.shared) SharedState.of(line.member.instance.upstream).leave(this.id, line.session);
+    } else return;
+    void line.session.close().catch(() => undefined);
+  }
+
+  /** Lets go of sessions at an Instance that is gone. */
+  forgetMember(backend: Backend, member: Member): void {
+    const binding = this.#bindings.get(backend.service);
+    if (binding === undefined) return;
+    if (binding.own?.member === member) this.drop(backend, binding.own);
+    const shared = binding.shared.get(member);
+    if (shared !== undefined) this.drop(backend, shared);
+  }
+
+  /** Tells the client when the Contract it would see differs from the one it was shown. */
+  noticeContract(backend: Backend): void {
+    const binding = this.#bindings.get(backend.service);
+    const hash = backend.contract()?.hash ?? null;
+    if (binding === undefined || hash === null || binding.own !== null) return;
+    this.#showContract(binding, hash);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const binding of this.#bindings.values()) {
+      if (binding.own !== null) this.drop(binding.backend, binding.own);
+      for (const line of binding.shared.values()) this.drop(binding.backend, line);
+    }
+    this.#bindings.clear();
+  }
+
+  #binding(backend: Backend): Binding {
+    let binding = this.#bindings.get(backend.service);
+    if (binding === undefined || binding.backend !== backend) {
+      binding = { backend, own: null, shared: new Map(), opening: new Map(), contract: null };
+      this.#bindings.set(backend.service, binding);
+    }
+    return binding;
+  }
+
+  async #openLine(binding: Binding, member: Member): Promise<Line> {
+    const { backend } = binding;
+    let line: Line | null = null;
+    let over = false;
+    const session = await member.instance.upstream.openSession(this.facts, {
+      notification: (message) => this.#sink.notification(backend.service, message),
+      request: (message) => this.#sink.request(backend.service, message),
+      closed: () => {
+        over = true;
+        if (line !== null) this.drop(backend, line);
+      },
+    });
+    line = { service: backend.service, member, session };
+    if (over || this.#closed) {
+      void session.close().catch(() => undefined);
+      throw new FairleadError('UpstreamLost', `the session with ${backend.service} ended while it was opened`, {
+        data: { written: false, service: backend.service },
+      });
+    }
+    if (session.shared)
+      SharedState.of(member.instance.upstream).join(this.id, (message) => this.#sink.notification(backend.service, message));
+    if (session.shared || this.#anonymous || session.facts.era === 'stateless') binding.shared.set(member, line);
+    else {
+      const before = binding.own;
+      binding.own = line;
+      backend.bind(member);
+      if (before !== null) {
+        backend.unbind(before.member);
+        void before.session.close().catch(() => undefined);
+      }
+    }
+    await this.#replay(backend.service, member, session);
+    this.#showContract(binding, member.instance.contract.hash);
+    return line;
+  }
+
+  #showContract(binding: Binding, hash: string): void {
+    const before = binding.contract;
+    binding.contract = hash;
+    if (before !== null && before !== hash) this.#sink.listChanged(binding.backend.service);
+  }
+
+  /** Says again to a new session what the client had set. A service that refuses it is used as it is. */
+  async #replay(service: string, member: Member, session: UpstreamSession): Promise<void> {
+    if (session.facts.era === 'stateless') return;
+    const shared = session.shared ? SharedState.of(member.instance.upstream) : null;
+    const requests: Envelope[] = [];
+    if (this.#logLevel !== null && session.facts.capabilities['logging'] !== undefined) {
+      const level = shared === null ? this.#logLevel : shared.wantLevel(this.id, this.#logLevel);
+      if (level !== null) requests.push(requestOf('fairlead-replay-level', 'logging/setLevel', { level }));
+    }
+    for (const uri of this.#subscriptions.get(service) ?? []) {
+      if (shared?.subscribe(this.id, uri, true, null) === false) continue;
+      requests.push(requestOf(`fairlead-replay-${requests.length}`, 'resources/subscribe', { uri }));
+    }
+    await Promise.allSettled(requests.map((message) => session.request(message, { timeoutMs: replayTimeoutMs })));
+  }
+}
+
+/** A sink for callers that have no client to reach (curl, stateless requests): what is asked is refused. */
+const deafSink: ClientSink = {
+  notification: () => undefined,
+  request: (_service, message) =>
+    Promise.resolve(
+      `{"jsonrpc":"2.0","id":${message.id ?? 'null'},"error":{"code":-32601,"message":"this client cannot be asked anything"}}`,
+    ),
+  listChanged: () => undefined,
+};

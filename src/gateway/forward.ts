@@ -1,0 +1,184 @@
+/**
+ * The core of the gateway: takes one request to one Instance of a Service and its answer back, whatever the client's era.
+ *
+ * Invariants: every request that comes in ends in exactly one answer or one typed error. A tools/call is sent a second time
+ * only when nothing of it had been written; a request that only reads may be sent again once. Texts pass as they are.
+ */
+import { FairleadError } from '../base/error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Envelope } from '../ports/upstream.ts';
+import type { Backend, Member } from './backend.ts';
+import type { Caller, Line } from './caller.ts';
+import type { CallOutcome, Usage } from './counters.ts';
+import { rawAt } from './message.ts';
+
+export interface Forwarding {
+  readonly backend: Backend;
+  readonly caller: Caller;
+  readonly message: Envelope;
+  /** The name of the tool as the service has it, for tools/call. */
+  readonly tool: string | null;
+  readonly signal?: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly onNotification?: (message: Envelope) => void;
+  readonly onRequest?: (message: Envelope) => Promise<string>;
+  readonly onDetached?: (retryMs: number | null) => void;
+  /** Changes the message for the session it goes to (an envelope for the other era), once the session is known. */
+  readonly adapt?: (message: Envelope, line: Line) => Envelope;
+  /** No end (subscriptions/listen). */
+  readonly endless?: boolean;
+}
+
+/** Requests that count as calls in TrafficCounters. */
+const counted = new Set(['tools/call', 'resources/read', 'prompts/get']);
+/** Attempts of one request in all; each but the last ended without a byte of it at a service. */
+const maxAttempts = 5;
+
+export class Forwarder {
+  readonly #clock: Clock;
+  readonly #usage: Usage;
+
+  constructor(clock: Clock, usage: Usage) {
+    this.#clock = clock;
+    this.#usage = usage;
+  }
+
+  /** Resolves with the response's text under the id of the message. Throws FairleadError. */
+  async forward(call: Forwarding): Promise<string> {
+    const { backend } = call;
+    if (!backend.published)
+      throw new FairleadError('NotFound', `service ${backend.service} is not published`, { data: { service: backend.service } });
+    const deadlineAt = this.#clock.now() + backend.plan.limits.callTimeoutMs;
+    // A stream that stays open for hours must not hold a slot that calls need.
+    if (call.endless === true) return this.#attempts(call, deadlineAt);
+    await backend.admit(deadlineAt, call.signal);
+    try {
+      return await this.#attempts(call, deadlineAt);
+    } finally {
+      backend.release();
+    }
+  }
+
+  /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
+  async connect(backend: Backend, caller: Caller, signal?: AbortSignal): Promise<Line> {
+    const deadlineAt = this.#clock.now() + backend.plan.limits.callTimeoutMs;
+    const passOver = new Set<Member>();
+    for (let attempt = 1; ; attempt++) {
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, passOver, deadlineAt, signal));
+      backend.begin(member);
+      try {
+        return await caller.open(backend, member);
+      } catch (thrown) {
+        if (attempt >= maxAttempts) throw thrown;
+        this.#suspect(member, thrown, passOver);
+      } finally {
+        backend.end(member);
+      }
+    }
+  }
+
+  async #attempts(call: Forwarding, deadlineAt: number): Promise<string> {
+    const { backend, caller, message } = call;
+    const passOver = new Set<Member>();
+    for (let attempt = 1; ; attempt++) {
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, passOver, deadlineAt, call.signal));
+      if (call.endless !== true) backend.begin(member);
+      const beganAt = this.#clock.now();
+      let written = false;
+      try {
+        const line = await caller.open(backend, member);
+        try {
+          const text = await this.#send(call, line, deadlineAt);
+          this.#count(call, member, text, this.#clock.now() - beganAt);
+          return text;
+        } catch (thrown) {
+          if (isLost(thrown)) {
+            written = thrown.data['written'] !== false;
+            caller.drop(backend, line);
+          }
+          throw thrown;
+        }
+      } catch (thrown) {
+        const again =
+          attempt < maxAttempts &&
+          !call.signal?.aborted &&
+          (isOpenFailure(thrown) || isLost(thrown)) &&
+          (!written || (readsOnly(message) && attempt === 1));
+        if (!again) {
+          this.#count(call, member, null, this.#clock.now() - beganAt);
+          throw thrown;
+        }
+        this.#suspect(member, thrown, passOver);
+      } finally {
+        if (call.endless !== true) backend.end(member);
+      }
+    }
+  }
+
+  #send(call: Forwarding, line: Line, deadlineAt: number): Promise<string> {
+    const message = call.adapt === undefined ? call.message : call.adapt(call.message, line);
+    return line.session.request(message, {
+      timeoutMs: call.endless === true ? Infinity : Math.max(1, deadlineAt - this.#clock.now()),
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+      ...(call.headers === undefined ? {} : { headers: call.headers }),
+      ...(call.onNotification === undefined ? {} : { onNotification: call.onNotification }),
+      ...(call.onRequest === undefined ? {} : { onRequest: call.onRequest }),
+      ...(call.onDetached === undefined ? {} : { onDetached: call.onDetached }),
+    });
+  }
+
+  /** A shared process that lost a call is gone for good; an HTTP endpoint may only have lost a session or a connection. */
+  #suspect(member: Member, thrown: unknown, passOver: Set<Member>): void {
+    if (isLost(thrown) && thrown.data['sessionLost'] === true) return;
+    passOver.add(member);
+  }
+
+  /** `text`: the response; null when there was none. */
+  #count(call: Forwarding, member: Member, text: string | null, latencyMs: number): void {
+    const { backend, message, tool } = call;
+    if (message.method === null || !counted.has(message.method)) return;
+    const outcome = outcomeOf(text);
+    backend.counters.count(member.instance.revision, outcome, latencyMs);
+    if (tool !== null) this.#usage.count(backend.service, tool, this.#clock.now(), outcome !== 'ok', latencyMs);
+  }
+}
+
+function isLost(thrown: unknown): thrown is FairleadError {
+  return thrown instanceof FairleadError && thrown.code === 'UpstreamLost';
+}
+
+/** The session could not be opened, so nothing of the request was written. */
+function isOpenFailure(thrown: unknown): boolean {
+  return (
+    thrown instanceof FairleadError &&
+    (thrown.code === 'HandshakeFailed' || thrown.code === 'HandshakeTimeout' || thrown.code === 'ConnectFailed')
+  );
+}
+
+const readingMethods = new Set([
+  'tools/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'prompts/list',
+  'prompts/get',
+  'completion/complete',
+  'server/discover',
+  'subscriptions/listen',
+  'ping',
+]);
+
+function readsOnly(message: Envelope): boolean {
+  return message.method !== null && readingMethods.has(message.method);
+}
+
+const mayBeError = /"error"\s*:\s*\{/;
+const mayBeToolError = /"isError"\s*:\s*true/;
+
+/** Looks before it reads: only an answer that may be an error is scanned. */
+function outcomeOf(text: string | null): CallOutcome {
+  if (text === null) return 'protocol-error';
+  if (!mayBeError.test(text) && !mayBeToolError.test(text)) return 'ok';
+  if (rawAt(text, ['error']) !== null) return 'protocol-error';
+  return rawAt(text, ['result', 'isError']) === 'true' ? 'tool-error' : 'ok';
+}

@@ -1,0 +1,169 @@
+/** The Gateway: routes clients' MCP to Instances. This file puts its parts together and keeps the table of services. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TrafficCounters } from '../model/observation.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Gateway, GatewayInstance } from '../ports/gateway.ts';
+import type { UsageDay } from '../ports/store.ts';
+import { Backend, type Member } from './backend.ts';
+import { Usage } from './counters.ts';
+import { Forwarder } from './forward.ts';
+import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
+import { Listener, type ListenerLimits } from './listener.ts';
+import { errorText, readBody, RpcError } from './message.ts';
+import type { Scope } from './scope.ts';
+import { ServiceScope } from './service-scope.ts';
+import { SessionEdge } from './session-edge.ts';
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  /** Host names beyond loopback ones that clients may call the gateway by. */
+  readonly allowedHosts?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
+  readonly maxBodyBytes?: number;
+  readonly maxSessions?: number;
+  readonly limits?: Partial<ListenerLimits>;
+}
+
+const defaultLimits: ListenerLimits = { maxRequests: 20_000, maxConnections: 25_000, headersTimeoutMs: 10_000, bodyTimeoutMs: 60_000 };
+
+export function createGateway(options: GatewayOptions): Gateway {
+  return new McpGateway(options);
+}
+
+class McpGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #backends = new Map<string, Backend>();
+  readonly #scopes = new Map<string, ServiceScope>();
+  readonly #usage = new Usage();
+  readonly #forwarder: Forwarder;
+  readonly #sessions: SessionEdge;
+  readonly #listener: Listener;
+  readonly #idleCallbacks: ((instanceId: string) => void)[] = [];
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#forwarder = new Forwarder(options.clock, this.#usage);
+    this.#sessions = new SessionEdge({ clock: options.clock, maxSessions: options.maxSessions ?? 50_000 });
+    this.#listener = new Listener({
+      limits: { ...defaultLimits, ...options.limits },
+      allowedHosts: options.allowedHosts ?? [],
+      allowedOrigins: options.allowedOrigins ?? [],
+      handle: (path, request, response) => this.#handle(path, request, response),
+      healthy: () => true,
+    });
+  }
+
+  apply(plan: Plan, instances: readonly GatewayInstance[]): void {
+    let backend = this.#backends.get(plan.service);
+    if (backend === undefined) {
+      backend = new Backend(plan, this.#options.clock, (instanceId) => this.#idle(instanceId));
+      this.#backends.set(plan.service, backend);
+      this.#scopes.set(plan.service, new ServiceScope(backend, this.#forwarder));
+    }
+    const gone = backend.apply(plan, instances);
+    this.#changed(backend, gone);
+  }
+
+  forget(service: string): void {
+    const backend = this.#backends.get(service);
+    if (backend === undefined) return;
+    this.#backends.delete(service);
+    this.#scopes.delete(service);
+    this.#changed(backend, backend.forget());
+  }
+
+  #changed(backend: Backend, gone: readonly Member[]): void {
+    for (const session of this.#sessions.sessions.values()) {
+      for (const member of gone) session.caller.forgetMember(backend, member);
+      session.caller.noticeContract(backend);
+    }
+  }
+
+  load(instanceId: string): { sessions: number; inFlight: number } {
+    for (const backend of this.#backends.values()) {
+      const member = backend.members.get(instanceId);
+      if (member !== undefined) return { sessions: member.sessions, inFlight: member.inFlight };
+    }
+    return { sessions: 0, inFlight: 0 };
+  }
+
+  onIdle(callback: (instanceId: string) => void): void {
+    this.#idleCallbacks.push(callback);
+  }
+
+  #idle(instanceId: string): void {
+    for (const callback of this.#idleCallbacks) callback(instanceId);
+  }
+
+  traffic(service: string): Readonly<Record<string, TrafficCounters>> {
+    return this.#backends.get(service)?.counters.snapshot() ?? {};
+  }
+
+  takeUsage(): UsageDay[] {
+    return this.#usage.take();
+  }
+
+  listen(options: { host: string; port: number }): Promise<{ url: string }> {
+    return this.#listener.listen(options.host, options.port);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#listener.drain();
+    await this.#quiet(graceMs);
+    this.#sessions.close();
+    await this.#listener.close();
+  }
+
+  /** Resolves when no call is under way, or after `graceMs`. */
+  #quiet(graceMs: number): Promise<void> {
+    const calls = (): number =>
+      [...this.#backends.values()].flatMap((each) => [...each.members.values()]).reduce((sum, each) => sum + each.inFlight, 0);
+    if (calls() === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const callOff = this.#options.clock.after(graceMs, resolve);
+      this.onIdle(() => {
+        if (calls() > 0) return;
+        callOff();
+        resolve();
+      });
+    });
+  }
+
+  async #handle(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const scope = this.#scopeAt(path);
+    if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
+    switch (request.method) {
+      case 'POST':
+        return this.#post(scope, request, response);
+      case 'GET':
+        return this.#sessions.get(scope, request, response);
+      case 'DELETE':
+        return this.#sessions.delete(scope, request, response);
+      default:
+        return sendEmpty(response, 405, { allow: 'GET, POST, DELETE' });
+    }
+  }
+
+  #scopeAt(path: readonly string[]): Scope | null {
+    if (path.length !== 3 || path[0] !== 'services' || path[2] !== 'mcp') return null;
+    const scope = this.#scopes.get(path[1]!);
+    return scope !== undefined && this.#backends.get(path[1]!)?.published === true ? scope : null;
+  }
+
+  async #post(scope: Scope, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (header(request, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json') {
+      return sendJson(response, 415, errorText(null, -32_000, 'Unsupported Media Type: Content-Type must be application/json'), {
+        connection: 'close',
+      });
+    }
+    const text = await readBodyText(request, this.#options.maxBodyBytes ?? 16 << 20);
+    try {
+      const { messages, batch } = readBody(text);
+      await this.#sessions.post(scope, messages, batch, request, response);
+    } catch (thrown) {
+      if (!(thrown instanceof RpcError)) throw thrown;
+      sendJson(response, 400, errorText(null, thrown.rpcCode, thrown.message, thrown.data));
+    }
+  }
+}

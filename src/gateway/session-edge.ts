@@ -1,0 +1,228 @@
+/**
+ * The edge for clients of the session era: streamable HTTP of 2025-03-26, 2025-06-18 and 2025-11-25.
+ * POST carries messages, GET listens (or resumes), DELETE ends the session. What a request means is the Scope's business.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../ports/clock.ts';
+import type { ClientFacts } from '../ports/upstream.ts';
+import { header, sendEmpty, sendJson } from './http.ts';
+import { errorText, rpc, thrownText, type Inbound } from './message.ts';
+import { ClientSession } from './session.ts';
+import type { Scope } from './scope.ts';
+import type { Stream } from './stream.ts';
+
+/** Newest first. */
+export const sessionVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26'];
+/** A client that says nothing of its version is taken for one of this. */
+const unsaidVersion = '2025-03-26';
+const idleSessionMs = 30 * 60_000;
+const sweepMs = 15_000;
+/** An answer that takes longer than this becomes a stream, so that its client can resume it. */
+const streamAfterMs = 400;
+
+export interface SessionEdgeOptions {
+  readonly clock: Clock;
+  readonly maxSessions: number;
+}
+
+export class SessionEdge {
+  readonly sessions = new Map<string, ClientSession>();
+  readonly #options: SessionEdgeOptions;
+  #callOffSweep: () => void;
+
+  constructor(options: SessionEdgeOptions) {
+    this.#options = options;
+    this.#callOffSweep = this.#scheduleSweep();
+  }
+
+  /** A POST whose messages have been read. */
+  async post(
+    scope: Scope,
+    messages: readonly Inbound[],
+    batch: boolean,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const first = messages[0];
+    if (first?.envelope.method === 'initialize') {
+      if (batch) return sendJson(response, 400, errorText(null, rpc.invalidRequest, 'Invalid Request: initialize may not be in a batch'));
+      return this.#initialize(scope, first, request, response);
+    }
+    const session = this.#sessionOf(scope, request, response);
+    if (session === null) return;
+    const requests = messages.filter((message) => message.envelope.kind === 'request');
+    for (const message of messages) {
+      if (message.envelope.kind === 'response') session.answered(message.envelope);
+      else if (message.envelope.kind === 'notification') scope.notify(session, message);
+    }
+    if (requests.length === 0) return sendEmpty(response, 202);
+    const stream = session.openStream(response, acceptsOnlyJson(request) || batch);
+    try {
+      if (batch) await this.#answerBatch(scope, session, requests, stream);
+      else await this.#answer(scope, session, requests[0]!, stream);
+    } finally {
+      session.closeStream(stream);
+      session.touchedAt = this.#options.clock.now();
+    }
+  }
+
+  async #answer(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<void> {
+    const callOff = this.#options.clock.after(streamAfterMs, () => stream.upgrade());
+    try {
+      stream.finish(await this.#run(scope, session, message, stream));
+    } finally {
+      callOff();
+    }
+  }
+
+  async #answerBatch(scope: Scope, session: ClientSession, requests: readonly Inbound[], stream: Stream): Promise<void> {
+    const answers = await Promise.all(requests.map((message) => this.#run(scope, session, message, stream)));
+    stream.finish(`[${answers.join(',')}]`);
+  }
+
+  /** Never rejects: whatever goes wrong is an answer. */
+  async #run(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<string> {
+    const id = message.envelope.id ?? 'null';
+    if (session.underWay.has(id)) return errorText(id, rpc.invalidRequest, 'Invalid Request: a request with this id is under way');
+    const controller = new AbortController();
+    session.underWay.set(id, controller);
+    try {
+      return await scope.request(session, message, stream, controller.signal);
+    } catch (thrown) {
+      return thrownText(id, thrown, scope.service);
+    } finally {
+      session.underWay.delete(id);
+    }
+  }
+
+  async #initialize(scope: Scope, message: Inbound, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = message.envelope.id;
+    if (id === null) return sendJson(response, 400, errorText(null, rpc.invalidRequest, 'Invalid Request: initialize needs an id'));
+    if (header(request, 'mcp-session-id') !== null) {
+      return sendJson(response, 400, errorText(id, rpc.invalidRequest, 'Invalid Request: the session is initialized already'));
+    }
+    const facts = factsOf(message);
+    if (facts === null) return sendJson(response, 200, errorText(id, rpc.invalidParams, 'Invalid params: protocolVersion is missing'));
+    const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock.now());
+    try {
+      const answer = await scope.initialize(session, message);
+      this.#makeRoom();
+      this.sessions.set(session.id, session);
+      sendJson(response, 200, answer, { 'mcp-session-id': session.id });
+    } catch (thrown) {
+      session.close();
+      sendJson(response, 200, thrownText(id, thrown, scope.service));
+    }
+  }
+
+  get(scope: Scope, request: IncomingMessage, response: ServerResponse): void {
+    if (header(request, 'accept')?.includes('text/event-stream') !== true) {
+      return sendJson(response, 406, errorText(null, -32_000, 'Not Acceptable: the client must accept text/event-stream'));
+    }
+    const session = this.#sessionOf(scope, request, response);
+    if (session === null) return;
+    if (!session.listen(response, header(request, 'last-event-id'))) {
+      sendJson(response, 400, errorText(null, -32_000, 'Bad Request: Last-Event-ID is none of this session'));
+    }
+  }
+
+  delete(scope: Scope, request: IncomingMessage, response: ServerResponse): void {
+    const session = this.#sessionOf(scope, request, response);
+    if (session === null) return;
+    this.#end(session);
+    sendEmpty(response, 200);
+  }
+
+  /** Closes every session: the gateway is going. */
+  close(): void {
+    this.#callOffSweep();
+    for (const session of this.sessions.values()) session.close();
+    this.sessions.clear();
+  }
+
+  #end(session: ClientSession): void {
+    this.sessions.delete(session.id);
+    session.close();
+  }
+
+  #sessionOf(scope: Scope, request: IncomingMessage, response: ServerResponse): ClientSession | null {
+    const id = header(request, 'mcp-session-id');
+    if (id === null) {
+      sendJson(response, 400, errorText(null, -32_000, 'Bad Request: the Mcp-Session-Id header is required'));
+      return null;
+    }
+    const session = this.sessions.get(id);
+    if (session === undefined || session.scope !== scope.service) {
+      sendJson(response, 404, errorText(null, -32_001, 'Session not found'));
+      return null;
+    }
+    const version = header(request, 'mcp-protocol-version');
+    if (version !== null && !sessionVersions.includes(version)) {
+      const supported = sessionVersions.join(', ');
+      sendJson(
+        response,
+        400,
+        errorText(null, -32_000, `Bad Request: Unsupported protocol version: ${version} (supported versions: ${supported})`),
+      );
+      return null;
+    }
+    session.touchedAt = this.#options.clock.now();
+    return session;
+  }
+
+  /** Over the limit the session that was idle longest goes; its client is told by 404 and may begin again. */
+  #makeRoom(): void {
+    while (this.sessions.size >= this.#options.maxSessions) {
+      let oldest: ClientSession | null = null;
+      for (const session of this.sessions.values()) {
+        if (
+          oldest === null ||
+          Number(session.busy) < Number(oldest.busy) ||
+          (session.busy === oldest.busy && session.touchedAt < oldest.touchedAt)
+        ) {
+          oldest = session;
+        }
+      }
+      if (oldest === null) return;
+      this.#end(oldest);
+    }
+  }
+
+  #scheduleSweep(): () => void {
+    return this.#options.clock.after(sweepMs, () => {
+      const now = this.#options.clock.now();
+      for (const session of this.sessions.values()) {
+        session.keepAlive();
+        if (session.busy) session.touchedAt = now;
+        else if (now - session.touchedAt > idleSessionMs) this.#end(session);
+      }
+      this.#callOffSweep = this.#scheduleSweep();
+    });
+  }
+}
+
+/** The version to answer an initialize with: the client's own where the gateway speaks it, the newest otherwise. */
+export function negotiated(version: string): string {
+  return sessionVersions.includes(version) ? version : sessionVersions[0]!;
+}
+
+function factsOf(message: Inbound): ClientFacts | null {
+  const { protocolVersion, capabilities, clientInfo } = message.params;
+  if (protocolVersion !== undefined && typeof protocolVersion !== 'string') return null;
+  const info = isObject(clientInfo) ? clientInfo : {};
+  return {
+    protocolVersion: negotiated(protocolVersion ?? unsaidVersion),
+    capabilities: isObject(capabilities) ? capabilities : {},
+    clientInfo: { ...info, name: String(info['name'] ?? 'unknown'), version: String(info['version'] ?? '0') },
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function acceptsOnlyJson(request: IncomingMessage): boolean {
+  const accept = header(request, 'accept');
+  return accept !== null && !accept.includes('text/event-stream') && !accept.includes('*/*');
+}
