@@ -18,7 +18,7 @@ COPY package.json LICENSE ./
 COPY bin bin
 COPY schemas schemas
 COPY src src
-RUN install -d -o node -g node -m 0700 /data && install -d /manifests
+RUN mkdir /data /manifests && chown node:node /data && chmod 0700 /data
 USER node
 
 # Inside, the container's network is the border, so it listens on all of its interfaces; publish on a loopback address, as above,
