@@ -2,30 +2,30 @@
 /*
  * The launcher. It must parse on Nodes as old as 12, so it keeps to old syntax. Its one job is to have Fairlead
  * run by a Node that is new enough: this one, or else the one that npm installed beside it, re-executed with signals and
- * exit code kept. From a checkout it runs src/cli/main.ts as it stands; installed, the bundle in dist/.
+ * exit code kept. From a checkout it runs src/processes/main.ts as it stands; installed, the bundle in dist/.
  */
 'use strict';
-var fs = require('fs');
-var os = require('os');
-var path = require('path');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
 
-var needMajor = 24;
-var needMinor = 15;
-var root = path.dirname(__dirname);
+const needMajor = 24;
+const needMinor = 15;
+const root = path.dirname(__dirname);
 
 function newEnough(version) {
-  var parts = version.replace(/^v/, '').split('.');
+  const parts = version.replace(/^v/, '').split('.');
   return Number(parts[0]) > needMajor || (Number(parts[0]) === needMajor && Number(parts[1]) >= needMinor);
 }
 
 /** node_modules/.bin/node of this folder or of one above it (where npm puts it when Fairlead is itself a dependency). */
 function bundledNode() {
-  var name = process.platform === 'win32' ? 'node.exe' : 'node';
-  var packages = ['node-' + (process.platform === 'win32' ? 'win' : process.platform) + '-' + process.arch + '/bin/' + name];
+  const name = process.platform === 'win32' ? 'node.exe' : 'node';
+  const packages = ['node-' + (process.platform === 'win32' ? 'win' : process.platform) + '-' + process.arch + '/bin/' + name];
   if (process.platform !== 'win32') packages.unshift('.bin/node');
-  for (var folder = root; ; folder = path.dirname(folder)) {
-    for (var i = 0; i < packages.length; i++) {
-      var candidate = path.join(folder, 'node_modules', packages[i]);
+  for (let folder = root; ; folder = path.dirname(folder)) {
+    for (let i = 0; i < packages.length; i++) {
+      const candidate = path.join(folder, 'node_modules', packages[i]);
       if (fs.existsSync(candidate)) return candidate;
     }
     if (path.dirname(folder) === folder) return null;
@@ -33,9 +33,9 @@ function bundledNode() {
 }
 
 function reExecute(node) {
-  var child = require('child_process').spawn(node, [__filename].concat(process.argv.slice(2)), {
+  const child = require('child_process').spawn(node, [__filename].concat(process.argv.slice(2)), {
     stdio: 'inherit',
-    env: Object.assign({}, process.env, { FAIRLEAD_REEXECUTED: '1' })
+    env: Object.assign({}, process.env, { FAIRLEAD_REEXECUTED: '1' }),
   });
   ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'].forEach(function (signal) {
     process.on(signal, function () {
@@ -53,21 +53,33 @@ function reExecute(node) {
 
 function tooOld() {
   process.stderr.write(
-    'error: Fairlead needs Node.js ' + needMajor + '.' + needMinor + ' or newer; this is ' + process.version + ' (' + process.execPath + ').\n' +
-      '  next: install Node.js ' + needMajor + ' LTS, or run `npm ci` in ' + root + ', which brings one along.\n'
+    'error: Fairlead needs Node.js ' +
+      needMajor +
+      '.' +
+      needMinor +
+      ' or newer; this is ' +
+      process.version +
+      ' (' +
+      process.execPath +
+      ').\n' +
+      '  next: install Node.js ' +
+      needMajor +
+      ' LTS, or run `npm ci` in ' +
+      root +
+      ', which brings one along.\n',
   );
   process.exit(1);
 }
 
 if (newEnough(process.version)) {
-  var source = path.join(root, 'src', 'cli', 'main.ts');
+  const source = path.join(root, 'src', 'processes', 'main.ts');
   if (fs.existsSync(source)) {
     import(require('url').pathToFileURL(source).href).then(start, broken);
   } else {
-    start(require('../dist/cli/main.cjs'));
+    start(require('../dist/processes/main.cjs'));
   }
 } else {
-  var node = process.env.FAIRLEAD_REEXECUTED ? null : bundledNode();
+  const node = process.env.FAIRLEAD_REEXECUTED ? null : bundledNode();
   if (node) reExecute(node);
   else tooOld();
 }

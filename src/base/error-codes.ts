@@ -33,6 +33,14 @@ export const errorCodes = {
     'after',
   ),
   NotFound: code('There is no such thing here; the message names what there is.', 404),
+  ReadOnly: code(
+    'The status API only reads. Change a manifest in the source (`fairlead apply`), or operate with the command line on the machine itself.',
+    405,
+    4,
+  ),
+  ForeignHost: code('The Host or Origin header names another place than this one; use the address that `fairlead up` printed.', 403, 4),
+  Overloaded: code('Too many requests or streams at once; wait a moment.', 503, 3, 'backoff'),
+  RequestTooSlow: code('The request was not sent in time.', 408, 3, 'backoff'),
   // starting and running an Instance
   CommandNotFound: code('The executable named in run.command was not found. Check the name, run.cwd and PATH.', 502),
   StartFailed: code('The process could not be started; the message carries the reason from the operating system.', 502, 1, 'backoff'),

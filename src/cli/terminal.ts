@@ -33,13 +33,13 @@ export function processTerminal(): Terminal {
   const coloured = (stream: NodeJS.WriteStream): boolean =>
     process.env['FORCE_COLOR'] !== undefined
       ? process.env['FORCE_COLOR'] !== '0'
-      : stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
+      : stream.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     paint: coloured(process.stdout) ? inColour : plain,
     errPaint: coloured(process.stderr) ? inColour : plain,
-    interactive: process.stdout.isTTY === true && process.env['TERM'] !== 'dumb',
+    interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
     columns: process.stdout.columns ?? 120,
     env: process.env,
     cwd: process.cwd(),

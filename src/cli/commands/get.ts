@@ -36,7 +36,7 @@ export async function get(context: Context, kind: GetKind, name: string | undefi
     const value = name !== undefined && kind === 'services' ? list.items[0] : list;
     terminal.out(await asText(value, options.output));
   } else if (options.output === 'name') {
-    for (const item of list.items) terminal.out(`${item.kind.toLowerCase()}/${item.metadata.name}\n`);
+    terminal.out(list.items.map(({ kind: itemKind, metadata }) => `${itemKind.toLowerCase()}/${metadata.name}\n`).join(''));
   } else if (list.items.length === 0) {
     terminal.err(`No ${kind} found.\n`);
   } else {
@@ -68,11 +68,11 @@ async function fetchList(context: Context, kind: GetKind, name: string | undefin
     if (kind !== 'services') throw usage(`--${flag === 'label' ? 'selector' : flag} is for \`get services\` only.`);
     query.set(flag, value);
   }
-  let page = await api.get<ResourceList>(`/api/v1/${kind}?${query}`);
+  let page = await api.get<ResourceList>(`/api/v1/${kind}?${query.toString()}`);
   const items = [...page.items];
   while (page.metadata.continue !== null) {
     query.set('continue', page.metadata.continue);
-    page = await api.get<ResourceList>(`/api/v1/${kind}?${query}`);
+    page = await api.get<ResourceList>(`/api/v1/${kind}?${query.toString()}`);
     items.push(...page.items);
   }
   return { ...page, items };

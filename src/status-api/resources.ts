@@ -1,0 +1,333 @@
+/** From the ReadModel's views to resources. Pure: nothing is fetched here, and nothing of a run's environment or headers is shown. */
+import { instanceHealth } from '../core/health.ts';
+import type { Condition } from '../model/condition.ts';
+import type { Contract, ContractTool } from '../model/contract.ts';
+import type { Event } from '../model/event.ts';
+import type { ObservedInstance, TrafficCounters } from '../model/observation.ts';
+import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
+import {
+  apiVersion,
+  type AnyResource,
+  type EventResource,
+  type InstanceResource,
+  type InstanceStatus,
+  type Metadata,
+  type Resource,
+  type ResourceCondition,
+  type ResourceKind,
+  type RevisionResource,
+  type RevisionStatus,
+  type RolloutResource,
+  type RolloutStatus,
+  type ServiceResource,
+  type SourceResource,
+  type ToolResource,
+} from '../model/resource.ts';
+import type { Revision, RunSpec } from '../model/revision.ts';
+import type { Verdict } from '../model/rollout.ts';
+import type { ServiceView, SourceView } from '../ports/read-model.ts';
+
+/** How clients see a tool: its name at the service's own endpoint and at /mcp; null when it is hidden from them. */
+export type ToolNames = (
+  service: NonNullable<ServiceRecord['desired']>,
+  tool: string,
+) => { exposedAs: string; aggregatedAs: string } | null;
+
+const instant = (at: number): string => new Date(at).toISOString();
+const instantOrNull = (at: number | null): string | null => (at === null ? null : instant(at));
+
+/** The Contract hash that speaks for a Service: that of an Instance of its stable Revision. */
+export function contractOf({ record, observation }: ServiceView): string | null {
+  const instances = observation?.instances ?? [];
+  const speaks = (instance: ObservedInstance): boolean =>
+    instance.contract !== null && instance.phase === 'connected' && instance.revision === record.stable?.hash;
+  return instances.find(speaks)?.contract ?? null;
+}
+
+export function serviceResource(view: ServiceView, contract: Contract | null, names: ToolNames): ServiceResource {
+  const { record, issues } = view;
+  const desired = record.desired;
+  const instances = instanceStatuses(view);
+  const traffic = Object.values(view.observation?.traffic ?? {});
+  return resource('Service', record.service, record, view.spec ?? {}, {
+    state: record.state,
+    stateSince: instant(record.stateSince),
+    health: record.health,
+    type: desired?.type ?? null,
+    transport: desired?.revision.run.transport ?? null,
+    tags: desired?.tags ?? [],
+    suspended: record.suspended,
+    replicas: desired?.state === 'Active' ? desired.replicas : 0,
+    readyInstances: record.instances.filter(
+      ({ duty, provenAt, revision }) => duty === 'serve' && provenAt !== null && revision === record.stable?.hash,
+    ).length,
+    stable: record.stable?.name ?? null,
+    target: record.target?.name ?? null,
+    tools: desired === null ? 0 : (contract?.tools ?? []).filter(({ name }) => names(desired, name) !== null).length,
+    calls: traffic.reduce((sum, { calls }) => sum + calls, 0),
+    errors: traffic.reduce((sum, counters) => sum + errorsOf(counters), 0),
+    rollout: runningRollout(record),
+    history: record.verdicts.map((verdict) => endedRollout(verdict)),
+    revisions: revisionStatuses(record),
+    instances,
+    dependsOn: desired?.dependsOn.map(({ service }) => service) ?? [],
+    issues,
+    source: desired?.origin.source ?? null,
+    file: desired?.origin.file ?? null,
+  });
+}
+
+/** The Rollout under way first, then how those before it ended, newest first. */
+export function rolloutResources({ record }: ServiceView): RolloutResource[] {
+  const running = runningRollout(record);
+  return [...(running === null ? [] : [running]), ...record.verdicts.map((verdict) => endedRollout(verdict))].map((status) =>
+    resource('Rollout', `${record.service}-${status.number}`, record, { strategy: status.strategy, target: status.target }, status),
+  );
+}
+
+export function revisionResources({ record }: ServiceView): RevisionResource[] {
+  const runs = new Map(
+    [...record.promoted, record.stable, record.target].filter((revision) => revision !== null).map(({ hash, run }) => [hash, run]),
+  );
+  return revisionStatuses(record).map((status) => {
+    const run = runs.get(status.hash);
+    return resource('Revision', status.name, record, run === undefined ? {} : withoutValues(run), status);
+  });
+}
+
+export function instanceResources(view: ServiceView): InstanceResource[] {
+  return instanceStatuses(view).map((status) =>
+    resource('Instance', status.name, view.record, { revision: status.revision, duty: status.duty }, status),
+  );
+}
+
+export function toolResources({ record }: ServiceView, contract: Contract | null, names: ToolNames): ToolResource[] {
+  const desired = record.desired;
+  if (desired === null || contract === null) return [];
+  const callable = record.state === 'Active' || record.state === 'Updating';
+  return contract.tools.flatMap((tool) => {
+    const seen = names(desired, tool.name);
+    return seen === null ? [] : [resource('Tool', seen.exposedAs, record, { tool: tool.name, ...seen, ...described(tool) }, { callable })];
+  });
+}
+
+function described(tool: ContractTool) {
+  return {
+    title: tool.title ?? null,
+    description: tool.description ?? null,
+    inputSchema: tool.inputSchema,
+    outputSchema: tool.outputSchema ?? null,
+    annotations: tool.annotations ?? null,
+  };
+}
+
+export function eventResource(event: Event): EventResource {
+  const { seq, type, reason, message, at, revision, actor } = event;
+  return {
+    apiVersion,
+    kind: 'Event',
+    metadata: plainMetadata(String(seq), event.service, at),
+    spec: { seq, type, reason, message, at: instant(at), revision, actor },
+    status: { stored: true, conditions: [] },
+    observedCommit: event.snapshot ?? '',
+  };
+}
+
+export function sourceResource(source: SourceView): SourceResource {
+  const { name, kind, location, readAt, suspended, failure, pruneHeld, manifests, issues } = source;
+  const condition = (type: ResourceCondition['type'], status: boolean | null, reason: string, message: string): ResourceCondition => ({
+    type,
+    status: status === null ? 'Unknown' : status ? 'True' : 'False',
+    reason,
+    message,
+    observedGeneration: 0,
+    lastTransitionTime: null,
+  });
+  return {
+    apiVersion,
+    kind: 'Source',
+    metadata: plainMetadata(name, null, null),
+    spec: { kind, location },
+    status: {
+      readAt: instantOrNull(readAt),
+      suspended,
+      failure,
+      pruneHeld,
+      manifests,
+      issues,
+      conditions: [
+        failure !== null
+          ? condition('Readable', false, 'Unreadable', failure)
+          : readAt === null
+            ? condition('Readable', null, 'NotReadYet', 'It has not been read yet.')
+            : condition('Readable', true, 'Read', 'Its latest snapshot has been read.'),
+        pruneHeld.length > 0
+          ? condition('PruneHeld', true, 'TooManyDeletions', `Not deleted until somebody confirms: ${pruneHeld.join(', ')}.`)
+          : condition('PruneHeld', false, 'NothingHeld', 'No deletion is held back.'),
+      ],
+    },
+    observedCommit: source.snapshot ?? '',
+  };
+}
+
+/** Calls that ended in an error of the protocol or of the tool. */
+export function errorsOf(counters: TrafficCounters): number {
+  return counters.protocolErrors + counters.toolErrors;
+}
+
+export function instanceStatuses(view: ServiceView): InstanceStatus[] {
+  const { record, observation } = view;
+  const seen = new Map((observation?.instances ?? []).map((instance) => [instance.id, instance]));
+  const planned = record.instances.map((instance) => instanceStatus(record, instance, seen.get(instance.id)));
+  const known = new Set(record.instances.map(({ id }) => id));
+  const others = (observation?.instances ?? [])
+    .filter(({ id }) => !known.has(id))
+    .map((instance) => instanceStatus(record, null, instance));
+  return [...planned, ...others];
+}
+
+function instanceStatus(record: ServiceRecord, planned: InstanceRecord | null, seen: ObservedInstance | undefined): InstanceStatus {
+  const hash = planned?.revision ?? seen!.revision;
+  const restart = record.restarts.find(({ revision, ordinal }) => revision === hash && ordinal === planned?.ordinal);
+  const judged = planned !== null && record.desired !== null;
+  return {
+    name: planned?.id ?? seen!.id,
+    revision: revisionName(record, hash),
+    role: hash === record.stable?.hash ? 'stable' : hash === record.target?.hash ? 'target' : 'other',
+    duty: planned?.duty ?? null,
+    phase: seen?.phase ?? 'planned',
+    health: judged ? instanceHealth(planned, seen, record.desired.health) : 'UNKNOWN',
+    pid: seen?.pid ?? null,
+    port: seen?.port ?? null,
+    startedAt: instantOrNull(seen?.startedAt ?? null),
+    connectedAt: instantOrNull(seen?.connectedAt ?? null),
+    sessions: seen?.sessions ?? 0,
+    inFlight: seen?.inFlight ?? 0,
+    checks: (seen?.checks ?? []).map((check) => ({ ...check, at: instant(check.at) })),
+    end: seen?.end ? { ...seen.end, at: instant(seen.end.at) } : null,
+    restarts: restart?.failuresInARow ?? 0,
+    restartAt: seen === undefined ? instantOrNull(restart?.notBefore ?? null) : null,
+  };
+}
+
+function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
+  const weights = record.route?.weights ?? {};
+  const rows = new Map<string, RevisionStatus>();
+  const add = (revision: Pick<Revision, 'name' | 'hash'>, role: RevisionStatus['role']): void => {
+    const rejection = record.rejections.find((candidate) => candidate.revision === revision.hash);
+    if (rows.has(revision.hash)) return;
+    rows.set(revision.hash, {
+      name: revision.name,
+      hash: revision.hash,
+      role,
+      weight: weights[revision.hash] ?? 0,
+      reason: rejection?.reason ?? '',
+      message: rejection?.message ?? '',
+      rejectedAt: instantOrNull(rejection?.at ?? null),
+    });
+  };
+  if (record.stable !== null) add(record.stable, 'stable');
+  if (record.target !== null && record.rollout !== null) add(record.target, 'target');
+  for (const revision of record.promoted) add(revision, 'promoted');
+  for (const { name, revision } of record.rejections) add({ name, hash: revision }, 'rejected');
+  return [...rows.values()];
+}
+
+function revisionName(record: ServiceRecord, hash: string): string {
+  const known = [record.stable, record.target, ...record.promoted].find((revision) => revision?.hash === hash);
+  return known?.name ?? record.rejections.find(({ revision }) => revision === hash)?.name ?? `${record.service}-${hash.slice(0, 8)}`;
+}
+
+function runningRollout(record: ServiceRecord): RolloutStatus | null {
+  const { rollout } = record;
+  if (rollout === null) return null;
+  return {
+    number: rollout.number,
+    strategy: rollout.strategy,
+    phase: rollout.phase,
+    running: true,
+    stable: rollout.stable === null ? null : revisionName(record, rollout.stable),
+    target: revisionName(record, rollout.target),
+    reason: rollout.lastFailure?.code ?? '',
+    message: rollout.lastFailure?.message ?? '',
+    startedAt: instant(rollout.startedAt),
+    endedAt: null,
+    failures: rollout.failures,
+  };
+}
+
+function endedRollout(verdict: Verdict): RolloutStatus {
+  const { number, result, reason, message, stable, target } = verdict;
+  return {
+    number,
+    strategy: 'in-place',
+    phase: result,
+    running: false,
+    stable,
+    target,
+    reason,
+    message,
+    startedAt: instant(verdict.startedAt),
+    endedAt: instant(verdict.endedAt),
+    failures: 0,
+  };
+}
+
+/** The run spec with the names of its environment and headers, and not what is in them: a value may be somebody's secret. */
+function withoutValues(run: RunSpec): RunSpec {
+  const masked = (values: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.keys(values).map((key) => [key, '…']));
+  return run.runtime === 'process' ? { ...run, env: masked(run.env) } : { ...run, headers: masked(run.headers) };
+}
+
+function resource<Kind extends ResourceKind, Spec, Status>(
+  kind: Kind,
+  name: string,
+  record: ServiceRecord,
+  spec: Spec,
+  status: Status,
+): Resource<Kind, Spec, Status> {
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      service: kind === 'Service' ? null : record.service,
+      labels: record.desired?.labels ?? {},
+      annotations: kind === 'Service' ? (record.desired?.annotations ?? {}) : {},
+      generation: record.generation,
+      createdAt: instant(record.createdAt),
+    },
+    spec,
+    status: { ...status, conditions: record.conditions.map(conditionResource) },
+    observedCommit: record.observedSnapshot,
+  };
+}
+
+function conditionResource({ lastTransitionAt, ...condition }: Condition): ResourceCondition {
+  return { ...condition, lastTransitionTime: instant(lastTransitionAt) };
+}
+
+function plainMetadata(name: string, service: string | null, createdAt: number | null): Metadata {
+  return { name, service, labels: {}, annotations: {}, generation: 0, createdAt: instantOrNull(createdAt) };
+}
+
+/** Whether every word of `q` is somewhere in a resource's names and descriptions. */
+export function mentions(item: AnyResource, q: string): boolean {
+  const text = [
+    item.metadata.name,
+    item.metadata.service ?? '',
+    ...(item.kind === 'Service' ? [descriptionOf(item.spec), ...item.status.tags] : []),
+    ...(item.kind === 'Tool' ? [item.spec.tool, item.spec.title ?? '', item.spec.description ?? ''] : []),
+  ]
+    .join('\n')
+    .toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function descriptionOf(spec: Readonly<Record<string, unknown>>): string {
+  return typeof spec['description'] === 'string' ? spec['description'] : '';
+}
