@@ -3,6 +3,7 @@ import type { Contract } from '../model/contract.ts';
 import type { Event } from '../model/event.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Observation } from '../model/observation.ts';
+import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { EventQuery, UsageDay } from './store.ts';
 
@@ -58,22 +59,4 @@ export interface ReadModel {
   onChange(callback: (service: string) => void): () => void;
   /** The winning value and those it overrode, with their places, of every resolved field (or of one, `spec.limits.memory`). */
   explain(service: string, field: string | null): Promise<readonly Provenance[]>;
-}
-
-export interface Provenance {
-  /** `spec.limits.callTimeout` */
-  readonly field: string;
-  readonly value: unknown;
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** `Service files`, `ServiceTemplate node-stdio`, or `default`. */
-  readonly from: string;
-  readonly overrides: readonly {
-    readonly value: unknown;
-    readonly file: string;
-    readonly line: number;
-    readonly column: number;
-    readonly from: string;
-  }[];
 }
