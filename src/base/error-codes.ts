@@ -20,7 +20,7 @@ export const errorCodes = {
   Internal: code('A defect in Fairlead itself. Please report it with the log.', 500),
   Usage: code('The command line is not right; see --help.', 400, 2),
   Unreachable: code(
-    'No controller answers at that address. Start one with `fairlead up`, or name it with --server or --data-dir.',
+    'No controller answers there. Start one with `fairlead up`, or name a running one with --server or --data-dir.',
     503,
     3,
     'backoff',
@@ -50,6 +50,14 @@ export const errorCodes = {
   HandshakeFailed: code('The service answered the MCP handshake with an error or in a way that is not MCP.', 502, 1, 'backoff'),
   ConnectFailed: code('No connection to the endpoint could be made.', 502, 1, 'backoff'),
   PortTaken: code('The port that the service must listen on is in use by something else.', 409, 1, 'backoff'),
+  SandboxUnavailable: code(
+    'run.sandbox: basic needs setpriv and prlimit (util-linux), which are not here. Install them, or declare `sandbox: none`.',
+    501,
+  ),
+  AddressRefused: code(
+    'The remote endpoint is at a private, loopback, link-local or metadata address. Declare run.allowPrivate if that is meant.',
+    403,
+  ),
   CheckFailed: code('A health check got an answer other than the one its manifest expects.', 502),
   ProtocolViolation: code('The service sent what is not MCP JSON-RPC, more often than is tolerated.', 502, 1, 'backoff'),
   MessageTooLarge: code('A message was larger than limits.maxMessageBytes.', 413),

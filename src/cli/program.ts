@@ -83,6 +83,16 @@ export function createProgram(terminal: Terminal, contextOf: (globals: Globals) 
   );
 
   bind(
+    verb('change', 'validate', 'Check manifests: every problem of every file, with its place. Needs no controller.', [
+      'fairlead validate examples/manifests',
+      'fairlead validate . -o github',
+    ])
+      .argument('<path...>', 'files or folders')
+      .addOption(output('json', 'github', 'junit')),
+    async () => (await import('./commands/validate.ts')).validate,
+  );
+
+  bind(
     verb('care', 'version', 'Say which Fairlead this is, and which one the controller runs.').addOption(output('json')),
     async () => (await import('./commands/version.ts')).version,
   );
