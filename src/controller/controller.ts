@@ -17,7 +17,7 @@ import type { FairleadError } from '../base/error.ts';
 import { Declarations, type GuardPrune } from './declarations.ts';
 import { Intake } from './intake.ts';
 import { event, Loop } from './loop.ts';
-import { Reader, type ExplainService } from './reader.ts';
+import { Reader } from './reader.ts';
 
 export interface ControllerParts {
   readonly store: Store;
@@ -31,7 +31,6 @@ export interface ControllerParts {
   readonly guardPrune: GuardPrune;
   /** The resolved spec as a manifest would write it. */
   readonly specOf: (service: Service) => Readonly<Record<string, unknown>>;
-  readonly explain: ExplainService;
   /** What only the process knows; epoch and the Host's connection are added. */
   readonly about: () => Omit<About, 'epoch' | 'hostConnected'>;
   /** Something failed and is tried again: for the log. */
@@ -74,6 +73,8 @@ export class Controller {
   readonly #intake: Intake;
   readonly #reader: Reader;
   #approved: ReadonlySet<string> = new Set();
+  /** Those of them that the source no longer declares. */
+  #approvedGone = new Set<string>();
   #lastApplied: string | null = null;
 
   private constructor(parts: ControllerParts, epoch: number) {
@@ -163,7 +164,8 @@ export class Controller {
   #compiled(snapshot: Snapshot, compilation: Compilation): void {
     const { source, store } = this.parts;
     const first = this.declarations.snapshot === null;
-    const recorded = [...this.loop.records.values()].filter(({ deleting }) => !deleting).map(({ service }) => service);
+    const remembered = [...this.loop.records.values()].filter(({ deleting }) => !deleting);
+    const recorded = new Map(remembered.map(({ service, desired }) => [service, desired?.origin.file ?? null]));
     const heldBefore = this.declarations.held;
     const affected = this.declarations.take(compilation, recorded, this.#approved);
     this.source.snapshot = snapshot;
@@ -179,12 +181,21 @@ export class Controller {
       this.#lastApplied = snapshot.id;
       this.#inBackground(async () => store.saveSetting(this.epoch, snapshotKey(source.name), snapshot.id));
     }
-    // An approval holds until the deletion has been seen and has begun.
-    const stillToCome = [...this.#approved].filter(
-      (name) => this.declarations.isDeclared(name) || this.loop.records.get(name)?.deleting === false,
-    );
-    if (stillToCome.length !== this.#approved.size) this.#inBackground(async () => this.#saveApproved(new Set(stillToCome)));
+    this.#dropApprovals();
     for (const name of affected) this.#reader.tellChange(name);
+  }
+
+  /** An approval holds until the deletion has begun, or the name, having been gone, is declared again. */
+  #dropApprovals(): void {
+    const kept = new Set<string>();
+    for (const name of this.#approved) {
+      const declared = this.declarations.isDeclared(name);
+      if (declared ? !this.#approvedGone.has(name) : this.loop.records.get(name)?.deleting === false) kept.add(name);
+      if (!declared) this.#approvedGone.add(name);
+    }
+    if (kept.size === this.#approved.size) return;
+    this.#approvedGone = new Set([...this.#approvedGone].filter((name) => kept.has(name)));
+    this.#inBackground(async () => this.#saveApproved(kept));
   }
 
   #eventsOf(compilation: Compilation, heldBefore: readonly string[], affected: number): ReturnType<typeof event>[] {

@@ -80,11 +80,11 @@ export class Declarations {
 
   /**
    * Takes in a Compilation and answers the names of which something else is said now. `recorded`: names remembered and not
-   * being deleted; `approved`: names whose deletion somebody asked for by name, which the guard does not hold.
+   * being deleted, with the file each was last declared in; `approved`: names whose deletion somebody asked for by name, which the guard does not hold.
    */
-  take(compilation: Compilation, recorded: readonly string[], approved: ReadonlySet<string>): ReadonlySet<string> {
+  take(compilation: Compilation, recorded: ReadonlyMap<string, string | null>, approved: ReadonlySet<string>): ReadonlySet<string> {
     const affected = new Set<string>();
-    if (this.#snapshot === null) for (const name of recorded) affected.add(name);
+    if (this.#snapshot === null) for (const name of recorded.keys()) affected.add(name);
     for (const service of compilation.changed) {
       this.#services.set(service.name, service);
       affected.add(service.name);
@@ -93,26 +93,35 @@ export class Declarations {
     const invalidBefore = this.#invalid;
     const heldBefore = this.#held;
     this.#valid = new Set(compilation.valid);
-    this.#invalid = compilation.invalid;
+    this.#invalid = { ...compilation.invalid, ...this.#unreadable(compilation, recorded) };
     this.#snapshot = compilation.snapshot;
     for (const name of this.#valid) if (!validBefore.has(name)) affected.add(name);
     for (const name of validBefore) if (!this.#valid.has(name)) affected.add(name);
     for (const name of new Set([...Object.keys(invalidBefore), ...Object.keys(this.#invalid)]))
       if (JSON.stringify(invalidBefore[name]) !== JSON.stringify(this.#invalid[name])) affected.add(name);
     if (affected.size > 0) this.#tidy(affected);
-    this.#hold(compilation, recorded, approved);
+    this.#hold(compilation, [...recorded.keys()].sort(), approved);
     for (const name of this.#held) if (!heldBefore.has(name)) affected.add(name);
     for (const name of heldBefore) if (!this.#held.has(name)) affected.add(name);
     return affected;
   }
 
+  /** Names last declared in a file of which part cannot be read, name included: they are in there still, for all we know. */
+  #unreadable(compilation: Compilation, recorded: ReadonlyMap<string, string | null>): Record<string, readonly Issue[]> {
+    const found: Record<string, readonly Issue[]> = {};
+    if (compilation.brokenFiles.length === 0) return found;
+    for (const [name, file] of recorded) {
+      if (file === null || !compilation.brokenFiles.includes(file) || this.#valid.has(name) || Object.hasOwn(compilation.invalid, name))
+        continue;
+      found[name] = compilation.issues.filter((issue) => issue.file === file && issue.severity === 'error');
+    }
+    return found;
+  }
+
   #hold(compilation: Compilation, recorded: readonly string[], approved: ReadonlySet<string>): void {
     const missing = recorded.filter((name) => !this.#valid.has(name) && this.#invalidOf(name) === undefined);
-    const unasked = missing.filter((name) => !approved.has(name) && !this.#successors.has(name)).sort();
-    this.#held =
-      unasked.length === 0
-        ? new Set()
-        : new Set(this.#guardPrune({ recorded: [...recorded].sort(), missing: unasked, empty: compilation.empty }));
+    const unasked = missing.filter((name) => !approved.has(name) && !this.#successors.has(name));
+    this.#held = unasked.length === 0 ? new Set() : new Set(this.#guardPrune({ recorded, missing: unasked, empty: compilation.empty }));
   }
 
   /** Forgets Services that are no longer declared, and finds anew who was formerly whom. */

@@ -1,12 +1,11 @@
 /** The ReadModel over what the loop remembers. Reading changes nothing and waits for nothing that the loop does. */
 import type { Contract } from '../model/contract.ts';
 import type { Event } from '../model/event.ts';
+import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
-import type { About, Provenance, ReadModel, ServiceView, SourceView } from '../ports/read-model.ts';
+import type { About, ReadModel, ServiceView, SourceView } from '../ports/read-model.ts';
 import type { EventQuery, UsageDay } from '../ports/store.ts';
 import type { Controller } from './controller.ts';
-
-export type ExplainService = (service: string, field: string | null) => Promise<readonly Provenance[]>;
 
 export class Reader implements ReadModel {
   readonly #controller: Controller;
@@ -76,7 +75,7 @@ export class Reader implements ReadModel {
   }
 
   async explain(service: string, field: string | null): Promise<readonly Provenance[]> {
-    return this.#controller.parts.explain(service, field);
+    return this.#controller.parts.compiler.explain(service, field);
   }
 
   tellEvents(events: readonly Event[]): void {

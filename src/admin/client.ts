@@ -1,0 +1,60 @@
+/** Admin from the other end of its socket, for the command line: node:http alone, so that a verb starts fast. */
+import { request } from 'node:http';
+import { errorCodes, type ErrorCodeName } from '../base/error-codes.ts';
+import { FairleadError } from '../base/error.ts';
+import type { Admin } from '../ports/admin.ts';
+
+/** Who calls is read from the socket, not said. */
+type WithoutUid<Method> = Method extends (...args: [...infer Args, uid: number]) => infer Result ? (...args: Args) => Result : Method;
+export type AdminClient = { readonly [Name in keyof Admin]: WithoutUid<Admin[Name]> };
+
+/** Asks nothing yet; each method throws Unreachable when nobody serves the socket, or what the controller threw. */
+export async function connectAdmin(socketPath: string): Promise<AdminClient> {
+  const call = async <Result>(method: keyof Admin, body: unknown): Promise<Result> => post<Result>(socketPath, method, body);
+  return {
+    command: async (service, kind) => call('command', { service, kind }),
+    reconcile: async (source) => call('reconcile', { source }),
+    suspendSource: async (source, suspended) => call('suspendSource', { source, suspended }),
+    plan: async (proposal) => call('plan', { proposal }),
+    apply: async (proposal, planToken) => call('apply', { proposal, planToken }),
+    undo: async (service, toRevision) => call('undo', { service, toRevision }),
+    backup: async (path) => call('backup', { path }),
+    stop: async () => call('stop', {}),
+  };
+}
+
+async function post<Result>(socketPath: string, method: string, body: unknown): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const unreachable = (cause: unknown): void =>
+      reject(
+        new FairleadError('Unreachable', `No controller answers at ${socketPath} (${(cause as NodeJS.ErrnoException).code ?? 'closed'}).`, {
+          cause,
+        }),
+      );
+    const outgoing = request(
+      { socketPath, method: 'POST', path: `/${method}`, headers: { 'content-type': 'application/json' } },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => (text += chunk));
+        answer.on('error', unreachable);
+        answer.on('end', () => {
+          try {
+            const value: unknown = JSON.parse(text);
+            if (answer.statusCode === 200) resolve(value as Result);
+            else reject(errorOf(value));
+          } catch (cause) {
+            unreachable(cause);
+          }
+        });
+      },
+    );
+    outgoing.on('error', unreachable);
+    outgoing.end(JSON.stringify(body));
+  });
+}
+
+function errorOf(value: unknown): FairleadError {
+  const { code, message, data } = value as { code: string; message: string; data: Record<string, unknown> };
+  return new FairleadError(code in errorCodes ? (code as ErrorCodeName) : 'Internal', message, { data });
+}

@@ -1,0 +1,78 @@
+/**
+ * run.json: who runs on a data directory, and where. Written by the supervisor alone; whoever reads it must expect that
+ * those named are gone. A process is named by pid and start time, so that a reused pid is not mistaken for it.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataDir } from '../base/data-dir.ts';
+import { FairleadError } from '../base/error.ts';
+import type { RunFacts } from './child.ts';
+
+interface RunFile extends RunFacts {
+  /** pid → start time, of each process named. */
+  readonly startTimes: Readonly<Record<string, string | null>>;
+}
+
+/** Processes of a supervisor that was killed end by themselves when they notice; this is how long that may take. */
+const longestFarewellMs = 20_000;
+
+/**
+ * Makes sure that nobody runs on this data directory: throws StoreLocked when a supervisor does, and waits for the processes
+ * that one left behind.
+ */
+export async function claim(dataDir: DataDir): Promise<void> {
+  const file = read(dataDir);
+  if (file === null) return;
+  const alive = (pid: number | null): pid is number => pid !== null && isAlive(pid, file.startTimes[pid] ?? null);
+  if (alive(file.supervisorPid))
+    throw new FairleadError('StoreLocked', `Fairlead runs on ${dataDir.root} already (pid ${file.supervisorPid}).`, {
+      data: { pid: file.supervisorPid, dataDir: dataDir.root },
+    });
+  for (let waitedMs = 0; alive(file.controllerPid) || alive(file.hostPid); waitedMs += 50) {
+    if (waitedMs > longestFarewellMs) for (const pid of [file.controllerPid, file.hostPid]) if (alive(pid)) process.kill(pid, 'SIGKILL');
+    await sleep(50);
+  }
+}
+
+export function write(dataDir: DataDir, facts: RunFacts): void {
+  const pids = [facts.supervisorPid, facts.controllerPid, facts.hostPid].filter((pid) => pid !== null);
+  const file: RunFile = { ...facts, startTimes: Object.fromEntries(pids.map((pid) => [pid, startTimeOf(pid)])) };
+  const staged = `${dataDir.runFile}.new`;
+  writeFileSync(staged, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+  renameSync(staged, dataDir.runFile);
+}
+
+export function remove(dataDir: DataDir): void {
+  rmSync(dataDir.runFile, { force: true });
+}
+
+function read(dataDir: DataDir): RunFile | null {
+  try {
+    const file = JSON.parse(readFileSync(dataDir.runFile, 'utf8')) as Partial<RunFile>;
+    return Number.isSafeInteger(file.supervisorPid) ? ({ startTimes: {}, controllerPid: null, hostPid: null, ...file } as RunFile) : null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(pid: number, startTime: string | null): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const now = startTimeOf(pid);
+  return now === null || startTime === null || now === startTime;
+}
+
+/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), null where there is no /proc or no such process. */
+function startTimeOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command name, in parentheses, may hold anything; the fields after the last one are numbers. A zombie is gone.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? 'gone' : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}

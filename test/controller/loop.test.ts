@@ -1,0 +1,381 @@
+/** The loop around the heart: what is stored, what is sent, in which order, and what failures do to both. */
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/model/plan.ts';
+import type { Issue } from '../../src/model/issue.ts';
+import { service } from '../core/situation.ts';
+import { World } from './world.ts';
+
+const named = (name: string, more: Parameters<typeof service>[1] = {}) => service(`${name}-1`, { name, ...more });
+const issue: Issue = { code: 'UnknownField', severity: 'error', message: '', file: 'a.yaml', line: 1, column: 1, path: '', subject: 'a' };
+
+describe('the loop', () => {
+  it('brings a declared service to Active', async () => {
+    const world = await new World().with(named('a'));
+    expect(world.state('a')).toBe('Active');
+    expect(world.host.plans.get('a')!.route!.weights).toEqual({ [named('a').revision.hash]: 100 });
+  });
+
+  it('stores before it sends', async () => {
+    const world = new World();
+    world.source.declare([named('a')]);
+    await world.start();
+    world.store.afterSave = () => expect(world.store.saves).toHaveLength(world.host.sent.length + 1);
+    world.host.connect();
+    await world.settle();
+    expect(world.host.sent.length).toBeGreaterThan(0);
+    expect(world.problems).toEqual([]);
+  });
+
+  it('writes nothing and sends nothing on a pass that changes nothing', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    const [saves, sent] = [world.store.saves.length, world.host.sent.length];
+    world.controller.loop.queueAll();
+    world.host.report('a');
+    await world.settle();
+    expect([world.store.saves.length, world.host.sent.length]).toEqual([saves, sent]);
+  });
+
+  it('passes only over the services that a Snapshot changed', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    const passes: string[] = [];
+    const { decide } = world;
+    world.decide = (desired, ...rest) => {
+      passes.push(desired.service);
+      return decide(desired, ...rest);
+    };
+    world.source.declare([named('a'), service('b-2', { name: 'b' })]);
+    await world.settle();
+    expect(new Set(passes)).toEqual(new Set(['b']));
+  });
+
+  it('stores many services in one transaction', async () => {
+    const world = new World();
+    world.source.declare(Array.from({ length: 50 }, (_, index) => named(`s${index}`)));
+    await world.start();
+    world.host.connect();
+    await world.settle();
+    expect(world.store.saves[0]).toHaveLength(50);
+  });
+
+  it('decides nothing before the Host has said what it sees', async () => {
+    const world = new World();
+    world.source.declare([named('a')]);
+    await world.start();
+    await world.settle();
+    expect(world.store.saves).toEqual([]);
+    world.host.connect();
+    await world.settle();
+    expect(world.state('a')).toBe('Active');
+  });
+
+  it('decides nothing while the Host is away and sends every Plan again when it is back', async () => {
+    const world = await new World().with(named('a'));
+    world.host.disconnect();
+    world.source.declare([service('a-2', { name: 'a' })]);
+    await world.settle();
+    const sent = world.host.sent.length;
+    world.host.connect();
+    await world.settle();
+    expect((world.host.sent[sent] as Plan).service).toBe('a');
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-2').revision.hash);
+  });
+
+  it('has the Host forget what nothing is remembered of', async () => {
+    const world = await new World().with(named('ghost'), named('a'));
+    const { plans } = world.host;
+    const other = new World();
+    other.source.declare([named('a')]);
+    for (const [name, plan] of plans) other.host.plans.set(name, plan);
+    await other.start();
+    other.host.connect();
+    await other.settle();
+    expect(other.host.sent).toContainEqual({ forget: 'ghost' });
+    expect([...other.host.plans.keys()]).toEqual(['a']);
+  });
+
+  it('starts the services that wait once the one they depend on is ready', async () => {
+    const world = new World();
+    const web = named('web', { dependsOn: [{ service: 'db', condition: 'Ready' }] });
+    world.host.connects = () => false;
+    await world.with(web, named('db'));
+    expect(world.host.plans.get('web')!.instances).toEqual([]);
+    world.host.connects = () => true;
+    world.host.report('db');
+    await world.settle();
+    expect([world.state('db'), world.state('web')]).toEqual(['Active', 'Active']);
+  });
+
+  it('wakes a service at the instant its decision named, and no earlier', async () => {
+    const world = await new World().with(named('a'));
+    const rollback = { automatic: true, window: 3 };
+    const stuck = service('a-2', { name: 'a', migration: { strategy: 'in-place', progressDeadlineMs: 5_000, rollback } });
+    world.host.connects = (revision) => revision !== stuck.revision.hash;
+    world.source.declare([stuck]);
+    await world.clock.advance(4_900);
+    expect(world.controller.readModel.service('a')!.record.rejections).toEqual([]);
+    await world.clock.advance(200);
+    expect(world.controller.readModel.service('a')!.record.rejections).toMatchObject([{ revision: stuck.revision.hash }]);
+  });
+});
+
+describe('a save that fails', () => {
+  it('sends nothing, is tried again, and ends where it would have', async () => {
+    const world = new World();
+    world.store.failSaves = 3;
+    await world.with(named('a'));
+    expect(world.host.sent).toEqual([]);
+    await world.clock.advance(99);
+    expect(world.host.sent).toEqual([]);
+    await world.clock.advance(1_000);
+    expect(world.state('a')).toBe('Active');
+    expect(world.problems).toHaveLength(3);
+  });
+
+  it('keeps the Commands that it would have taken', async () => {
+    const world = await new World().with(named('a'));
+    await world.store.addCommand(world.controller.epoch, { service: 'a', kind: 'suspend', uid: 1, at: 1 });
+    world.store.failSaves = 1;
+    world.controller.loop.commanded('a');
+    await world.settle();
+    expect(world.controller.readModel.service('a')!.record.suspended).toBe(false);
+    await world.clock.advance(100);
+    expect(world.controller.readModel.service('a')!.record.suspended).toBe(true);
+    expect((await world.reasons('a')).filter((reason) => reason === 'ServiceSuspended')).toHaveLength(1);
+  });
+
+  it('of an epoch that was followed ends the controller without a word to the Host', async () => {
+    const world = await new World().with(named('a'));
+    await world.store.takeEpoch();
+    const sent = world.host.sent.length;
+    world.source.declare([service('a-2', { name: 'a' })]);
+    await world.settle();
+    expect(world.fenced).toBe(true);
+    expect(world.host.sent).toHaveLength(sent);
+    await world.clock.advance(60_000);
+    expect(world.host.sent).toHaveLength(sent);
+  });
+});
+
+describe('a controller that was killed', () => {
+  it.each([1, 2, 3, 4, 5, 6])('right after save %i of an update goes on to the same end', async (fatal) => {
+    const world = await new World().with(named('a'));
+    const target = service('a-2', { name: 'a' });
+    let saves = 0;
+    let killed = false;
+    const send = world.host.send.bind(world.host);
+    world.store.afterSave = () => {
+      saves += 1;
+      killed ||= saves === fatal;
+    };
+    // Between the save and the send: what it would have sent is lost, and so is all that it would have done next.
+    world.host.send = (plan) => {
+      if (!killed) send(plan);
+    };
+    world.source.declare([target]);
+    await world.settle();
+    await world.kill();
+    world.store.afterSave = () => {};
+    await world.start();
+    world.host.connect();
+    await world.clock.advance(120_000);
+    const { record } = world.controller.readModel.service('a')!;
+    expect(record).toMatchObject({ state: 'Active', rollout: null, stable: { hash: target.revision.hash } });
+    expect(world.host.plans.get('a')!.instances.map(({ revision }) => revision)).toEqual([target.revision.hash]);
+    const verdicts = (await world.reasons('a')).filter((reason) => reason === 'RolloutPromoted' || reason === 'Promoted');
+    expect(record.verdicts.filter(({ result }) => result === 'Promoted')).toHaveLength(2);
+    expect(new Set(verdicts).size).toBeLessThanOrEqual(1);
+  });
+
+  it('takes the next epoch and sends the Plans that it finds', async () => {
+    const world = await new World().with(named('a'));
+    const first = world.controller.epoch;
+    await world.kill();
+    await world.start();
+    world.host.connect();
+    await world.settle();
+    expect(world.host.epoch).toBe(first + 1);
+    expect(world.state('a')).toBe('Active');
+  });
+});
+
+describe('what the source says', () => {
+  it('that cannot be read leaves everything running, also after a restart', async () => {
+    const world = await new World().with(named('a'));
+    await world.kill();
+    world.source = Object.assign(world.source, { suspended: true });
+    await world.start();
+    world.host.connect();
+    await world.settle();
+    expect(world.store.saves.flat().every(({ archive }) => !archive)).toBe(true);
+    world.source.unreadable('no such folder');
+    await world.settle();
+    expect(world.state('a')).toBe('Active');
+    expect(world.controller.readModel.sources()[0]).toMatchObject({ failure: 'no such folder' });
+    expect(await world.reasons()).toContain('SourceUnreadable');
+  });
+
+  it('of a manifest that does not compile lets the last valid one go on', async () => {
+    const world = await new World().with(named('a'));
+    world.source.declare([], { a: [issue] });
+    await world.settle();
+    expect(world.state('a')).toBe('Active');
+    expect(world.controller.readModel.service('a')).toMatchObject({ issues: [issue] });
+    expect(world.host.plans.get('a')!.instances).toHaveLength(1);
+  });
+
+  it('of a file that cannot be read at all deletes nothing that was last declared in it', async () => {
+    const origin = { source: 'folder', snapshot: 'snapshot-1', file: 'broken.yaml', line: 1 };
+    const world = await new World().with(named('a', { origin }), named('b'));
+    world.source.brokenFiles = ['broken.yaml'];
+    world.source.declare([]);
+    await world.clock.advance(120_000);
+    expect([world.state('a'), world.state('b')]).toEqual(['Active', undefined]);
+  });
+
+  it('of a manifest that is gone drains, archives and forgets; declared again, its history is back', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    world.source.declare([named('b')]);
+    await world.clock.advance(120_000);
+    expect(world.state('a')).toBeUndefined();
+    expect(world.host.sent).toContainEqual({ forget: 'a' });
+    expect(await world.store.archived('a')).toMatchObject({ service: 'a', rolloutCount: 1 });
+    world.source.declare([named('a'), named('b')]);
+    await world.settle();
+    expect(world.controller.readModel.service('a')!.record).toMatchObject({
+      state: 'Active',
+      rolloutCount: expect.toSatisfy((n) => n > 0),
+    });
+    expect(await world.store.archived('a')).toBeNull();
+  });
+
+  it('that the prune guard holds deletes nothing and is told once', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    world.guardPrune = ({ missing }) => missing;
+    world.source.declare([]);
+    await world.settle();
+    world.source.declare([]);
+    await world.settle();
+    expect([world.state('a'), world.state('b')]).toEqual(['Active', 'Active']);
+    expect(world.controller.readModel.sources()[0]!.pruneHeld).toEqual(['a', 'b']);
+    expect((await world.reasons()).filter((reason) => reason === 'PruneHeld')).toHaveLength(1);
+    world.source.declare([named('a'), named('b')]);
+    await world.settle();
+    expect(world.controller.readModel.sources()[0]!.pruneHeld).toEqual([]);
+  });
+
+  it('that was held is held by a controller that starts afterwards', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    world.guardPrune = ({ missing }) => missing;
+    await world.kill();
+    world.source.declare([]);
+    await world.start();
+    world.host.connect();
+    await world.settle();
+    expect([world.state('a'), world.state('b')]).toEqual(['Active', 'Active']);
+  });
+
+  it('lets go what somebody asked by name to delete', async () => {
+    const world = await new World().with(named('a'), named('b'));
+    world.guardPrune = ({ missing }) => missing;
+    await world.controller.approveDeletions(['a']);
+    world.source.declare([]);
+    await world.clock.advance(120_000);
+    expect([world.state('a'), world.state('b')]).toEqual([undefined, 'Active']);
+    world.source.declare([named('a')]);
+    await world.settle();
+    world.source.declare([]);
+    await world.clock.advance(120_000);
+    expect(world.state('a')).toBe('Active');
+  });
+
+  it('of a service that was formerly another takes over its record in one step', async () => {
+    const world = await new World().with(named('old'));
+    const stable = world.controller.readModel.service('old')!.record.stable!;
+    world.source.declare([{ ...named('old'), name: 'new', formerly: 'old', specHash: 'renamed' }]);
+    await world.settle();
+    expect(world.state('old')).toBeUndefined();
+    expect(world.controller.readModel.service('new')!.record).toMatchObject({
+      state: 'Active',
+      stable: { hash: stable.hash },
+      rolloutCount: 1,
+    });
+    expect((await world.store.records()).map((record) => record.service)).toEqual(['new']);
+    expect(await world.store.archived('old')).toBeNull();
+    expect(world.host.sent).toContainEqual({ forget: 'old' });
+  });
+
+  it('is compiled again when the compiler broke, and everything goes on until then', async () => {
+    const world = await new World().with(named('a'));
+    world.source.failCompilations = 1;
+    world.source.declare([service('a-2', { name: 'a' })]);
+    await world.settle();
+    expect(world.controller.readModel.sources()[0]!.failure).toContain('the compiler broke');
+    await world.clock.advance(1_000);
+    expect(world.controller.readModel.sources()[0]!.failure).toBeNull();
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-2').revision.hash);
+  });
+
+  it('is not asked for while the source is suspended, also after a restart', async () => {
+    const world = await new World().with(named('a'));
+    await world.controller.suspendSource(true);
+    await world.kill();
+    await world.start();
+    expect(world.source.suspended).toBe(true);
+    world.host.connect();
+    await world.settle();
+    expect(world.state('a')).toBe('Active');
+    world.source.declare([service('a-2', { name: 'a' })]);
+    await world.settle();
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(named('a').revision.hash);
+    await world.controller.suspendSource(false);
+    await world.settle();
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-2').revision.hash);
+  });
+});
+
+describe('a defect of the heart on one service', () => {
+  it('is told once and harms no other service', async () => {
+    const world = new World();
+    const { decide } = world;
+    world.decide = (desired, ...rest) => {
+      if (desired.service === 'bad') throw new Error('defect');
+      return decide(desired, ...rest);
+    };
+    await world.with(named('bad'), named('good'));
+    await world.clock.advance(120_000);
+    expect(world.state('good')).toBe('Active');
+    expect((await world.reasons('bad')).filter((reason) => reason === 'PassBroken')).toHaveLength(1);
+    world.decide = decide;
+    await world.clock.advance(60_000);
+    expect(world.state('bad')).toBe('Active');
+  });
+});
+
+describe('the read model', () => {
+  it('tells of Events after they were stored, and of changes', async () => {
+    const world = await new World().with(named('a'));
+    const told: number[] = [];
+    const changed = new Set<string>();
+    const stop = world.controller.readModel.onEvent(({ seq }) => told.push(seq));
+    world.controller.readModel.onChange((name) => changed.add(name));
+    world.source.declare([named('a'), named('b')]);
+    await world.settle();
+    stop();
+    const stored = (await world.store.events({})).map(({ seq }) => seq);
+    expect(told.length).toBeGreaterThan(0);
+    expect(stored).toEqual(expect.arrayContaining(told));
+    expect(changed.has('b')).toBe(true);
+    const count = told.length;
+    world.source.declare([named('a')]);
+    await world.settle();
+    expect(told).toHaveLength(count);
+  });
+
+  it('shows services by name, with what the Host sees', async () => {
+    const world = await new World().with(named('b'), named('a'));
+    const views = world.controller.readModel.services();
+    expect(views.map(({ record }) => record.service)).toEqual(['a', 'b']);
+    expect(views[0]).toMatchObject({ observation: { service: 'a' }, spec: { type: 'server' }, issues: [] });
+    expect(world.controller.readModel.about()).toMatchObject({ epoch: 1, hostConnected: true });
+  });
+});
