@@ -51,14 +51,7 @@ export function readManifestFile(path: string, bytes: Uint8Array): ManifestFile 
   const decoded = decodeText(bytes);
   if ('problem' in decoded) {
     const { problem } = decoded;
-    const rough = new TextDecoder('utf-8').decode(bytes.subarray(0, maxDocumentLength));
-    return {
-      path,
-      manifests: [],
-      issues: [{ ...problem, severity: 'error', file: path, path: '' }],
-      brokenServices: namesIn(rough),
-      broken: true,
-    };
+    return unreadable(path, bytes, { ...problem, severity: 'error', file: path, path: '' });
   }
   const { text } = decoded;
   const documents = splitDocuments(text);
@@ -67,6 +60,28 @@ export function readManifestFile(path: string, bytes: Uint8Array): ManifestFile 
   if (documents.length === 0 || reading.empty === documents.length)
     reading.issues.push(note('EmptyFile', 'The file holds no manifest.', path, 1));
   return { path, manifests: reading.manifests, issues: reading.issues, brokenServices: reading.brokenServices, broken: reading.broken };
+}
+
+/** A file that took the compiler too long, and is not tried again until it changes. */
+export function condemnedFile(path: string, bytes: Uint8Array): ManifestFile {
+  const message = 'Reading the file took too long or too much memory; it is not tried again until it changes.';
+  return unreadable(path, bytes, {
+    code: 'CompileTimedOut',
+    severity: 'error',
+    message,
+    file: path,
+    line: 1,
+    column: 1,
+    path: '',
+    expected: 'a simpler file',
+  });
+}
+
+function unreadable(path: string, bytes: Uint8Array, issue: Issue): ManifestFile {
+  const [first, second] = bytes;
+  const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+  const rough = new TextDecoder(encoding).decode(bytes.subarray(0, maxDocumentLength));
+  return { path, manifests: [], issues: [issue], brokenServices: namesIn(rough), broken: true };
 }
 
 interface Reading {

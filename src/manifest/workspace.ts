@@ -10,7 +10,7 @@ import type { Service } from '../model/service.ts';
 import { compareText, findAcross, sortIssues } from './across.ts';
 import { explainService } from './explain.ts';
 import { extendsOf, inherit, place, templateIssues, type Inheritance } from './inherit.ts';
-import { locateInManifest, readManifestFile, type Manifest, type ManifestFile } from './manifest-file.ts';
+import { condemnedFile, locateInManifest, readManifestFile, type Manifest, type ManifestFile } from './manifest-file.ts';
 import { placeFindings, resolveService, resolveTrees, type Resolved } from './resolve.ts';
 import { toIssue } from './schema.ts';
 
@@ -80,16 +80,17 @@ export class Workspace {
     for (const { path, bytes, hash = sha256(bytes) } of files) {
       if (this.#files.get(path)?.hash === hash) continue;
       progress?.(path);
-      this.#files.set(path, { hash, file: readManifestFile(path, bytes) });
+      this.#files.set(path, { hash, file: rememberNames(readManifestFile(path, bytes), this.#files.get(path)?.file) });
       this.#last = null;
     }
     if (root !== this.#root) this.#last = null;
     this.#root = root;
   }
 
-  /** Puts an Issue in the place of a file that could not be looked at. */
-  condemn(path: string, hash: string, issue: Issue): void {
-    this.#files.set(path, { hash, file: { path, manifests: [], issues: [issue], brokenServices: [], broken: true } });
+  /** Takes a file as one that cannot be looked at: its Services are invalid, and nothing else is. */
+  condemn(path: string, hash: string, bytes: Uint8Array): void {
+    const file = condemnedFile(path, bytes);
+    this.#files.set(path, { hash, file: rememberNames(file, this.#files.get(path)?.file) });
     this.#last = null;
   }
 
@@ -215,6 +216,17 @@ export function compileFiles(
   const workspace = new Workspace(options.source ?? 'folder', options.root);
   workspace.update(files);
   return workspace.compile(options.snapshot ?? '');
+}
+
+/** A file that can no longer be read whole still declares, as far as anybody knows, what it declared before. */
+function rememberNames(file: ManifestFile, before: ManifestFile | undefined): ManifestFile {
+  if (before === undefined || (!file.broken && file.brokenServices.length === 0)) return file;
+  const declared = new Set([...file.brokenServices, ...file.manifests.map((manifest) => manifest.name)]);
+  const earlier = [
+    ...before.manifests.filter((manifest) => manifest.kind === 'Service').map((manifest) => manifest.name),
+    ...before.brokenServices,
+  ];
+  return { ...file, brokenServices: [...file.brokenServices, ...new Set(earlier.filter((name) => !declared.has(name)))] };
 }
 
 function groupByName(files: readonly ManifestFile[], kind: Manifest['kind']): Map<string, Manifest[]> {
