@@ -1,0 +1,42 @@
+/**
+ * Puts Checks to Instances. Every check uses the one session the host has with the Instance and leaves nothing open.
+ *
+ * pass and fail are answers to the question that was put; what ran out of time or broke before there was one is `error`.
+ */
+import { FairleadError, messageOf } from '../base/error.ts';
+import type { ErrorCodeName } from '../base/error-codes.ts';
+import type { Check } from '../model/service.ts';
+import type { Answer, ProbeSubject, Prober } from '../ports/prober.ts';
+import { probeBasic } from './basic.ts';
+import { probeDependency } from './dependency.ts';
+import { probeFunctional } from './functional.ts';
+import { judgePerformance } from './performance.ts';
+
+/** The service did answer, but in a way that no check can accept. */
+const answers: ReadonlySet<ErrorCodeName> = new Set(['UpstreamMalformed', 'ProtocolViolation', 'MessageTooLarge']);
+
+export function createProber(): Prober {
+  return {
+    async probe(check, subject) {
+      try {
+        return await probe(check, subject);
+      } catch (error) {
+        const answered = error instanceof FairleadError && answers.has(error.code);
+        return { outcome: answered ? 'fail' : 'error', message: messageOf(error), latencyMs: null };
+      }
+    },
+  };
+}
+
+async function probe(check: Check, subject: ProbeSubject): Promise<Answer> {
+  switch (check.type) {
+    case 'basic':
+      return probeBasic(check.timeoutMs, subject.upstream.own);
+    case 'functional':
+      return probeFunctional(check, subject.upstream.own);
+    case 'performance':
+      return judgePerformance(check, subject.traffic, subject.probeLatenciesMs);
+    case 'dependency':
+      return probeDependency(check.target, check.timeoutMs, (name) => subject.serviceReady(name));
+  }
+}
