@@ -3,10 +3,15 @@ import type { Revision } from '../model/revision.ts';
 import type { InstanceEnd } from '../model/observation.ts';
 
 /** How to reach a running Instance. */
-export type Endpoint =
-  | { readonly kind: 'stdio'; readonly channel: LineChannel }
-  | { readonly kind: 'http'; readonly url: string; readonly headers: Readonly<Record<string, string>> }
-  | { readonly kind: 'sse'; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+export type Endpoint = { readonly kind: 'stdio'; readonly channel: LineChannel } | HttpEndpoint;
+
+export interface HttpEndpoint {
+  readonly kind: 'http' | 'sse';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Connect to this IP address whatever the name in `url` resolves to by now; TLS and Host keep the name. */
+  readonly address?: string;
+}
 
 /** Newline-delimited messages to and from one process. */
 export interface LineChannel {
@@ -24,6 +29,8 @@ export interface StartRequest {
   readonly revision: Revision;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** Aborted: the start is no longer wanted; `start` rejects once nothing of it is left. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunningInstance {
@@ -44,7 +51,8 @@ export interface Runtime {
   readonly name: 'process' | 'remote';
   /**
    * Resolves once there is something to shake hands with (for http: the port accepts). Throws FairleadError
-   * CommandNotFound, StartFailed, PortTaken, ExitedEarly (with the stderr tail in `data.stderrTail`) or ConnectFailed.
+   * CommandNotFound, SandboxUnavailable, StartFailed, PortTaken, ExitedEarly, HandshakeTimeout (the port never accepted),
+   * ConnectFailed, AddressRefused or Cancelled; where there was a process, with `stderrTail`, `exitCode` and `signal` in `data`.
    */
   start(request: StartRequest): Promise<RunningInstance>;
 }
