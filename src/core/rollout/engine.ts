@@ -9,7 +9,8 @@ import type { Revision } from '../../model/revision.ts';
 import type { RolloutResult, Verdict } from '../../model/rollout.ts';
 import { ensureInstances, provenCount, releaseOthers } from '../instances.ts';
 import { dependenciesReady, rejectionOf, say, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
-import { strategies, type Standing } from './strategy.ts';
+import { strategies } from './strategies.ts';
+import type { Standing } from './strategy.ts';
 
 /** Failed starts of target Instances in one Rollout that end it. */
 const failuresThatEnd = 3;

@@ -1,11 +1,10 @@
 /**
  * What a strategy is: a pure leaf that looks at how a Rollout stands and says what should be so now. It creates and
  * stops nothing itself; the engine carries its Step out, judges failures and ends the Rollout. A new strategy is a new
- * file beside in-place and an entry in `strategies`.
+ * file beside in-place and an entry in strategies.ts.
  */
 import type { Route } from '../../model/plan.ts';
 import type { Rollout, RolloutPhase } from '../../model/rollout.ts';
-import { inPlace } from './in-place.ts';
 
 /** How a Rollout stands. */
 export interface Standing {
@@ -33,5 +32,3 @@ export interface Step {
 }
 
 export type Strategy = (standing: Standing) => Step;
-
-export const strategies: Readonly<Record<Rollout['strategy'], Strategy>> = { 'in-place': inPlace };
