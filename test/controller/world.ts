@@ -174,7 +174,6 @@ export class FakeSource implements WritableSource, Compiler {
       changed,
       valid: services.map(({ name }) => name).sort(),
       invalid,
-      brokenFiles: [],
       issues: Object.values(invalid).flat(),
       empty: services.length === 0 && Object.keys(invalid).length === 0,
       brokenFiles: this.brokenFiles,
