@@ -2,54 +2,15 @@
  * The controller as one piece: a Source, the compiler, the heart and the store around one Host. It knows its parts by
  * their ports alone and has no clock, file or socket of its own, so it runs the same in the simulator.
  */
-import type { Decide } from '../core/decide.ts';
 import type { Event } from '../model/event.ts';
-import type { Issue } from '../model/issue.ts';
-import type { Service } from '../model/service.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Compilation, Compiler } from '../ports/compiler.ts';
-import type { HostLink } from '../ports/host-link.ts';
-import type { About, ReadModel } from '../ports/read-model.ts';
-import type { WritableSource } from '../ports/source.ts';
-import type { Store } from '../ports/store.ts';
-import type { FairleadError } from '../base/error.ts';
-import { Declarations, type GuardPrune } from './declarations.ts';
+import type { Compilation } from '../ports/compiler.ts';
+import type { ReadModel } from '../ports/read-model.ts';
+import { Declarations } from './declarations.ts';
 import { Intake } from './intake.ts';
 import { event, Loop } from './loop.ts';
+import type { ControllerParts, SourceState } from './parts.ts';
 import { Reader } from './reader.ts';
-
-export interface ControllerParts {
-  readonly store: Store;
-  readonly source: WritableSource;
-  /** The folder or repository, for people. */
-  readonly sourceLocation: string;
-  readonly compiler: Compiler;
-  readonly link: HostLink;
-  readonly clock: Clock;
-  readonly decide: Decide;
-  readonly guardPrune: GuardPrune;
-  /** The resolved spec as a manifest would write it. */
-  readonly specOf: (service: Service) => Readonly<Record<string, unknown>>;
-  /** What only the process knows; epoch and the Host's connection are added. */
-  readonly about: () => Omit<About, 'epoch' | 'hostConnected'>;
-  /** Something failed and is tried again: for the log. */
-  readonly onProblem: (message: string, error: unknown) => void;
-  /** Another controller has taken over; this one has stopped writing and must end. */
-  readonly onFenced: (error: FairleadError) => void;
-}
-
-/** How one Source stands, as far as it concerns more than one Service. */
-export interface SourceState {
-  snapshot: Snapshot | null;
-  readAt: number | null;
-  suspended: boolean;
-  failure: string | null;
-  manifests: number;
-  issues: readonly Issue[];
-  /** The same by the Service that each concerns. */
-  issuesBySubject: ReadonlyMap<string, readonly Issue[]>;
-}
 
 const snapshotKey = (source: string): string => `snapshot:${source}`;
 const suspendedKey = (source: string): string => `suspended:${source}`;

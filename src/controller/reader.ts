@@ -5,15 +5,26 @@ import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { About, ReadModel, ServiceView, SourceView } from '../ports/read-model.ts';
 import type { EventQuery, UsageDay } from '../ports/store.ts';
-import type { Controller } from './controller.ts';
+import type { Declarations } from './declarations.ts';
+import type { Loop } from './loop.ts';
+import type { ControllerParts, SourceState } from './parts.ts';
+
+/** What of the controller may be looked at. */
+export interface Readable {
+  readonly parts: ControllerParts;
+  readonly epoch: number;
+  readonly loop: Loop;
+  readonly declarations: Declarations;
+  readonly source: SourceState;
+}
 
 export class Reader implements ReadModel {
-  readonly #controller: Controller;
+  readonly #controller: Readable;
   readonly #eventListeners = new Set<(event: Event) => void>();
   readonly #changeListeners = new Set<(service: string) => void>();
   readonly #specs = new WeakMap<object, Readonly<Record<string, unknown>>>();
 
-  constructor(controller: Controller) {
+  constructor(controller: Readable) {
     this.#controller = controller;
   }
 

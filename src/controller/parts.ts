@@ -1,0 +1,45 @@
+/** What a controller is made of, given by its composition root, and how its Source stands. */
+import type { FairleadError } from '../base/error.ts';
+import type { Decide } from '../core/decide.ts';
+import type { Issue } from '../model/issue.ts';
+import type { Service } from '../model/service.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Compiler } from '../ports/compiler.ts';
+import type { HostLink } from '../ports/host-link.ts';
+import type { About } from '../ports/read-model.ts';
+import type { WritableSource } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { GuardPrune } from './declarations.ts';
+
+export interface ControllerParts {
+  readonly store: Store;
+  readonly source: WritableSource;
+  /** The folder or repository, for people. */
+  readonly sourceLocation: string;
+  readonly compiler: Compiler;
+  readonly link: HostLink;
+  readonly clock: Clock;
+  readonly decide: Decide;
+  readonly guardPrune: GuardPrune;
+  /** The resolved spec as a manifest would write it. */
+  readonly specOf: (service: Service) => Readonly<Record<string, unknown>>;
+  /** What only the process knows; epoch and the Host's connection are added. */
+  readonly about: () => Omit<About, 'epoch' | 'hostConnected'>;
+  /** Something failed and is tried again: for the log. */
+  readonly onProblem: (message: string, error: unknown) => void;
+  /** Another controller has taken over; this one has stopped writing and must end. */
+  readonly onFenced: (error: FairleadError) => void;
+}
+
+/** How one Source stands, as far as it concerns more than one Service. */
+export interface SourceState {
+  snapshot: Snapshot | null;
+  readAt: number | null;
+  suspended: boolean;
+  failure: string | null;
+  manifests: number;
+  issues: readonly Issue[];
+  /** The same by the Service that each concerns. */
+  issuesBySubject: ReadonlyMap<string, readonly Issue[]>;
+}
