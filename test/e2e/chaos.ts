@@ -154,8 +154,8 @@ async function roll(stand: Stand, spec: EchoSpec): Promise<string> {
 }
 
 async function killAndAwait(stand: Stand, which: 'controllerPid' | 'hostPid'): Promise<void> {
-  const pid = stand.runFile()?.[which];
-  if (pid === undefined) throw new Error(`run.json names no ${which}\n${stand.output.slice(-2_000)}`);
+  const pid = stand.runFile()?.[which] ?? null;
+  if (pid === null) throw new Error(`run.json names no ${which}\n${stand.output.slice(-2_000)}`);
   killHard(pid);
   await waitFor(
     () => ![undefined, pid].includes(stand.runFile()?.[which]),

@@ -42,7 +42,7 @@ interface Echo {
 /** What the gateway puts into `error.data` of a failed call. */
 interface ErrorData {
   readonly code?: string;
-  readonly retry?: string;
+  readonly retryable?: boolean;
 }
 
 interface Response {
@@ -179,9 +179,8 @@ export class Load {
     this.#begun += 1;
     const { result, error } = await client.rpc('tools/call', { name: aim.tool, arguments: { id, text, waitMs } });
     if (error !== undefined) {
-      const retryable = error.data?.retry === 'backoff' || error.data?.retry === 'after';
       this.#sample(`${id}: ${JSON.stringify(error)}`);
-      if (retryable) this.tally.retryable += 1;
+      if (error.data?.retryable === true) this.tally.retryable += 1;
       else this.tally.failed += 1;
       return;
     }

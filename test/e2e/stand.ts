@@ -15,12 +15,13 @@ const root = join(import.meta.dirname, '../..');
 const launcher = join(root, 'bin/fairlead.cjs');
 const fixture = join(root, 'test/fixtures/echo-server.ts');
 
-export interface RunFile {
+/** run.json; null while a process is down or has not said yet where it listens. */
+interface RunFile {
   readonly supervisorPid: number;
-  readonly controllerPid: number;
-  readonly hostPid: number;
-  readonly gatewayUrl: string;
-  readonly statusUrl: string;
+  readonly controllerPid: number | null;
+  readonly hostPid: number | null;
+  readonly gatewayUrl: string | null;
+  readonly statusUrl: string | null;
 }
 
 /** How an echo service is declared; `mode` as in the fixture, or a command that does not exist. */
@@ -90,8 +91,7 @@ export class Stand {
 
   /** Sessions at the per-service and the common endpoint, in turn over the services. */
   aims(count: number, services: readonly string[]): Aim[] {
-    const { gatewayUrl } = this.runFile()!;
-    const base = gatewayUrl.replace(/\/(mcp)?$/, '');
+    const base = this.runFile()!.gatewayUrl!.replace(/\/(mcp)?$/, '');
     return Array.from({ length: count }, (_, index) => {
       const service = services[index % services.length]!;
       return Math.floor(index / services.length) % 2 === 0
@@ -102,8 +102,8 @@ export class Stand {
 
   /** The services as the status API shows them; null while it does not answer. */
   async services(): Promise<ReadonlyMap<string, ServiceResource> | null> {
-    const url = this.runFile()?.statusUrl;
-    if (url === undefined) return null;
+    const url = this.runFile()?.statusUrl ?? null;
+    if (url === null) return null;
     try {
       const answer = await fetch(new URL('/api/v1/services', url), { signal: AbortSignal.timeout(5_000) });
       const list = (await answer.json()) as ResourceList<ServiceResource>;
@@ -151,7 +151,7 @@ export class Stand {
 
   /** Runs the command line against this Fairlead. */
   async cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const child = spawn(process.execPath, [launcher, ...args, '--server', this.runFile()!.statusUrl], {
+    const child = spawn(process.execPath, [launcher, ...args, '--server', this.runFile()!.statusUrl!], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [stdout, stderr] = ['', ''];
