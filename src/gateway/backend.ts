@@ -45,6 +45,7 @@ export class Backend {
   /** Calls that have a slot and wait for an Instance. */
   #waiters = new Set<Waiter>();
   #forgotten = false;
+  #lastContract: Contract | null = null;
 
   constructor(plan: Plan, clock: Clock, onIdle: (instanceId: string) => void) {
     this.service = plan.service;
@@ -60,6 +61,11 @@ export class Backend {
 
   get exposure(): Exposure {
     return this.#exposure;
+  }
+
+  /** The Contract that was seen last, also while no Instance is there. */
+  get lastContract(): Contract | null {
+    return this.#lastContract;
   }
 
   /** Whether the name is published at all. */
@@ -87,6 +93,7 @@ export class Backend {
       if (known === undefined) this.members.set(instance.id, { instance, duty, inFlight: 0, sessions: 0, lost: false });
       else Object.assign(known, { instance, duty });
     }
+    this.#lastContract = this.contract() ?? this.#lastContract;
     this.#wake();
     this.#admitNext();
     return gone;

@@ -6,8 +6,10 @@
  * What a service asks or tells reaches this Caller's client only.
  */
 import { FairleadError } from '../base/error.ts';
+import type { Contract } from '../model/contract.ts';
 import type { ClientFacts, Envelope, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
 import type { Backend, Member } from './backend.ts';
+import { changedLists, type ListKind } from './listening.ts';
 import { requestOf } from './message.ts';
 import { SharedState } from './shared-state.ts';
 
@@ -16,8 +18,8 @@ export interface ClientSink {
   notification(service: string, message: Envelope): void;
   /** Resolves with the client's response, under the id of `message`. */
   request(service: string, message: Envelope): Promise<string>;
-  /** The list that the client knows of may have changed. */
-  listChanged(service: string): void;
+  /** Lists that the client has been shown are others now. */
+  listChanged(service: string, kinds: readonly ListKind[]): void;
 }
 
 /** An open way to an Instance for this Caller. */
@@ -35,8 +37,8 @@ interface Binding {
   readonly shared: Map<Member, Line>;
   /** Openings under way, so that calls at the same moment open one session. */
   readonly opening: Map<Member, Promise<Line>>;
-  /** Contract hash that the client has been shown. */
-  contract: string | null;
+  /** What the client has been shown. */
+  contract: Contract | null;
 }
 
 const replayTimeoutMs = 10_000;
@@ -136,9 +138,9 @@ export class Caller {
   /** Tells the client when the Contract it would see differs from the one it was shown. */
   noticeContract(backend: Backend): void {
     const binding = this.#bindings.get(backend.service);
-    const hash = backend.contract()?.hash ?? null;
-    if (binding === undefined || hash === null || binding.own !== null) return;
-    this.#showContract(binding, hash);
+    const contract = backend.contract();
+    if (binding === undefined || contract === null || binding.own !== null) return;
+    this.#showContract(binding, contract);
   }
 
   close(): void {
@@ -191,14 +193,16 @@ export class Caller {
       }
     }
     await this.#replay(backend.service, member, session);
-    this.#showContract(binding, member.instance.contract.hash);
+    this.#showContract(binding, member.instance.contract);
     return line;
   }
 
-  #showContract(binding: Binding, hash: string): void {
+  #showContract(binding: Binding, contract: Contract): void {
     const before = binding.contract;
-    binding.contract = hash;
-    if (before !== null && before !== hash) this.#sink.listChanged(binding.backend.service);
+    binding.contract = contract;
+    if (before === null) return;
+    const kinds = changedLists(before, contract);
+    if (kinds.length > 0) this.#sink.listChanged(binding.backend.service, kinds);
   }
 
   /** Says again to a new session what the client had set. A service that refuses it is used as it is. */

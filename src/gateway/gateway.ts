@@ -1,19 +1,26 @@
 /** The Gateway: routes clients' MCP to Instances. This file puts its parts together and keeps the table of services. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Contract } from '../model/contract.ts';
 import type { TrafficCounters } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Gateway, GatewayInstance } from '../ports/gateway.ts';
 import type { UsageDay } from '../ports/store.ts';
+import { AllScope } from './all-scope.ts';
 import { Backend, type Member } from './backend.ts';
+import { Catalog } from './catalog.ts';
 import { Usage } from './counters.ts';
 import { Forwarder } from './forward.ts';
 import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
 import { Listener, type ListenerLimits } from './listener.ts';
+import { changedLists } from './listening.ts';
 import { errorText, readBody, RpcError } from './message.ts';
+import { callTool, listTools, problem } from './rest.ts';
 import type { Scope } from './scope.ts';
 import { ServiceScope } from './service-scope.ts';
 import { SessionEdge } from './session-edge.ts';
+import { StatelessEdge } from './stateless-edge.ts';
+import { isStatelessPost } from './stateless-request.ts';
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -37,13 +44,18 @@ class McpGateway implements Gateway {
   readonly #scopes = new Map<string, ServiceScope>();
   readonly #usage = new Usage();
   readonly #forwarder: Forwarder;
+  readonly #catalog = new Catalog(this.#backends);
+  readonly #all: AllScope;
   readonly #sessions: SessionEdge;
+  readonly #stateless: StatelessEdge;
   readonly #listener: Listener;
   readonly #idleCallbacks: ((instanceId: string) => void)[] = [];
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#forwarder = new Forwarder(options.clock, this.#usage);
+    this.#all = new AllScope(this.#catalog, this.#forwarder, this.#scopes);
+    this.#stateless = new StatelessEdge(options.clock);
     this.#sessions = new SessionEdge({ clock: options.clock, maxSessions: options.maxSessions ?? 50_000 });
     this.#listener = new Listener({
       limits: { ...defaultLimits, ...options.limits },
@@ -61,22 +73,36 @@ class McpGateway implements Gateway {
       this.#backends.set(plan.service, backend);
       this.#scopes.set(plan.service, new ServiceScope(backend, this.#forwarder));
     }
+    const before = backend.contract();
     const gone = backend.apply(plan, instances);
-    this.#changed(backend, gone);
+    this.#changed(backend, before, gone);
   }
 
   forget(service: string): void {
     const backend = this.#backends.get(service);
     if (backend === undefined) return;
+    const before = backend.contract();
     this.#backends.delete(service);
+    const gone = backend.forget();
+    this.#changed(backend, before, gone);
+    this.#scopes.get(service)?.anonymous.close();
     this.#scopes.delete(service);
-    this.#changed(backend, backend.forget());
   }
 
-  #changed(backend: Backend, gone: readonly Member[]): void {
+  /** Lets go of what is gone and tells clients whose view changed. */
+  #changed(backend: Backend, before: Contract | null, gone: readonly Member[]): void {
+    this.#catalog.invalidate();
+    const scope = this.#scopes.get(backend.service);
+    const kinds = changedLists(before, backend.contract());
+    for (const member of gone) scope?.anonymous.forgetMember(backend, member);
+    if (kinds.length > 0) {
+      scope?.listening.changed(kinds);
+      this.#all.listening.changed(kinds);
+    }
     for (const session of this.#sessions.sessions.values()) {
       for (const member of gone) session.caller.forgetMember(backend, member);
-      session.caller.noticeContract(backend);
+      if (session.scope === null) session.listChanged(backend.service, kinds);
+      else if (session.scope === backend.service) session.caller.noticeContract(backend);
     }
   }
 
@@ -112,6 +138,8 @@ class McpGateway implements Gateway {
     this.#listener.drain();
     await this.#quiet(graceMs);
     this.#sessions.close();
+    this.#stateless.close();
+    for (const scope of this.#scopes.values()) scope.anonymous.close();
     await this.#listener.close();
   }
 
@@ -131,6 +159,7 @@ class McpGateway implements Gateway {
   }
 
   async #handle(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (path[0] === 'api') return this.#rest(path, request, response);
     const scope = this.#scopeAt(path);
     if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
     switch (request.method) {
@@ -146,24 +175,50 @@ class McpGateway implements Gateway {
   }
 
   #scopeAt(path: readonly string[]): Scope | null {
-    if (path.length !== 3 || path[0] !== 'services' || path[2] !== 'mcp') return null;
-    const scope = this.#scopes.get(path[1]!);
-    return scope !== undefined && this.#backends.get(path[1]!)?.published === true ? scope : null;
+    if (path.length === 1 && path[0] === 'mcp') return this.#all;
+    return path.length === 3 && path[0] === 'services' && path[2] === 'mcp' ? this.#published(path[1]!) : null;
+  }
+
+  #published(service: string): ServiceScope | null {
+    const scope = this.#scopes.get(service);
+    return scope?.backend.published === true ? scope : null;
+  }
+
+  async #rest(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, version, kind, service, verb] = path;
+    if (version !== 'v1') return problem(response, 404, 'NotFound', 'there is nothing here');
+    if (kind === 'tools' && path.length === 3) {
+      if (request.method === 'GET') return listTools(this.#catalog, response);
+      return sendEmpty(response, 405, { allow: 'GET' });
+    }
+    const scope = kind === 'services' && verb === 'call' && path.length === 5 ? this.#published(service!) : null;
+    if (scope === null) return problem(response, 404, 'NotFound', 'there is nothing here');
+    if (request.method !== 'POST') return sendEmpty(response, 405, { allow: 'POST' });
+    if (!isJson(request)) return problem(response, 415, 'BadRequest', 'Content-Type must be application/json');
+    return callTool(scope, { forwarder: this.#forwarder, catalog: this.#catalog, maxBodyBytes: this.#maxBodyBytes }, request, response);
+  }
+
+  get #maxBodyBytes(): number {
+    return this.#options.maxBodyBytes ?? 16 << 20;
   }
 
   async #post(scope: Scope, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (header(request, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json') {
-      return sendJson(response, 415, errorText(null, -32_000, 'Unsupported Media Type: Content-Type must be application/json'), {
-        connection: 'close',
-      });
+    if (!isJson(request)) {
+      const text = errorText(null, -32_000, 'Unsupported Media Type: Content-Type must be application/json');
+      return sendJson(response, 415, text, { connection: 'close' });
     }
-    const text = await readBodyText(request, this.#options.maxBodyBytes ?? 16 << 20);
+    const text = await readBodyText(request, this.#maxBodyBytes);
     try {
       const { messages, batch } = readBody(text);
-      await this.#sessions.post(scope, messages, batch, request, response);
+      if (isStatelessPost(messages, request)) await this.#stateless.post(scope, messages, request, response);
+      else await this.#sessions.post(scope, messages, batch, request, response);
     } catch (thrown) {
       if (!(thrown instanceof RpcError)) throw thrown;
       sendJson(response, 400, errorText(null, thrown.rpcCode, thrown.message, thrown.data));
     }
   }
+}
+
+function isJson(request: IncomingMessage): boolean {
+  return header(request, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }

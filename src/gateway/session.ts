@@ -8,6 +8,7 @@ import { FairleadError } from '../base/error.ts';
 import type { ClientFacts, Envelope } from '../ports/upstream.ts';
 import { Caller, type ClientSink } from './caller.ts';
 import { EventStore } from './event-store.ts';
+import type { ListKind } from './listening.ts';
 import { errorText, notificationOf, rawAt, replaceAt, rpc, type Inbound } from './message.ts';
 import { logLevels } from './shared-state.ts';
 import { Stream, type StreamOptions } from './stream.ts';
@@ -130,8 +131,8 @@ export class ClientSession implements ClientSink {
     return said === null || logLevels.indexOf(String(JSON.parse(said))) >= logLevels.indexOf(wanted);
   }
 
-  listChanged(): void {
-    for (const kind of ['tools', 'prompts', 'resources']) this.tell(notificationOf(`notifications/${kind}/list_changed`));
+  listChanged(_service: string, kinds: readonly ListKind[]): void {
+    for (const kind of kinds) this.tell(notificationOf(`notifications/${kind}/list_changed`));
   }
 
   request(service: string, message: Envelope): Promise<string> {

@@ -76,17 +76,13 @@ export class Stream {
   /** The last message; the stream ends with it. */
   finish(text: string): void {
     if (this.#finished) return;
-    if (!this.#streaming) {
-      this.#finished = true;
-      this.#respond(200, text);
-      return;
-    }
+    if (!this.#streaming) return this.answer(200, text);
     this.#write(text);
     this.end();
   }
 
-  /** Ends with a plain HTTP answer, if nothing has been said yet. */
-  refuse(status: number, text: string): void {
+  /** The last message, under an HTTP status of its own if nothing has been said yet. */
+  answer(status: number, text: string): void {
     if (this.#streaming) return this.finish(text);
     this.#finished = true;
     this.#respond(status, text);
