@@ -158,7 +158,7 @@ async function killAndAwait(stand: Stand, which: 'controllerPid' | 'hostPid'): P
   if (pid === null) throw new Error(`run.json names no ${which}\n${stand.output.slice(-2_000)}`);
   killHard(pid);
   await waitFor(
-    () => ![undefined, pid].includes(stand.runFile()?.[which]),
+    () => ![null, pid].includes(stand.runFile()?.[which] ?? null),
     60_000,
     `another ${which} after ${pid}\n${stand.output.slice(-2_000)}`,
   );
