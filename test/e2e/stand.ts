@@ -206,7 +206,7 @@ function manifestOf({ name, transport, tag, mode = 'ok' }: EchoSpec, logDir: str
       run: { command, args },
       limits: { startTimeout: mode === 'hang' ? '2s' : '20s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '30s' },
       health: {
-        interval: '5s',
+        interval: '2s',
         checks: [{ name: 'well', type: 'functional', tool: 'check', arguments: {}, expect: { contains: 'all fine' } }],
       },
     },
