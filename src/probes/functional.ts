@@ -12,9 +12,8 @@ export async function probeFunctional(check: FunctionalCheck, session: UpstreamS
   if (error !== null || result === null) {
     return { outcome: 'fail', message: `${check.tool} answered with error ${String(error?.code)}: ${String(error?.message)}`, latencyMs };
   }
-  const { resultType } = result;
-  if (resultType !== undefined && resultType !== 'complete') {
-    return { outcome: 'fail', message: `${check.tool} answered with ${String(resultType)}, which a check cannot give`, latencyMs };
+  if (result['resultType'] === 'input_required') {
+    return { outcome: 'fail', message: `${check.tool} asks its client for input, which a check cannot give`, latencyMs };
   }
   const reason = unmet(check.expect, result);
   return reason === null

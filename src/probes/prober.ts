@@ -29,14 +29,8 @@ export function createProber(): Prober {
 }
 
 async function probe(check: Check, subject: ProbeSubject): Promise<Answer> {
-  switch (check.type) {
-    case 'basic':
-      return probeBasic(check.timeoutMs, subject.upstream.own);
-    case 'functional':
-      return probeFunctional(check, subject.upstream.own);
-    case 'performance':
-      return judgePerformance(check, subject.traffic, subject.probeLatenciesMs);
-    case 'dependency':
-      return probeDependency(check.target, check.timeoutMs, (name) => subject.serviceReady(name));
-  }
+  if (check.type === 'basic') return probeBasic(check.timeoutMs, subject.upstream.own);
+  if (check.type === 'functional') return probeFunctional(check, subject.upstream.own);
+  if (check.type === 'performance') return judgePerformance(check, subject.traffic, subject.probeLatenciesMs);
+  return probeDependency(check.target, check.timeoutMs, (name) => subject.serviceReady(name));
 }

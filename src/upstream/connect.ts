@@ -57,6 +57,7 @@ class InstanceUpstream implements Upstream {
   }
 
   async connect(timeoutMs: number): Promise<ServerFacts> {
+    if (this.#own !== null) throw new FairleadError('Internal', 'connect was called twice');
     const open = (): Promise<EndableSession> => this.#connector.connect(this.#ownListener(), timeoutMs);
     this.#own = new OwnSession(await open(), open);
     if (this.#own.facts.era === 'stateless') this.#subscribe(this.#own);

@@ -5,6 +5,7 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import type { Pool } from 'undici';
 import { FairleadError, messageOf } from '../base/error.ts';
+import { onOneLine } from '../model/envelope.ts';
 
 export interface HttpEndpoint {
   readonly pool: Pool;
@@ -31,6 +32,7 @@ export interface HttpReader {
   /** The request is about to be written: from here on the service may have seen it. */
   sent?(): void;
   head?(head: ResponseHead): void;
+  /** One JSON-RPC message, on one line whatever it came on, so that it can go on over any framing. */
   message(text: string, event: string | null): void;
   /** An answer that carries no messages: not 2xx, or of another content type. `body`: its first 64 KiB. */
   refused(head: ResponseHead, body: string): void;
@@ -113,7 +115,7 @@ function bodyReader(head: ResponseHead, maxMessageBytes: number, reader: HttpRea
     const collected = collector(maxMessageBytes, () => fail(tooLarge(maxMessageBytes)));
     const end = (): void => {
       const text = collected.text();
-      if (text.trim() !== '') reader.message(text, null);
+      if (text.trim() !== '') reader.message(onOneLine(text), null);
       reader.ended({ isEventStream: false, lastEventId: null, retryMs: null });
     };
     return { data: collected.data, end };
@@ -130,7 +132,7 @@ function eventReader(maxMessageBytes: number, reader: HttpReader, fail: (error: 
     maxBufferSize: maxMessageBytes,
     onId: (id) => (lastEventId = id === '' ? null : id),
     onRetry: (ms) => (retryMs = ms),
-    onEvent: ({ event, data }) => data !== '' && reader.message(data, event ?? null),
+    onEvent: ({ event, data }) => data !== '' && reader.message(onOneLine(data), event ?? null),
     onError: (error) => error.type === 'max-buffer-size-exceeded' && fail(tooLarge(maxMessageBytes)),
   });
   return {
