@@ -2,10 +2,13 @@
  * The controller as one piece: a Source, the compiler, the heart and the store around one Host. It knows its parts by
  * their ports alone and has no clock, file or socket of its own, so it runs the same in the simulator.
  */
+import { splitDocuments } from '../manifest/text.ts';
 import type { Event } from '../model/event.ts';
+import type { Service } from '../model/service.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Compilation } from '../ports/compiler.ts';
 import type { ReadModel } from '../ports/read-model.ts';
+import type { RevisionSource } from '../ports/store.ts';
 import { Declarations } from './declarations.ts';
 import { Intake } from './intake.ts';
 import { event, Loop } from './loop.ts';
@@ -113,7 +116,12 @@ export class Controller {
 
   /** Deletions that somebody asked for by name: the prune guard lets them go. Kept until they have been seen. */
   async approveDeletions(names: readonly string[]): Promise<void> {
-    await this.#saveApproved(new Set([...this.#approved, ...names]));
+    if (names.length > 0) await this.#saveApproved(new Set([...this.#approved, ...names]));
+  }
+
+  /** The deletions will not come after all. */
+  async withdrawApprovals(names: readonly string[]): Promise<void> {
+    await this.#saveApproved(new Set([...this.#approved].filter((name) => !names.includes(name))));
   }
 
   /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
@@ -143,7 +151,23 @@ export class Controller {
       this.#inBackground(async () => store.saveSetting(this.epoch, snapshotKey(source.name), snapshot.id));
     }
     this.#dropApprovals();
+    this.#rememberSources(snapshot, compilation.changed);
     for (const name of affected) this.#reader.tellChange(name);
+  }
+
+  /** Keeps how each changed Service was written, so that `rollout undo` can write it again. */
+  #rememberSources(snapshot: Snapshot, changed: readonly Service[]): void {
+    const news = changed.filter(({ name, specHash }) => this.loop.records.get(name)?.desired?.specHash !== specHash);
+    if (news.length === 0) return;
+    const files = new Map(snapshot.files.map(({ path, bytes }) => [path, bytes]));
+    const sources = news.map((service): RevisionSource => ({
+      service: service.name,
+      revision: service.revision.hash,
+      resolved: service,
+      text: documentAt(files.get(service.origin.file), service.origin.line),
+      at: this.parts.clock.now(),
+    }));
+    this.#inBackground(async () => this.parts.store.saveRevisionSources(this.epoch, sources));
   }
 
   /** An approval holds until the deletion has begun, or the name, having been gone, is declared again. */
@@ -201,6 +225,12 @@ export class Controller {
   }
 
   #inBackground(work: () => Promise<void>): void {
-    work().catch((thrown: unknown) => this.parts.onProblem('A setting was not stored', thrown));
+    work().catch((thrown: unknown) => this.parts.onProblem('Something about the source was not stored', thrown));
   }
+}
+
+/** The YAML document of a file that begins at or goes on over a line. */
+function documentAt(bytes: Uint8Array | undefined, line: number): string {
+  const documents = splitDocuments(Buffer.from(bytes ?? []).toString('utf8'));
+  return documents.findLast((document) => document.line <= line)?.text ?? '';
 }

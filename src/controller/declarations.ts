@@ -73,6 +73,11 @@ export class Declarations {
     return this.#valid.has(name) ? this.#services.get(name)! : null;
   }
 
+  /** All names that are declared, valid or not. */
+  names(): readonly string[] {
+    return [...new Set([...this.#valid, ...Object.keys(this.#invalid)])].sort();
+  }
+
   /** All valid Services, by name. */
   services(): ReadonlyMap<string, Service> {
     return new Map([...this.#services].filter(([name]) => this.#valid.has(name)));

@@ -6,11 +6,12 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataDir } from '../base/data-dir.ts';
 import { FairleadError } from '../base/error.ts';
+import { startTicksOf } from '../runtimes/proc.ts';
 import type { RunFacts } from './child.ts';
 
 interface RunFile extends RunFacts {
-  /** pid → start time, of each process named. */
-  readonly startTimes: Readonly<Record<string, string | null>>;
+  /** pid → start time in clock ticks since boot, of each process named; null where the system does not say. */
+  readonly startTimes: Readonly<Record<string, number | null>>;
 }
 
 /** Processes of a supervisor that was killed end by themselves when they notice; this is how long that may take. */
@@ -36,7 +37,7 @@ export async function claim(dataDir: DataDir): Promise<void> {
 
 export function write(dataDir: DataDir, facts: RunFacts): void {
   const pids = [facts.supervisorPid, facts.controllerPid, facts.hostPid].filter((pid) => pid !== null);
-  const file: RunFile = { ...facts, startTimes: Object.fromEntries(pids.map((pid) => [pid, startTimeOf(pid)])) };
+  const file: RunFile = { ...facts, startTimes: Object.fromEntries(pids.map((pid) => [pid, startTicksOf(pid)])) };
   const staged = `${dataDir.runFile}.new`;
   writeFileSync(staged, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
   renameSync(staged, dataDir.runFile);
@@ -55,24 +56,12 @@ function read(dataDir: DataDir): RunFile | null {
   }
 }
 
-function isAlive(pid: number, startTime: string | null): boolean {
+function isAlive(pid: number, startTime: number | null): boolean {
+  if (startTime !== null) return startTicksOf(pid) === startTime;
   try {
     process.kill(pid, 0);
+    return true;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  const now = startTimeOf(pid);
-  return now === null || startTime === null || now === startTime;
-}
-
-/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), null where there is no /proc or no such process. */
-function startTimeOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name, in parentheses, may hold anything; the fields after the last one are numbers. A zombie is gone.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'gone' : (fields[19] ?? null);
-  } catch {
-    return null;
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
