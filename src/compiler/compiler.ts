@@ -8,7 +8,7 @@ import { sha256 } from '../base/hash.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Snapshot, SnapshotFile } from '../model/snapshot.ts';
 import type { Compilation, Compiler } from '../ports/compiler.ts';
 import type { Answer, CompilationDelta, Delta, Request, SentFile, Task, WorkerData } from './protocol.ts';
 
@@ -163,10 +163,10 @@ class ThreadCompiler implements Compiler {
     return { source: this.#snapshot?.source ?? '', root: this.#snapshot?.root ?? '/', snapshot: this.#snapshot?.id ?? '', files, removed };
   }
 
-  #toSend(file: { readonly path: string; readonly hash: string; readonly bytes: Uint8Array }): SentFile {
+  #toSend(file: SnapshotFile): SentFile {
     const number = this.#numbers.get(file.path) ?? this.#numbers.size + 1;
     this.#numbers.set(file.path, number);
-    return { path: file.path, hash: file.hash, bytes: file.bytes, number, condemned: this.#condemned.get(file.path) === file.hash };
+    return { ...file, number, condemned: this.#condemned.get(file.path) === file.hash };
   }
 
   /** A whole Compilation from what is new. A replaced worker tells everything again; only what really differs is passed on. */

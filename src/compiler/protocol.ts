@@ -8,6 +8,7 @@ export interface SentFile {
   readonly path: string;
   readonly hash: string;
   readonly bytes: Uint8Array;
+  readonly problem?: string;
   /** The number that progress on this file is told by. */
   readonly number: number;
   readonly condemned: boolean;

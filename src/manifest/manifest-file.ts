@@ -77,6 +77,21 @@ export function condemnedFile(path: string, bytes: Uint8Array): ManifestFile {
   });
 }
 
+/** A file that is there and cannot be read. */
+export function unreadableFile(path: string, problem: string): ManifestFile {
+  const message = `The file cannot be read: ${problem}`;
+  return unreadable(path, new Uint8Array(), {
+    code: 'UnreadableFile',
+    severity: 'error',
+    message,
+    file: path,
+    line: 1,
+    column: 1,
+    path: '',
+    expected: 'a file that Fairlead may read',
+  });
+}
+
 function unreadable(path: string, bytes: Uint8Array, issue: Issue): ManifestFile {
   const [first, second] = bytes;
   const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';

@@ -10,7 +10,7 @@ import type { Service } from '../model/service.ts';
 import { compareText, findAcross, sortIssues } from './across.ts';
 import { explainService } from './explain.ts';
 import { extendsOf, inherit, place, templateIssues, type Inheritance } from './inherit.ts';
-import { condemnedFile, locateInManifest, readManifestFile, type Manifest, type ManifestFile } from './manifest-file.ts';
+import { condemnedFile, locateInManifest, readManifestFile, unreadableFile, type Manifest, type ManifestFile } from './manifest-file.ts';
 import { placeFindings, resolveService, resolveTrees, type Resolved } from './resolve.ts';
 import { toIssue } from './schema.ts';
 
@@ -20,6 +20,8 @@ export interface SourceFile {
   readonly bytes: Uint8Array;
   /** SHA-256 of the bytes; worked out when left out. */
   readonly hash?: string;
+  /** Why it cannot be read, if so; `bytes` is then empty. */
+  readonly problem?: string;
 }
 
 export interface Compiled {
@@ -77,10 +79,16 @@ export class Workspace {
   /** Takes in files that are new or other than before, and forgets those that are gone. */
   update(files: Iterable<SourceFile>, removed: Iterable<string> = [], root: string = this.#root, progress?: Progress): void {
     for (const path of removed) if (this.#files.delete(path)) this.#last = null;
-    for (const { path, bytes, hash = sha256(bytes) } of files) {
+    for (const { path, bytes, problem, hash = sha256(bytes) } of files) {
       if (this.#files.get(path)?.hash === hash) continue;
       progress?.(path);
-      this.#files.set(path, { hash, file: rememberNames(readManifestFile(path, bytes), this.#files.get(path)?.file) });
+      this.#files.set(path, {
+        hash,
+        file: rememberNames(
+          problem === undefined ? readManifestFile(path, bytes) : unreadableFile(path, problem),
+          this.#files.get(path)?.file,
+        ),
+      });
       this.#last = null;
     }
     if (root !== this.#root) this.#last = null;

@@ -5,6 +5,8 @@ export interface SnapshotFile {
   /** SHA-256 of the bytes. Unchanged files keep their identity between Snapshots. */
   readonly hash: string;
   readonly bytes: Uint8Array;
+  /** Set when the file is there but cannot be read: why. `bytes` is then empty. */
+  readonly problem?: string;
 }
 export interface Snapshot {
   readonly source: string;
