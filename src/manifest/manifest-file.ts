@@ -220,7 +220,7 @@ function note(code: string, message: string, file: string, line: number): Issue 
 }
 
 /** Names of Services that a text which is not YAML seems to declare, by the looks of its lines. */
-function namesIn(text: string): string[] {
+export function namesIn(text: string): string[] {
   const names: string[] = [];
   for (const { text: part } of splitDocuments(text)) {
     if (!/^(?:[ \t]*\{)?[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?Service\b/m.test(part)) continue;
