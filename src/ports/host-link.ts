@@ -10,8 +10,8 @@ export interface HostListener {
   observed(observation: Observation): void;
   /** A Contract that an Instance offers, sent once a hash and connection. */
   contract(contract: Contract): void;
-  /** Calls since the last such message. */
-  usage(usage: readonly UsageDay[]): void;
+  /** Calls since the last such message. The Host keeps them until this has returned, and resolved where it returns a promise. */
+  usage(usage: readonly UsageDay[]): void | Promise<void>;
   disconnected(reason: string): void;
 }
 

@@ -43,8 +43,11 @@ export interface RunningInstance {
   readonly ended: Promise<InstanceEnd>;
   /** The last lines of stderr, redacted. */
   stderrTail(): string;
-  /** stdin close → SIGTERM → SIGKILL of the whole tree, stopTimeout in all; resolves when nothing of it is left. Idempotent. */
-  stop(): Promise<void>;
+  /**
+   * stdin close → SIGTERM → SIGKILL of the whole tree, `timeoutMs` in all (that of the StartRequest unless told otherwise);
+   * resolves when nothing of it is left. Idempotent; called again with less time it hurries.
+   */
+  stop(timeoutMs?: number): Promise<void>;
 }
 
 export interface Runtime {

@@ -42,6 +42,7 @@ export class ManagedProcess {
   readonly #tail = new Tail();
   readonly #exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   #exited = false;
+  #over = false;
   #stopping: Promise<void> | null = null;
   /** Why it was ended, when it was not its own doing. */
   #cause: { code: string; message: string } | null = null;
@@ -110,16 +111,22 @@ export class ManagedProcess {
     return membersOf(this.#tree);
   }
 
-  /** Closes stdin, then SIGTERM, then SIGKILL, each to all of it, within stopTimeout; resolves when nothing is left. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#climbDown();
+  /** Closes stdin, then SIGTERM, then SIGKILL, each to all of it, within `timeoutMs`; resolves when nothing is left. */
+  stop(timeoutMs: number = this.#options.stopTimeoutMs): Promise<void> {
+    if (this.#stopping === null) this.#stopping = this.#climbDown(timeoutMs);
+    else if (!this.#over) this.#hurry(timeoutMs);
     return this.#stopping;
   }
 
-  async #climbDown(): Promise<void> {
-    const { stopTimeoutMs } = this.#options;
+  /** Somebody got impatient with a stop that is under way. */
+  #hurry(timeoutMs: number): void {
+    const callOff = this.#options.clock.after(timeoutMs, () => void this.#killAll());
+    void this.ended.then(callOff);
+  }
+
+  async #climbDown(timeoutMs: number): Promise<void> {
     this.#cause ??= { code: 'Exited', message: 'It was stopped.' };
-    const thirdMs = stopTimeoutMs / 3;
+    const thirdMs = timeoutMs / 3;
     // Seen now, they are known later, also when their parents are gone.
     await this.members();
     if (this.channel !== null) {
@@ -186,6 +193,7 @@ export class ManagedProcess {
     if (this.#stopping === null) await this.#killAll();
     else await this.#untilEmpty();
     await this.#flush();
+    this.#over = true;
     if ((await this.members()).length === 0) records.remove(id);
     const said = signal === null ? `It exited with code ${code}.` : `It was ended by ${signal}.`;
     const cause = this.#cause ?? { code: 'Exited', message: said };

@@ -102,9 +102,9 @@ class ProcessRuntime implements Runtime {
     const sessions = new Set<RunningInstance>();
     let stopped = false;
     let spawned = 0;
-    const stopSessions = async (): Promise<void> => {
+    const stopSessions = async (timeoutMs?: number): Promise<void> => {
       stopped = true;
-      await Promise.all([...sessions].map((session) => session.stop()));
+      await Promise.all([...sessions].map((session) => session.stop(timeoutMs)));
     };
     const ended = managed.ended.then(async (end) => {
       await stopSessions();
@@ -128,8 +128,8 @@ class ProcessRuntime implements Runtime {
       ...(main && run.isolation === 'session' && typeof run.port !== 'number' ? { spawnForSession } : {}),
       ended,
       stderrTail: () => managed.stderrTail(),
-      stop: async () => {
-        await Promise.all([managed.stop(), stopSessions()]);
+      stop: async (timeoutMs) => {
+        await Promise.all([managed.stop(timeoutMs), stopSessions(timeoutMs)]);
         await ended;
       },
     };
