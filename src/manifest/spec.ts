@@ -14,7 +14,7 @@ import { durationText, sizeText } from './units.ts';
 export type Spec = Readonly<Record<string, unknown>>;
 
 /** The `spec` that says all of a Service. With `root`, a working directory inside it is written relative to it. */
-export function specOf(service: Service, root?: string): Spec {
+export function specOfService(service: Service, root?: string): Spec {
   const { revision, limits, health, migration, expose } = service;
   const { run } = revision;
   return {
@@ -71,7 +71,7 @@ export function manifestOf(service: Service, root?: string): Spec {
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     ...(formerly === null ? {} : { formerly }),
   };
-  return { apiVersion, kind: 'Service', metadata, spec: specOf(service, root) };
+  return { apiVersion, kind: 'Service', metadata, spec: specOfService(service, root) };
 }
 
 /** The same as YAML text. */
