@@ -237,7 +237,7 @@ export class Backend {
   }
 
   #idle(member: Member): void {
-    if (member.inFlight === 0 && member.sessions === 0) this.#onIdle(member.instance.id);
+    if (member.inFlight === 0 && (member.sessions === 0 || member.duty === 'drain')) this.#onIdle(member.instance.id);
   }
 
   #wake(): void {

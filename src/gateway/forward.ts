@@ -31,8 +31,8 @@ export interface Forwarding {
 
 /** Requests that count as calls in TrafficCounters. */
 const counted = new Set(['tools/call', 'resources/read', 'prompts/get']);
-/** Attempts of one request in all; each but the last ended without a byte of it at a service. */
-const maxAttempts = 5;
+/** A service that refuses to shake hands is asked this often for one request. */
+const maxHandshakes = 3;
 
 export class Forwarder {
   readonly #clock: Clock;
@@ -62,15 +62,14 @@ export class Forwarder {
   /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
   async connect(backend: Backend, caller: Caller, signal?: AbortSignal): Promise<Line> {
     const deadlineAt = this.#clock.now() + backend.plan.limits.callTimeoutMs;
-    const passOver = new Set<Member>();
-    for (let attempt = 1; ; attempt++) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, passOver, deadlineAt, signal));
+    const again = new Again();
+    for (;;) {
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineAt, signal));
       backend.begin(member);
       try {
         return await caller.open(backend, member);
       } catch (thrown) {
-        if (attempt >= maxAttempts) throw thrown;
-        this.#suspect(member, thrown, passOver);
+        if (!again.after(thrown, member, false)) throw thrown;
       } finally {
         backend.end(member);
       }
@@ -79,12 +78,12 @@ export class Forwarder {
 
   async #attempts(call: Forwarding, deadlineAt: number): Promise<string> {
     const { backend, caller, message } = call;
-    const passOver = new Set<Member>();
-    for (let attempt = 1; ; attempt++) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, passOver, deadlineAt, call.signal));
+    const again = new Again();
+    for (;;) {
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineAt, call.signal));
+      // A stream that stays open for hours keeps no Instance from ending its drain.
       if (call.endless !== true) backend.begin(member);
       const beganAt = this.#clock.now();
-      let written = false;
       try {
         const line = await caller.open(backend, member);
         try {
@@ -92,23 +91,14 @@ export class Forwarder {
           this.#count(call, member, text, this.#clock.now() - beganAt);
           return text;
         } catch (thrown) {
-          if (isLost(thrown)) {
-            written = thrown.data['written'] !== false;
-            caller.drop(backend, line);
-          }
+          if (sessionIsOver(thrown)) caller.drop(backend, line);
           throw thrown;
         }
       } catch (thrown) {
-        const again =
-          attempt < maxAttempts &&
-          !call.signal?.aborted &&
-          (isOpenFailure(thrown) || isLost(thrown)) &&
-          (!written || (readsOnly(message) && attempt === 1));
-        if (!again) {
-          this.#count(call, member, null, this.#clock.now() - beganAt);
+        if (call.signal?.aborted === true || !again.after(thrown, member, readsOnly(message))) {
+          this.#countFailure(call, member, thrown, this.#clock.now() - beganAt);
           throw thrown;
         }
-        this.#suspect(member, thrown, passOver);
       } finally {
         if (call.endless !== true) backend.end(member);
       }
@@ -127,12 +117,6 @@ export class Forwarder {
     });
   }
 
-  /** A shared process that lost a call is gone for good; an HTTP endpoint may only have lost a session or a connection. */
-  #suspect(member: Member, thrown: unknown, passOver: Set<Member>): void {
-    if (isLost(thrown) && thrown.data['sessionLost'] === true) return;
-    passOver.add(member);
-  }
-
   /** `text`: the response; null when there was none. */
   #count(call: Forwarding, member: Member, text: string | null, latencyMs: number): void {
     const { backend, message, tool } = call;
@@ -141,18 +125,46 @@ export class Forwarder {
     backend.counters.count(member.instance.revision, outcome, latencyMs);
     if (tool !== null) this.#usage.count(backend.service, tool, this.#clock.now(), outcome !== 'ok', latencyMs);
   }
+
+  /** That a client changed its mind says nothing of the service. */
+  #countFailure(call: Forwarding, member: Member, thrown: unknown, latencyMs: number): void {
+    if (thrown instanceof FairleadError && thrown.code === 'Cancelled') return;
+    this.#count(call, member, null, latencyMs);
+  }
 }
 
-function isLost(thrown: unknown): thrown is FairleadError {
-  return thrown instanceof FairleadError && thrown.code === 'UpstreamLost';
+/** Whether a request may be sent once more, and where it has failed already. */
+class Again {
+  /** Instances that are not to be asked again while another is there. */
+  readonly passOver = new Set<Member>();
+  #handshakes = 0;
+  #sessions = 0;
+  #reads = 0;
+
+  /** `reads`: the request changes nothing, so that sending it twice does no harm. */
+  after(thrown: unknown, member: Member, reads: boolean): boolean {
+    if (!(thrown instanceof FairleadError)) return false;
+    if (thrown.code === 'HandshakeFailed' || thrown.code === 'HandshakeTimeout') {
+      this.passOver.add(member);
+      return ++this.#handshakes < maxHandshakes;
+    }
+    if (thrown.code === 'ConnectFailed') {
+      this.passOver.add(member);
+      return true;
+    }
+    if (thrown.code !== 'UpstreamLost') return false;
+    // A service that forgot the session is there; it is asked in a new one, once.
+    if (thrown.data['sessionLost'] === true && thrown.data['written'] === false) return ++this.#sessions === 1;
+    this.passOver.add(member);
+    return thrown.data['written'] === false || (reads && ++this.#reads === 1);
+  }
 }
 
-/** The session could not be opened, so nothing of the request was written. */
-function isOpenFailure(thrown: unknown): boolean {
-  return (
-    thrown instanceof FairleadError &&
-    (thrown.code === 'HandshakeFailed' || thrown.code === 'HandshakeTimeout' || thrown.code === 'ConnectFailed')
-  );
+/** Whether the session cannot be used for the next call either. */
+function sessionIsOver(thrown: unknown): boolean {
+  if (!(thrown instanceof FairleadError)) return false;
+  if (thrown.code === 'ConnectFailed') return true;
+  return thrown.code === 'UpstreamLost' && (thrown.data['sessionLost'] === true || thrown.data['written'] === false);
 }
 
 const readingMethods = new Set([

@@ -41,6 +41,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 class McpGateway implements Gateway {
   readonly #options: GatewayOptions;
   readonly #backends = new Map<string, Backend>();
+  /** By Instance id. */
+  readonly #members = new Map<string, Member>();
   readonly #scopes = new Map<string, ServiceScope>();
   readonly #usage = new Usage();
   readonly #forwarder: Forwarder;
@@ -92,6 +94,8 @@ class McpGateway implements Gateway {
   /** Lets go of what is gone and tells clients whose view changed. */
   #changed(backend: Backend, before: Contract | null, gone: readonly Member[]): void {
     this.#catalog.invalidate();
+    for (const member of gone) this.#members.delete(member.instance.id);
+    for (const [id, member] of backend.members) this.#members.set(id, member);
     const scope = this.#scopes.get(backend.service);
     const kinds = changedLists(before, backend.contract());
     for (const member of gone) scope?.anonymous.forgetMember(backend, member);
@@ -99,6 +103,7 @@ class McpGateway implements Gateway {
       scope?.listening.changed(kinds);
       this.#all.listening.changed(kinds);
     }
+    if (gone.length === 0 && kinds.length === 0) return;
     for (const session of this.#sessions.sessions.values()) {
       for (const member of gone) session.caller.forgetMember(backend, member);
       if (session.scope === null) session.listChanged(backend.service, kinds);
@@ -107,11 +112,10 @@ class McpGateway implements Gateway {
   }
 
   load(instanceId: string): { sessions: number; inFlight: number } {
-    for (const backend of this.#backends.values()) {
-      const member = backend.members.get(instanceId);
-      if (member !== undefined) return { sessions: member.sessions, inFlight: member.inFlight };
-    }
-    return { sessions: 0, inFlight: 0 };
+    const member = this.#members.get(instanceId);
+    if (member === undefined) return { sessions: 0, inFlight: 0 };
+    // The sessions of an Instance that drains go elsewhere with their next call.
+    return { sessions: member.duty === 'drain' ? 0 : member.sessions, inFlight: member.inFlight };
   }
 
   onIdle(callback: (instanceId: string) => void): void {

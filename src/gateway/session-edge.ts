@@ -60,14 +60,15 @@ export class SessionEdge {
     const stream = session.openStream(response, acceptsOnlyJson(request) || batch);
     try {
       if (batch) await this.#answerBatch(scope, session, requests, stream);
-      else await this.#answer(scope, session, requests[0]!, stream);
+      else await this.#answer(scope, session, requests[0]!, stream, request);
     } finally {
       session.closeStream(stream);
       session.touchedAt = this.#options.clock.now();
     }
   }
 
-  async #answer(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<void> {
+  async #answer(scope: Scope, session: ClientSession, message: Inbound, stream: Stream, request: IncomingMessage): Promise<void> {
+    if (prefersStream(request)) stream.upgrade();
     const callOff = this.#options.clock.after(streamAfterMs, () => stream.upgrade());
     try {
       stream.finish(await this.#run(scope, session, message, stream));
@@ -220,6 +221,11 @@ function factsOf(message: Inbound): ClientFacts | null {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** A client that names event streams before JSON gets one, also for an answer that comes at once. */
+function prefersStream(request: IncomingMessage): boolean {
+  return header(request, 'accept')?.trimStart().startsWith('text/event-stream') === true;
 }
 
 function acceptsOnlyJson(request: IncomingMessage): boolean {
