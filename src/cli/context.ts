@@ -23,6 +23,8 @@ export interface UpSettings {
   readonly dataDir: string;
   readonly gateway: { readonly host: string; readonly port: number };
   readonly status: { readonly host: string; readonly port: number };
+  /** What the prune guard lets go at once: a number, or a share such as `50%`; its own default when left out. */
+  readonly maxDeletions?: number | string;
 }
 
 export type SupervisorEvent =
@@ -96,7 +98,7 @@ export class Context {
   }
 
   /** The named data directory, or the nearest `.fairlead` upward from here; null when there is none. */
-  private localDataDir(): string | null {
+  localDataDir(): string | null {
     const named = this.namedDataDir();
     if (named !== null) return named;
     for (let folder = this.terminal.cwd; ; folder = dirname(folder)) {

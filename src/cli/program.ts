@@ -1,12 +1,21 @@
 /** Every verb with its flags and words of help. No work is done here; docs/cli.md is generated from this. */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/duration.ts';
+import { address } from './address.ts';
 import type { Context, Globals } from './context.ts';
 import type { Terminal } from './terminal.ts';
 
-const groups = { run: 'Run:', look: 'Look:', change: 'Change what is declared:', operate: 'Operate:', care: 'Care:' };
+const groups = {
+  run: 'Run:',
+  look: 'Look:',
+  use: 'Use what is served:',
+  change: 'Change what is declared:',
+  operate: 'Operate:',
+  care: 'Care:',
+};
+type Group = keyof typeof groups;
 
-export const getKinds = ['services', 'rollouts', 'revisions', 'instances', 'tools', 'events', 'sources'] as const;
+const getKinds = ['services', 'rollouts', 'revisions', 'instances', 'tools', 'events', 'sources'] as const;
 
 /** The program for one run. `contextOf` makes the verbs' surroundings of the global flags; `exit` takes a verb's exit code. */
 export function createProgram(terminal: Terminal, contextOf: (globals: Globals) => Context, exit: (code: number) => void): Command {
@@ -14,64 +23,108 @@ export function createProgram(terminal: Terminal, contextOf: (globals: Globals) 
     .description('Declarative GitOps controller for MCP services: manifests in a folder, checked with real tool calls, behind one gateway.')
     .option('--server <url>', 'status API of the controller (FAIRLEAD_SERVER; otherwise the running one nearby, or http://127.0.0.1:7401)')
     .option('--data-dir <dir>', 'data directory of the controller (FAIRLEAD_DATA_DIR; otherwise .fairlead beside the manifests)')
-    .helpCommand(true)
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
       writeErr: (text) => terminal.err(text),
       outputError: (text, write) => write(`${terminal.errPaint.bad('error:')} ${text.replace(/^error: /, '')}`),
+      getOutHelpWidth: () => (terminal.interactive ? terminal.columns : 120),
+      getErrHelpWidth: () => (terminal.interactive ? terminal.columns : 120),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  const verbs = new Verbs(program, contextOf, exit);
+  addRun(verbs);
+  addLook(verbs);
+  addUse(verbs);
+  addChange(verbs);
+  addOperate(verbs);
+  addRollout(verbs);
+  addCare(verbs);
+  return program;
+}
 
-  /** Binds a verb to its module, loaded when it is used. The verb gets the context, its arguments, and last its options. */
-  const bind = <Args extends unknown[]>(
-    command: Command,
-    load: () => Promise<(context: Context, ...args: Args) => Promise<number>>,
-  ): Command =>
-    command.action(async (...given: unknown[]) => {
-      const args = given.slice(0, -1) as Args;
-      exit(await (await load())(contextOf(command.optsWithGlobals<Globals>()), ...args));
-    });
-  const verb = (group: keyof typeof groups, name: string, description: string, examples: readonly string[] = []): Command => {
-    const command = program.command(name).description(description).helpGroup(groups[group]);
+type Verb<Args extends unknown[]> = (context: Context, ...args: Args) => Promise<number>;
+
+class Verbs {
+  readonly program: Command;
+  readonly #contextOf: (globals: Globals) => Context;
+  readonly #exit: (code: number) => void;
+
+  constructor(program: Command, contextOf: (globals: Globals) => Context, exit: (code: number) => void) {
+    this.program = program;
+    this.#contextOf = contextOf;
+    this.#exit = exit;
+  }
+
+  /** A new verb; `examples` are whole command lines, which the docs test runs through the parser. */
+  add(group: Group, name: string, description: string, examples: readonly string[] = [], parent: Command = this.program): Command {
+    const command = parent.command(name).description(description);
+    if (parent === this.program) command.helpGroup(groups[group]);
     return examples.length === 0
       ? command
       : command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
-  };
-  const output = (...choices: string[]): Option => new Option('-o, --output <format>', 'how to print it').choices(choices);
+  }
 
-  bind(
-    verb('run', 'up', 'Bring a folder of manifests up and keep it true until Ctrl-C.', [
-      'fairlead up examples/manifests',
-      'fairlead up . --gateway 127.0.0.1:0',
-    ])
-      .argument('[path]', 'the manifests folder', '.')
+  /** Binds a verb to its module, loaded when it is used. The verb gets the context, its arguments, and last its options. */
+  bind<Args extends unknown[]>(command: Command, load: () => Promise<Verb<Args>>): Command {
+    return command.action(async (...given: unknown[]) => {
+      const args = given.slice(0, -1) as Args;
+      this.#exit(await (await load())(this.#contextOf(command.optsWithGlobals<Globals>()), ...args));
+    });
+  }
+}
+
+const output = (...choices: string[]): Option => new Option('-o, --output <format>', 'how to print it').choices(choices);
+const withInput = (command: Command): Command =>
+  command
+    .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
+    .option('--prune', 'also delete every service of the source that these manifests do not declare');
+const withWait = (command: Command): Command =>
+  command
+    .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')
+    .option('--timeout <duration>', 'how long to wait at most; exit 5 after that (5m)', duration);
+
+function addRun(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('run', 'up', 'Bring a folder of manifests up and keep it true until Ctrl-C.', [
+        'fairlead up examples/manifests',
+        'fairlead up . --gateway 127.0.0.1:0 --status 127.0.0.1:0',
+      ])
+      .argument('[path]', 'the manifests folder (the source of fairlead.yaml with -c; else the folder you are in)')
+      .option('-c, --config <file>', 'settings of the controller, a manifest of kind Controller')
+      .addOption(new Option('--gateway <host:port>', 'where clients connect (127.0.0.1:7400)').env('FAIRLEAD_GATEWAY').argParser(listener))
       .addOption(
-        new Option('--gateway <host:port>', 'where clients connect').env('FAIRLEAD_GATEWAY').default('127.0.0.1:7400').argParser(address),
-      )
-      .addOption(
-        new Option('--status <host:port>', 'where the read-only status API listens')
+        new Option('--status <host:port>', 'where the read-only status API listens (127.0.0.1:7401)')
           .env('FAIRLEAD_STATUS')
-          .default('127.0.0.1:7401')
-          .argParser(address),
+          .argParser(listener),
       )
       .addOption(
         new Option('--insecure-listen', 'listen beyond loopback though nothing asks callers who they are').env('FAIRLEAD_INSECURE_LISTEN'),
       ),
     async () => (await import('./commands/up.ts')).up,
   );
+  verbs.bind(
+    verbs
+      .add('run', 'down', 'Drain and stop everything that `up` started.', ['fairlead down'])
+      .option('--timeout <duration>', 'how long to wait for it', duration, 180_000),
+    async () => (await import('./commands/operate.ts')).down,
+  );
+}
 
-  bind(
-    verb('look', 'get', 'List things, one line each.', [
-      'fairlead get services',
-      'fairlead get services -o wide --state Error',
-      'fairlead get instances files -o json',
-      'fairlead get services -w',
-    ])
+function addLook(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('look', 'get', 'List things, one line each.', [
+        'fairlead get services',
+        'fairlead get services -o wide --state Error',
+        'fairlead get instances files -o json',
+        'fairlead get services -w',
+      ])
       .addArgument(new Argument('<kind>', 'what to list').choices(getKinds))
-      .argument('[name]', 'a service (or one tool, source): only what is of it')
+      .argument('[name]', 'only what is of this service (or the source of this name)')
       .addOption(output('wide', 'json', 'yaml', 'name'))
       .option('-w, --watch', 'go on printing what changes')
       .option('-l, --selector <labels>', 'labels: team=platform,tier!=test')
@@ -81,34 +134,236 @@ export function createProgram(terminal: Terminal, contextOf: (globals: Globals) 
       .option('--sort-by <column>', 'a column of the table, such as state or age'),
     async () => (await import('./commands/get.ts')).get,
   );
+  verbs.bind(
+    verbs
+      .add('look', 'describe', 'Tell all of one service: state, conditions, instances, rollout, why the last one ended, events.', [
+        'fairlead describe service files',
+      ])
+      .addArgument(new Argument('<kind>', 'what to describe').choices(['service']))
+      .argument('<name>', 'the service'),
+    async () => (await import('./commands/describe.ts')).describe,
+  );
+  verbs.bind(
+    verbs
+      .add('look', 'explain', 'Say where each resolved value of a service comes from, and what it overrode.', [
+        'fairlead explain files',
+        'fairlead explain files --field spec.limits.callTimeout',
+      ])
+      .argument('<service>', 'the service')
+      .option('--field <path>', 'one field, such as spec.limits.callTimeout')
+      .addOption(output('json')),
+    async () => (await import('./commands/describe.ts')).explain,
+  );
+  verbs.bind(
+    verbs
+      .add('look', 'logs', 'Print what the instances of a service wrote to stderr.', [
+        'fairlead logs files',
+        'fairlead logs files -f --tail 20',
+      ])
+      .argument('<service>', 'the service')
+      .option('-f, --follow', 'go on printing, over restarts and rotations')
+      .option('--instance <name>', 'one instance only')
+      .option('--tail <lines>', 'only the last so many lines', positive),
+    async () => (await import('./commands/logs.ts')).logs,
+  );
+  verbs.bind(
+    verbs
+      .add('look', 'events', 'Print what happened, oldest first.', ['fairlead events', 'fairlead events files -w'])
+      .argument('[service]', 'only what happened to this service')
+      .option('-w, --watch', 'go on printing what happens')
+      .option('--limit <count>', 'the newest so many', positive, 50)
+      .addOption(output('json')),
+    async () => (await import('./commands/call.ts')).events,
+  );
+}
 
-  bind(
-    verb('change', 'validate', 'Check manifests: every problem of every file, with its place. Needs no controller.', [
-      'fairlead validate examples/manifests',
-      'fairlead validate . -o github',
-    ])
-      .argument('<path...>', 'files or folders')
+function addUse(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('use', 'tools', 'Find tools by words in their names and descriptions.', ['fairlead tools', 'fairlead tools directory'])
+      .argument('[query...]', 'words that must all occur')
+      .addOption(output('wide', 'json')),
+    async () => (await import('./commands/call.ts')).tools,
+  );
+  verbs.bind(
+    verbs
+      .add('use', 'call', 'Call a tool through the gateway, like any client.', [
+        'fairlead call get-sum --service everything --arg a=2 --arg b=3',
+        'fairlead call files__list_directory --arg path=../data',
+      ])
+      .argument('<tool>', 'its name, alone or as it is at /mcp')
+      .option('--arg <key=value>', 'an argument, typed by the tool’s schema; key:=JSON as it stands', collect)
+      .option('--json <object>', 'all arguments as one JSON object')
+      .option('--service <service>', 'the service, where several offer a tool of this name')
+      .option('--timeout <duration>', 'how long to wait for the answer', duration, 120_000)
+      .addOption(output('json')),
+    async () => (await import('./commands/call.ts')).call,
+  );
+}
+
+function addChange(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('change', 'validate', 'Check manifests: every problem of every file, with its place. Needs no controller.', [
+        'fairlead validate examples/manifests',
+        'fairlead validate . -o github',
+      ])
+      .argument('<path...>', 'files, folders, or - for stdin')
       .addOption(output('json', 'github', 'junit')),
     async () => (await import('./commands/validate.ts')).validate,
   );
-
-  bind(
-    verb('care', 'version', 'Say which Fairlead this is, and which one the controller runs.').addOption(output('json')),
-    async () => (await import('./commands/version.ts')).version,
+  verbs.bind(
+    withInput(
+      verbs.add('change', 'diff', 'Show how resolved services would differ from what is live. Exit 0 same, 1 differs, 2 invalid.', [
+        'fairlead diff -f files.yaml',
+      ]),
+    ).addOption(output('json')),
+    async () => (await import('./commands/changes.ts')).diff,
   );
-  return program;
+  verbs.bind(
+    withInput(
+      verbs.add('change', 'plan', 'Show the diff and what would happen: rollouts, steps, dependants; and a token for apply.', [
+        'fairlead plan -f files.yaml',
+        'fairlead plan -f manifests -o markdown',
+      ]),
+    ).addOption(output('json', 'markdown')),
+    async () => (await import('./commands/changes.ts')).plan,
+  );
+  verbs.bind(
+    withWait(
+      withInput(
+        verbs.add('change', 'apply', 'Write manifests to the source; what runs follows from there.', [
+          'fairlead apply -f files.yaml --wait',
+          'fairlead apply -f manifests --prune --dry-run',
+        ]),
+      ),
+    )
+      .option('--dry-run', 'only say what would happen')
+      .option('--plan <token>', 'refuse when anything has moved since this plan was made'),
+    async () => (await import('./commands/changes.ts')).apply,
+  );
+  const remove = verbs.add('change', 'delete', 'Remove manifests from the source; the services drain and stop.', [
+    'fairlead delete service files --wait',
+  ]);
+  verbs.bind(
+    withWait(verbs.add('change', 'service', 'Remove the manifests of services.', [], remove).argument('<services...>', 'their names')),
+    async () => (await import('./commands/changes.ts')).remove,
+  );
 }
 
-/** `HOST:PORT`, `[::1]:7400` or a port alone. */
-export function address(text: string): { host: string; port: number } {
-  const match = /^(?:(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/i.exec(text);
-  if (match === null || Number(match[3]) > 65_535) throw new InvalidArgumentError('It must be HOST:PORT, such as 127.0.0.1:7400.');
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port: Number(match[3]) };
+function addOperate(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('operate', 'reconcile', 'Read sources again now, and look at every service.', ['fairlead reconcile'])
+      .argument('[source]', 'one source only'),
+    async () => (await import('./commands/operate.ts')).reconcile,
+  );
+  for (const [name, description] of [
+    ['suspend', 'Hold back changes of a service (or a whole source); what runs goes on.'],
+    ['resume', 'Let changes through again.'],
+  ] as const)
+    verbs.bind(
+      verbs
+        .add('operate', name, description, [`fairlead ${name} files`])
+        .argument('<service>', 'the service, or with --source the source')
+        .option('--source', 'the name is that of a source'),
+      async () => (await import('./commands/operate.ts'))[name],
+    );
+}
+
+function addRollout(verbs: Verbs): void {
+  const rollout = verbs.add('operate', 'rollout', 'See and steer a service’s way from one revision to another.', [
+    'fairlead rollout status files --timeout 2m',
+    'fairlead rollout undo files --wait',
+  ]);
+  const named = (name: string, description: string): Command =>
+    verbs.add('operate', name, description, [], rollout).argument('<service>', 'the service');
+  verbs.bind(
+    named('status', 'Follow it to its end. Exit 0 when it was promoted, 1 when it failed or was superseded, 5 when time ran out.')
+      .option('--no-watch', 'only say how it stands')
+      .option('--timeout <duration>', 'how long to follow at most', duration),
+    async () => (await import('./commands/rollout.ts')).status,
+  );
+  verbs.bind(
+    named('history', 'List rollouts and how they ended, newest first.').addOption(output('wide', 'json')),
+    async () => (await import('./commands/rollout.ts')).history,
+  );
+  verbs.bind(
+    withWait(
+      named('undo', 'Write the manifest of an older revision to the source.').option(
+        '--to-revision <revision>',
+        'a promoted revision; the one before stable unless told otherwise',
+      ),
+    ),
+    async () => (await import('./commands/changes.ts')).undo,
+  );
+  verbs.bind(named('abort', 'Take the rollout under way back to stable.'), async () => (await import('./commands/rollout.ts')).abort);
+  verbs.bind(
+    named('retry', 'Try a rejected revision again, or a failing service at once.'),
+    async () => (await import('./commands/rollout.ts')).retry,
+  );
+}
+
+function addCare(verbs: Verbs): void {
+  verbs.bind(
+    verbs
+      .add('care', 'backup', 'Write a consistent copy of the database, while it runs.', ['fairlead backup fairlead.backup'])
+      .argument('<file>', 'where to'),
+    async () => (await import('./commands/operate.ts')).backup,
+  );
+  verbs.bind(
+    verbs
+      .add('care', 'restore', 'Put a backup in the place of the database; nothing may be running on it.', [
+        'fairlead restore fairlead.backup --data-dir .fairlead',
+      ])
+      .argument('<file>', 'a file that `backup` wrote'),
+    async () => (await import('./commands/operate.ts')).restore,
+  );
+  verbs.bind(
+    verbs
+      .add('care', 'doctor', 'Look for what is usually wrong, and say what to do about it.', ['fairlead doctor'])
+      .addOption(output('json')),
+    async () => (await import('./commands/operate.ts')).doctor,
+  );
+  verbs.bind(
+    verbs
+      .add('care', 'completion', 'Print a script that completes command lines in your shell.', [
+        'fairlead completion bash > ~/.local/share/bash-completion/completions/fairlead',
+      ])
+      .addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish', 'powershell'])),
+    async () => (await import('./commands/completion.ts')).completion,
+  );
+  // What that script calls: `fairlead complete -- get serv`.
+  verbs.bind(verbs.program.command('complete', { hidden: true }).argument('[words...]'), async () => {
+    const { complete } = await import('./commands/completion.ts');
+    return async (context: Context, words: string[]) => complete(context, verbs.program, words);
+  });
+  verbs.bind(
+    verbs
+      .add('care', 'version', 'Say which Fairlead this is, and which one the controller runs.', ['fairlead version'])
+      .addOption(output('json')),
+    async () => (await import('./commands/version.ts')).version,
+  );
+}
+
+function listener(text: string): { host: string; port: number } {
+  const parsed = address(text);
+  if (parsed === null) throw new InvalidArgumentError('It must be HOST:PORT, such as 127.0.0.1:7400.');
+  return parsed;
 }
 
 /** A duration flag in ms. */
-export function duration(text: string): number {
+function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === null) throw new InvalidArgumentError('It must be a duration with a unit, such as 90s or 5m.');
   return ms;
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }

@@ -2,30 +2,21 @@
  * `up`: runs the supervisor over a folder, tells what happens one line a transition, and drains on Ctrl-C. What it shows
  * it reads from the status API like anybody else, so it goes on through a restart of the controller.
  */
-import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FairleadError } from '../../base/error.ts';
 import type { EventResource, Overview } from '../../model/resource.ts';
 import { ApiClient } from '../client.ts';
-import type { Context, SupervisorEvent, UpSettings } from '../context.ts';
-import { usage } from '../errors.ts';
+import type { Context, SupervisorEvent } from '../context.ts';
+import { upSettings, type UpOptions } from '../up-settings.ts';
 import { eventLine } from '../view/event-line.ts';
 import { settledText } from '../view/up-text.ts';
-
-interface Options {
-  readonly gateway: { readonly host: string; readonly port: number };
-  readonly status: { readonly host: string; readonly port: number };
-  readonly insecureListen?: true;
-}
 
 /** Two signals within this time are one Ctrl-C: the terminal tells npm, the launcher and us at once. */
 const oneKeyPressMs = 700;
 
 /** Exit code 0 after a clean stop. Throws NotFound for a folder that is not there, Refused for a listener beyond loopback. */
-export async function up(context: Context, path: string, options: Options): Promise<number> {
+export async function up(context: Context, path: string | undefined, options: UpOptions): Promise<number> {
   const { terminal } = context;
-  const settings = settingsOf(context, path, options);
+  const settings = upSettings(context, path, options);
   terminal.out(`${terminal.paint.bold('Fairlead')} keeps ${settings.root} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`);
   const following = new AbortController();
   const ready = Promise.withResolvers<{ gatewayUrl: string; statusUrl: string }>();
@@ -56,26 +47,6 @@ export async function up(context: Context, path: string, options: Options): Prom
     log.catch(() => {});
     release();
   }
-}
-
-function settingsOf(context: Context, path: string, options: Options): UpSettings {
-  const root = resolve(context.terminal.cwd, path);
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
-    throw new FairleadError('NotFound', `There is no folder ${root}.`, {
-      data: { next: 'name the folder that holds your manifests, or make it' },
-    });
-  for (const [flag, { host }] of Object.entries({ gateway: options.gateway, status: options.status })) {
-    if (isLoopback(host) || options.insecureListen) continue;
-    throw new FairleadError('Refused', `--${flag} ${host} would let other machines in, and nothing asks them who they are.`, {
-      data: { next: 'listen on 127.0.0.1 behind something that authenticates, or add --insecure-listen if the network is yours alone' },
-    });
-  }
-  if (options.gateway.port === options.status.port && options.status.port !== 0) throw usage('--gateway and --status cannot share a port.');
-  return { root, dataDir: context.namedDataDir() ?? join(root, '.fairlead'), gateway: options.gateway, status: options.status };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function processText(event: Exclude<SupervisorEvent, { kind: 'ready' }>): string {

@@ -32,7 +32,7 @@ export async function validate(
     case 'junit':
       terminal.out(junitText(names, issues));
       break;
-    default: {
+    case undefined: {
       const texts = new Map<string, readonly string[]>();
       const linesOf = (file: string): readonly string[] | undefined => {
         const bytes = files.find(({ path }) => placed(path) === file)?.bytes;

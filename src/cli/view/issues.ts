@@ -97,7 +97,6 @@ export function junitText(files: readonly string[], issues: readonly Issue[]): s
 
 function xml(text: string): string {
   const named: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '&#10;' };
-  return text
-    .replaceAll(/[\u{0}-\u{8}\u{b}\u{c}\u{e}-\u{1f}\u{fffe}\u{ffff}]/gu, '\u{fffd}')
-    .replaceAll(/[&<>"\n]/g, (character) => named[character]!);
+  // XML 1.0 has no way at all to write control characters but tab and line ends.
+  return text.replaceAll(/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/gu, '\u{fffd}').replaceAll(/[&<>"\n]/g, (character) => named[character]!);
 }

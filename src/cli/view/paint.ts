@@ -3,12 +3,12 @@ import { styleText } from 'node:util';
 import type { HealthState, LifecycleState } from '../../model/record.ts';
 
 export interface Paint {
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  busy(text: string): string;
-  dim(text: string): string;
-  bold(text: string): string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
+  readonly busy: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
 }
 
 const same = (text: string): string => text;

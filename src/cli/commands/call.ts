@@ -1,0 +1,88 @@
+/** `call`, `tools`, `events`: using what is served, and what happened. Calls go through the gateway like any client's. */
+import { FairleadError } from '../../base/error.ts';
+import type { EventResource, ResourceList, ToolResource } from '../../model/resource.ts';
+import type { About } from '../../ports/read-model.ts';
+import type { Context } from '../context.ts';
+import { usage } from '../errors.ts';
+import { toolArguments } from '../tool-arguments.ts';
+import { eventLine } from '../view/event-line.ts';
+import { columnsOf } from '../view/resource-table.ts';
+import { table } from '../view/table.ts';
+import { resultText, type ToolResult } from '../view/tool-result.ts';
+
+interface CallOptions {
+  readonly arg?: readonly string[];
+  readonly json?: string;
+  readonly service?: string;
+  readonly output?: 'json';
+  /** In ms. */
+  readonly timeout: number;
+}
+
+/** Exit code 0, 1 when the tool says it failed. */
+export async function call(context: Context, tool: string, options: CallOptions): Promise<number> {
+  const api = context.api();
+  const found = await toolNamed(context, tool, options.service);
+  const args = toolArguments(found.spec.inputSchema, options.arg ?? [], options.json);
+  const { gatewayUrl } = await api.get<About>('/api/v1/about');
+  const url = `${gatewayUrl}/api/v1/services/${encodeURIComponent(found.metadata.service!)}/call`;
+  const result = await api.post<ToolResult>(url, { tool: found.spec.exposedAs, args }, options.timeout);
+  const { terminal } = context;
+  terminal.out(options.output === 'json' ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
+  return result.isError === true ? 1 : 0;
+}
+
+/** The one tool of this name. Throws NotFound for none, and Usage when several services offer it. */
+async function toolNamed(context: Context, name: string, service: string | undefined): Promise<ToolResource> {
+  const query = service === undefined ? '' : `&service=${encodeURIComponent(service)}`;
+  const { items } = await context.api().get<ResourceList<ToolResource>>(`/api/v1/tools?limit=1000${query}`);
+  const found = items.filter(({ spec }) => [spec.exposedAs, spec.aggregatedAs].includes(name));
+  const [first] = found;
+  if (first === undefined) {
+    const near = items
+      .filter(({ spec }) => spec.exposedAs.includes(name) || name.includes(spec.exposedAs))
+      .map(({ spec }) => spec.exposedAs);
+    throw new FairleadError('NotFound', `No service offers a tool ${JSON.stringify(name)}.`, {
+      data: { next: near.length > 0 ? `did you mean ${near.slice(0, 5).join(', ')}?` : `fairlead tools ${name}` },
+    });
+  }
+  if (found.length > 1)
+    throw usage(
+      `Several services offer ${name}: ${found.map(({ metadata }) => metadata.service).join(', ')}.`,
+      `choose one: fairlead call ${name} --service ${first.metadata.service}`,
+    );
+  return first;
+}
+
+export async function tools(context: Context, query: readonly string[], options: { output?: 'wide' | 'json' }): Promise<number> {
+  const { terminal } = context;
+  const words = query.join(' ');
+  const list = await context
+    .api()
+    .get<ResourceList<ToolResource>>(`/api/v1/tools?limit=1000${words === '' ? '' : `&q=${encodeURIComponent(words)}`}`);
+  if (options.output === 'json') terminal.out(`${JSON.stringify(list, null, 2)}\n`);
+  else if (list.items.length === 0) terminal.err(words === '' ? 'No tool is offered now.\n' : `No tool mentions ${words}.\n`);
+  else terminal.out(table(columnsOf('Tool', terminal.now(), options.output === 'wide'), list.items, terminal.paint));
+  return 0;
+}
+
+export async function events(
+  context: Context,
+  service: string | undefined,
+  options: { watch?: true; limit: number; output?: 'json' },
+): Promise<number> {
+  const { terminal } = context;
+  const api = context.api();
+  const path = service === undefined ? '/api/v1/events' : `/api/v1/services/${encodeURIComponent(service)}/events`;
+  const print = (event: EventResource): void =>
+    terminal.out(
+      options.output === 'json' ? `${JSON.stringify(event)}\n` : eventLine(event, terminal.paint, service === undefined ? 20 : 0),
+    );
+  const past = await api.get<ResourceList<EventResource>>(`${path}?limit=${options.limit}`);
+  for (const event of past.items) print(event);
+  if (!options.watch) return 0;
+  const last = past.items.at(-1)?.spec.seq ?? 0;
+  for await (const { event, data } of api.stream(path, terminal.signal, String(last)))
+    if (event === 'event') print(JSON.parse(data) as EventResource);
+  return 0;
+}

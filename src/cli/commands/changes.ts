@@ -1,0 +1,137 @@
+/** `diff`, `plan`, `apply`, `delete`, `rollout undo`: changes of what is declared, through the source of truth. */
+import { FairleadError } from '../../base/error.ts';
+import type { Applied, PlanReport, Proposal } from '../../ports/admin.ts';
+import type { Context } from '../context.ts';
+import { usage } from '../errors.ts';
+import { follow, readService, restOf } from '../follow.ts';
+import { readManifests } from '../manifest-files.ts';
+import { appliedText, diffText, planMarkdown, planText, real } from '../view/changes.ts';
+import { issueText } from '../view/issues.ts';
+import { rolloutText } from '../view/rollout-picture.ts';
+
+interface Input {
+  readonly filename?: readonly string[];
+  readonly prune?: true;
+}
+export interface Waiting {
+  readonly wait?: true;
+  /** In ms. */
+  readonly timeout?: number;
+}
+
+const defaultTimeoutMs = 300_000;
+/** What kubectl diff and diff(1) say when they could not compare. */
+const couldNotCompare = 2;
+
+/** Exit code 0 when all is the same, 1 when it differs, 2 when the manifests are not valid. */
+export async function diff(context: Context, options: Input & { output?: 'json' }): Promise<number> {
+  return compare(context, options, (report) => (options.output === 'json' ? json(report) : diffText(report, context.terminal.paint)));
+}
+
+/** As diff, and what would happen. */
+export async function plan(context: Context, options: Input & { output?: 'json' | 'markdown' }): Promise<number> {
+  return compare(context, options, (report) => {
+    if (options.output === 'json') return json(report);
+    return options.output === 'markdown' ? planMarkdown(report) : planText(report, context.terminal.paint);
+  });
+}
+
+async function compare(context: Context, options: Input, show: (report: PlanReport) => string): Promise<number> {
+  const report = await (await context.admin()).plan(await proposalOf(context, options));
+  if (tellIssues(context, report)) return couldNotCompare;
+  context.terminal.out(show(report));
+  return real(report).length > 0 ? 1 : 0;
+}
+
+/** Exit code 0; 1 when a service came to a bad end (--wait); throws Refused and TimedOut. */
+export async function apply(context: Context, options: Input & Waiting & { dryRun?: true; plan?: string }): Promise<number> {
+  const proposal = await proposalOf(context, options);
+  const admin = await context.admin();
+  if (options.dryRun) {
+    const report = await admin.plan(proposal);
+    if (tellIssues(context, report)) return 1;
+    context.terminal.out(planText(report, context.terminal.paint));
+    return 0;
+  }
+  return change(context, options, async () => admin.apply(proposal, options.plan ?? null));
+}
+
+export async function remove(context: Context, names: readonly string[], options: Waiting): Promise<number> {
+  const admin = await context.admin();
+  for (const name of names)
+    if ((await readService(context, name)) === null)
+      throw new FairleadError('NotFound', `There is no service ${name}.`, { data: { next: 'fairlead get services' } });
+  return change(context, options, async () => admin.apply({ files: {}, deletions: names, prune: false }, null));
+}
+
+/** Writes the manifest of an older Revision to the source: a change like any other. */
+export async function undo(context: Context, name: string, options: Waiting & { toRevision?: string }): Promise<number> {
+  const admin = await context.admin();
+  return change(context, options, async () => admin.undo(name, options.toRevision ?? null));
+}
+
+/** Makes a change, says what it was, and with --wait follows every service that it touched. */
+async function change(context: Context, options: Waiting, make: () => Promise<Applied>): Promise<number> {
+  const { terminal } = context;
+  if (options.timeout !== undefined && !options.wait) throw usage('--timeout is for --wait.', 'add --wait, or leave --timeout out');
+  const applied = await make();
+  terminal.out(appliedText(applied, terminal.paint));
+  for (const file of applied.files) terminal.err(terminal.errPaint.dim(`wrote ${file}\n`));
+  if (!options.wait) return 0;
+  const until = terminal.now() + (options.timeout ?? defaultTimeoutMs);
+  let bad = 0;
+  for (const { service, action } of applied.changes) {
+    if (action === 'unchanged') continue;
+    const left = Math.max(0, until - terminal.now());
+    if (!(await settles(context, service, action === 'delete', applied.snapshot, left))) bad++;
+  }
+  return bad === 0 ? 0 : 1;
+}
+
+/** Follows one service until it is what was applied, or has turned out not to be; says how it ended. */
+async function settles(context: Context, name: string, deleted: boolean, snapshot: string, timeoutMs: number): Promise<boolean> {
+  const { terminal } = context;
+  let told = '';
+  const end = await follow(context, name, timeoutMs, (seen) => {
+    if (seen === null) return deleted ? { good: true, text: `service/${name} is gone\n` } : null;
+    const progress = `${seen.status.state}${seen.status.rollout === null ? '' : ` ${seen.status.rollout.phase} ${seen.status.rollout.target}`}`;
+    if (progress !== told) terminal.err(terminal.errPaint.dim(`${name}: ${progress}\n`));
+    told = progress;
+    const rest = deleted || seen.observedCommit !== snapshot ? null : restOf(seen);
+    if (rest === null) return null;
+    const good = rest === 'good';
+    const why = good ? '' : rolloutText(seen, terminal.now(), terminal.paint, terminal.interactive);
+    return {
+      good,
+      text: `service/${name} ${good ? terminal.paint.good(`is ${seen.status.state}`) : terminal.paint.bad('was not taken')}${seen.status.stable === null ? '' : `, ${seen.status.stable} serves`}\n${why}`,
+    };
+  });
+  terminal.out(end.text);
+  if (!end.good) terminal.err(`  ${terminal.errPaint.bold('next:')} fairlead describe service ${name}\n`);
+  return end.good;
+}
+
+async function proposalOf(context: Context, options: Input): Promise<Proposal> {
+  if (options.filename === undefined || options.filename.length === 0)
+    throw usage('Say which manifests with -f PATH.', 'fairlead apply -f my-service.yaml');
+  const { files } = await readManifests(context.terminal, options.filename);
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const texts = files.map(({ path, bytes }) => {
+    try {
+      return [path, decoder.decode(bytes)] as const;
+    } catch (cause) {
+      throw new FairleadError('Usage', `${path} is not UTF-8 text.`, { cause, data: { next: `fairlead validate ${path} tells where` } });
+    }
+  });
+  return { files: Object.fromEntries(texts), deletions: [], prune: options.prune === true };
+}
+
+/** Prints Issues to stderr; true when one of them is an error. */
+function tellIssues({ terminal }: Context, report: PlanReport): boolean {
+  for (const issue of report.issues) terminal.err(issueText(issue, terminal.errPaint, null));
+  return report.issues.some(({ severity }) => severity === 'error');
+}
+
+function json(report: PlanReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}

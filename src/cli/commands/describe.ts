@@ -1,0 +1,39 @@
+/** `describe service` and `explain`: one service for a person, and where its values come from. */
+import { FairleadError } from '../../base/error.ts';
+import type { Provenance } from '../../model/provenance.ts';
+import type { ResourceList, ServiceResource, ToolResource } from '../../model/resource.ts';
+import type { Context } from '../context.ts';
+import { readEvents } from '../follow.ts';
+import { describeText } from '../view/describe.ts';
+import { explainText } from '../view/explain.ts';
+
+const eventsShown = 15;
+
+export async function describe(context: Context, _kind: 'service', name: string): Promise<number> {
+  const api = context.api();
+  const path = `/api/v1/services/${encodeURIComponent(name)}`;
+  const service = await api.get<ServiceResource>(path);
+  const [tools, events, dependencies] = await Promise.all([
+    api.get<ResourceList<ToolResource>>(`${path}/tools?limit=1000`),
+    readEvents(context, name, eventsShown),
+    api.get<{ services: readonly { dependants: readonly string[] }[] }>(`${path}/dependencies`),
+  ]);
+  const { terminal } = context;
+  const described = { service, tools: tools.items, events, dependants: dependencies.services[0]?.dependants ?? [] };
+  terminal.out(describeText(described, terminal.now(), terminal.paint, terminal.interactive));
+  return 0;
+}
+
+export async function explain(context: Context, name: string, options: { field?: string; output?: 'json' }): Promise<number> {
+  const query = options.field === undefined ? '' : `?field=${encodeURIComponent(options.field)}`;
+  const { fields } = await context
+    .api()
+    .get<{ fields: readonly Provenance[] }>(`/api/v1/services/${encodeURIComponent(name)}/explain${query}`);
+  if (fields.length === 0)
+    throw new FairleadError('NotFound', `${name} has no field ${options.field ?? 'that could be explained'}.`, {
+      data: { next: `fairlead explain ${name} lists them all` },
+    });
+  const { terminal } = context;
+  terminal.out(options.output === 'json' ? `${JSON.stringify(fields, null, 2)}\n` : explainText(fields, terminal.paint));
+  return 0;
+}

@@ -1,0 +1,65 @@
+/** What `up` runs with: flags over environment over fairlead.yaml over defaults. Refuses what would open the box to the network. */
+import { readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { FairleadError } from '../base/error.ts';
+import { readManifestFile } from '../manifest/manifest-file.ts';
+import type { ControllerSpec } from '../model/gen/controller.ts';
+import type { Context, UpSettings } from './context.ts';
+import { usage } from './errors.ts';
+import { address } from './address.ts';
+
+export interface UpOptions {
+  readonly config?: string;
+  readonly gateway?: UpSettings['gateway'];
+  readonly status?: UpSettings['status'];
+  readonly insecureListen?: true;
+}
+
+export function upSettings(context: Context, path: string | undefined, options: UpOptions): UpSettings {
+  const { cwd } = context.terminal;
+  const file = options.config === undefined ? null : resolve(cwd, options.config);
+  const spec = file === null ? {} : controllerSpec(file);
+  const beside = (relative: string): string => resolve(file === null ? cwd : dirname(file), relative);
+  const declared = spec.sources?.[0]?.path;
+  const root = path !== undefined ? resolve(cwd, path) : beside(declared ?? '.');
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
+    throw new FairleadError('NotFound', `There is no folder ${root}.`, {
+      data: { next: 'name the folder that holds your manifests, or make it' },
+    });
+  const gateway = options.gateway ?? address(spec.listeners?.gateway ?? '127.0.0.1:7400')!;
+  const status = options.status ?? address(spec.listeners?.status ?? '127.0.0.1:7401')!;
+  for (const [name, { host }] of Object.entries({ gateway, status })) {
+    if (isLoopback(host) || options.insecureListen) continue;
+    throw new FairleadError('Refused', `The ${name} at ${host} would let other machines in, and nothing asks them who they are.`, {
+      data: { next: 'listen on 127.0.0.1 behind something that authenticates, or add --insecure-listen if the network is yours alone' },
+    });
+  }
+  if (gateway.port === status.port && status.port !== 0)
+    throw usage('The gateway and the status API cannot share a port.', 'give them two with --gateway and --status');
+  const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(root, '.fairlead') : beside(spec.dataDir));
+  return { root, dataDir, gateway, status, ...(spec.prune?.maxDeletions === undefined ? {} : { maxDeletions: spec.prune.maxDeletions }) };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The one Controller in a file. Throws NotFound, and Usage with every Issue in it. */
+function controllerSpec(path: string): ControllerSpec {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new FairleadError('NotFound', `The settings ${path} cannot be read.`, { cause, data: { next: 'check the path given with -c' } });
+  }
+  const { manifests, issues } = readManifestFile(basename(path), bytes);
+  const errors = issues.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0)
+    throw new FairleadError('Usage', `The settings ${path} are not valid.`, {
+      data: { issues: errors, next: `fairlead validate ${path}` },
+    });
+  const [controller, ...more] = manifests.filter(({ kind }) => kind === 'Controller');
+  if (controller === undefined || more.length > 0)
+    throw usage(`${path} must hold one manifest of kind Controller.`, 'see schemas/controller.schema.json');
+  return controller.value['spec'] as ControllerSpec;
+}

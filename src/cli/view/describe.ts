@@ -1,0 +1,146 @@
+/** All there is to know of one service, for a person. Pure. */
+import type { EventResource, InstanceStatus, ServiceResource, ToolResource } from '../../model/resource.ts';
+import { eventLine } from './event-line.ts';
+import { issueText } from './issues.ts';
+import { paintWord, type Paint } from './paint.ts';
+import { age } from './resource-table.ts';
+import { rolloutText } from './rollout-picture.ts';
+import { oneLine, shorten, table } from './table.ts';
+
+const toolsShown = 20;
+
+export interface Described {
+  readonly service: ServiceResource;
+  readonly tools: readonly ToolResource[];
+  readonly events: readonly EventResource[];
+  readonly dependants: readonly string[];
+}
+
+export function describeText({ service, tools, events, dependants }: Described, now: number, paint: Paint, picture: boolean): string {
+  const { metadata, status, observedCommit } = service;
+  const description = service.spec['description'];
+  const facts: [string, string][] = [
+    ['Name', paint.bold(metadata.name)],
+    ['Description', typeof description === 'string' ? oneLine(description) : ''],
+    [
+      'State',
+      `${paintWord(paint, status.state)} for ${age(status.stateSince, now)}${status.suspended ? paint.warn(' (suspended: changes of its manifest wait)') : ''}`,
+    ],
+    ['Health', paintWord(paint, status.health)],
+    ['Ready', `${status.readyInstances} of ${status.replicas} instances`],
+    ['Revision', status.stable ?? 'none yet'],
+    [
+      'Declared in',
+      status.file === null ? '' : `${status.file} of source ${status.source ?? '-'}, snapshot ${observedCommit.slice(0, 12)}`,
+    ],
+    ['Runs as', [status.type, status.transport].filter((word) => word !== null).join(' over ')],
+    ['Labels', pairs(metadata.labels)],
+    ['Tags', status.tags.join(', ')],
+    ['Depends on', status.dependsOn.join(', ')],
+    ['Needed by', dependants.join(', ')],
+    ['Calls', `${status.calls}, ${status.errors} of them errors, since the host started`],
+  ];
+  const sections = [
+    facts
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`)
+      .join(''),
+    section('Conditions', conditionsText(service, now, paint), paint),
+    section('Instances', status.instances.map((instance) => instanceText(instance, now, paint)).join(''), paint),
+    section(status.rollout === null ? 'Last rollout' : 'Rollout', rolloutText(service, now, paint, picture), paint),
+    section('Rollouts before', historyText(service, now, paint), paint),
+    section('Rejected revisions', rejectionsText(service, now), paint),
+    section(`Tools (${tools.length})`, toolsText(tools), paint),
+    section('Issues of the manifest', status.issues.map((issue) => issueText(issue, paint, null)).join(''), paint),
+    section('Events', events.map((event) => eventLine(event, paint, 0)).join(''), paint),
+  ];
+  return sections.filter((text) => text !== '').join('\n');
+}
+
+function section(title: string, body: string, paint: Paint): string {
+  if (body === '') return '';
+  const indented = body.replaceAll(/^(?=.)/gm, '  ');
+  return `${paint.bold(title)}:\n${indented}`;
+}
+
+function conditionsText({ status }: ServiceResource, now: number, paint: Paint): string {
+  if (status.conditions.length === 0) return '';
+  return table(
+    [
+      { header: 'TYPE', cell: ({ type }) => type },
+      { header: 'STATUS', cell: (condition) => condition.status },
+      { header: 'REASON', cell: ({ reason }) => reason },
+      { header: 'FOR', cell: ({ lastTransitionTime }) => age(lastTransitionTime, now) },
+      { header: 'MESSAGE', cell: ({ message }) => message },
+    ],
+    status.conditions,
+    paint,
+  );
+}
+
+function instanceText(instance: InstanceStatus, now: number, paint: Paint): string {
+  const { name, role, phase, health, pid, port, startedAt, sessions, inFlight, restarts, restartAt, checks, end } = instance;
+  const facts = [
+    role,
+    phase,
+    paintWord(paint, health),
+    ...(pid === null ? [] : [`pid ${pid}`]),
+    ...(port === null ? [] : [`port ${port}`]),
+    ...(startedAt === null ? [] : [`up ${age(startedAt, now)}`]),
+    ...(sessions > 0 ? [`${sessions} sessions`] : []),
+    ...(inFlight > 0 ? [`${inFlight} calls under way`] : []),
+    ...(restarts > 0 ? [paint.warn(`${restarts} failures in a row`)] : []),
+    ...(restartAt === null ? [] : [`starts again ${untilText(restartAt, now)}`]),
+  ];
+  const lines = [`${paint.bold(name)}  ${facts.join('  ')}`];
+  for (const check of checks) {
+    const tone = check.outcome === 'pass' ? paint.good : check.outcome === 'pending' ? paint.dim : paint.bad;
+    const latency = check.latencyMs === null ? '' : ` in ${Math.round(check.latencyMs)}ms`;
+    lines.push(
+      `  check ${check.name} (${check.type}): ${tone(check.outcome)}${latency}${check.message === '' ? '' : `, ${oneLine(check.message)}`}`,
+    );
+  }
+  if (end !== null) {
+    lines.push(`  ended: ${paint.bad(end.code)}: ${oneLine(end.message)}`);
+    for (const line of end.stderrTail.trimEnd().split('\n').filter(Boolean).slice(-8)) lines.push(paint.dim(`    | ${oneLine(line)}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function untilText(at: string, now: number): string {
+  const left = Date.parse(at) - now;
+  return left <= 0 ? 'now' : `in ${age(new Date(now - left).toISOString(), now)}`;
+}
+
+function historyText({ status }: ServiceResource, now: number, paint: Paint): string {
+  const before = status.rollout === null ? status.history.slice(1) : status.history;
+  return before
+    .slice(0, 5)
+    .map(
+      ({ number, phase, target, reason, endedAt }) =>
+        `${number}  ${paintWord(paint, phase)}  ${target}  ${reason}  ${age(endedAt, now)} ago\n`,
+    )
+    .join('');
+}
+
+function rejectionsText({ status }: ServiceResource, now: number): string {
+  return status.revisions
+    .filter(({ rejectedAt }) => rejectedAt !== null)
+    .map(({ name, reason, message, rejectedAt }) => `${name}  ${age(rejectedAt, now)} ago  ${reason}: ${oneLine(message)}\n`)
+    .join('');
+}
+
+function toolsText(tools: readonly ToolResource[]): string {
+  const lines = tools
+    .slice(0, toolsShown)
+    .map(({ spec }) => `${spec.exposedAs}  ${shorten(oneLine(spec.description ?? spec.title ?? ''), 80)}`.trimEnd());
+  return [...lines, ...(tools.length > toolsShown ? [`… and ${tools.length - toolsShown} more: fairlead get tools`] : [])]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function pairs(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}
