@@ -39,7 +39,7 @@ export function stdioConnector(channel: LineChannel, options: UpstreamOptions, o
     async connect(listener, timeoutMs) {
       // The process belongs to the host, which stops it.
       const pipe = linePipe(channel, async () => undefined);
-      own = new PipeSession(pipe, listener, { ...settings, shared: spawnForSession === undefined });
+      own = new PipeSession(pipe, listener, { ...settings, client: hostFacts, shared: spawnForSession === undefined });
       return shakeHands(own, hostFacts, timeoutMs);
     },
     async open(client, listener, timeoutMs) {
@@ -51,7 +51,7 @@ export function stdioConnector(channel: LineChannel, options: UpstreamOptions, o
       const session = new PipeSession(
         linePipe(instance.endpoint.channel, () => instance.stop()),
         listener,
-        { ...settings, shared: false },
+        { ...settings, client, shared: false },
       );
       return shakeHands(session, client, timeoutMs);
     },
@@ -154,7 +154,7 @@ export function sseConnector(target: Exclude<Endpoint, { kind: 'stdio' }>, optio
     const startedAt = performance.now();
     const pipe: Pipe = await openSsePipe(endpoint, url, timeoutMs);
     const leftMs = Math.max(1, timeoutMs - (performance.now() - startedAt));
-    return shakeHands(new PipeSession(pipe, listener, settings), client, leftMs);
+    return shakeHands(new PipeSession(pipe, listener, { ...settings, client }), client, leftMs);
   };
   return {
     connect: (listener, timeoutMs) => open(hostFacts, listener, timeoutMs),

@@ -7,8 +7,9 @@
  */
 import { FairleadError, messageOf } from '../base/error.ts';
 import { scanEnvelope, splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
-import type { RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
+import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
 import { CallTable, lost } from './call-table.ts';
+import { withClient } from './stateless.ts';
 import type { EndableSession } from './session.ts';
 import { cancelledText, errorText, hopNotifications, resultText } from './messages.ts';
 
@@ -22,6 +23,8 @@ export interface Pipe {
 }
 
 export interface PipeSessionOptions {
+  /** In whose name requests are said in the stateless era, unless they say it themselves. */
+  readonly client: ClientFacts;
   readonly shared: boolean;
   readonly maxViolationsInARow: number;
   /** The service sent what is not MCP. */
@@ -65,7 +68,8 @@ export class PipeSession implements EndableSession {
     if (this.#closed !== null) throw this.#closed;
     if (options.signal?.aborted === true) throw new FairleadError('Cancelled', 'the caller cancelled the request');
     let takeBack = (): void => undefined;
-    const call = this.#calls.begin(message, options, (abandoned, reason) => {
+    const said = this.#facts?.era === 'stateless' ? withClient(message, this.#options.client) : message;
+    const call = this.#calls.begin(said, options, (abandoned, reason) => {
       if (!abandoned.written) takeBack();
       else if (abandoned.method !== 'initialize') this.#pipe.send(cancelledText(abandoned.id, reason));
     });
