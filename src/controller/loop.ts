@@ -174,9 +174,11 @@ export class Loop implements HostListener {
     this.#inBackground('Usage was not stored', async () => this.#parts.store.addUsage(this.#parts.epoch, usage));
   }
 
-  disconnected(_reason: string): void {
+  disconnected(reason: string): void {
     this.#connected = false;
     this.#gate();
+    // The Host has heard from a newer controller, whether or not that one has written to our store.
+    if (reason.startsWith('StaleEpoch')) this.#fencedBy(new FairleadError('StaleEpoch', reason));
   }
 
   #gate(): void {

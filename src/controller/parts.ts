@@ -2,7 +2,6 @@
 import type { FairleadError } from '../base/error.ts';
 import type { Decide } from '../core/decide.ts';
 import type { Issue } from '../model/issue.ts';
-import type { Service } from '../model/service.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
@@ -22,8 +21,6 @@ export interface ControllerParts {
   readonly clock: Clock;
   readonly decide: Decide;
   readonly guardPrune: GuardPrune;
-  /** The resolved spec as a manifest would write it. */
-  readonly specOf: (service: Service) => Readonly<Record<string, unknown>>;
   /** What only the process knows; epoch and the Host's connection are added. */
   readonly about: () => Omit<About, 'epoch' | 'hostConnected'>;
   /** Something failed and is tried again: for the log. */

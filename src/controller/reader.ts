@@ -1,4 +1,5 @@
 /** The ReadModel over what the loop remembers. Reading changes nothing and waits for nothing that the loop does. */
+import { maskedSpec, specOfService } from '../manifest/spec.ts';
 import type { Contract } from '../model/contract.ts';
 import type { Event } from '../model/event.ts';
 import type { Provenance } from '../model/provenance.ts';
@@ -116,7 +117,7 @@ export class Reader implements ReadModel {
     if (desired === null) return null;
     let spec = this.#specs.get(desired);
     if (spec === undefined) {
-      spec = this.#controller.parts.specOf(desired);
+      spec = maskedSpec(specOfService(desired, this.#controller.source.snapshot?.root));
       this.#specs.set(desired, spec);
     }
     return spec;

@@ -19,16 +19,26 @@ const controllerGraceMs = 10_000;
 const hostGraceMs = 180_000;
 const hurryGraceMs = 10_000;
 
+/** The file that each process runs. */
+export interface Entries {
+  readonly controller: string;
+  readonly host: string;
+}
+
 /**
  * Starts everything on a data directory. Rejects with StoreLocked when something runs there already; `ended` of what it
  * resolves with rejects when the controller or the host could not come up the first time.
  */
-export async function supervise(settings: ProcessSettings, onEvent: (event: SupervisorEvent) => void): Promise<Supervision> {
+export async function supervise(
+  settings: ProcessSettings,
+  onEvent: (event: SupervisorEvent) => void,
+  entries: Entries = { controller: entryOf('controller'), host: entryOf('host') },
+): Promise<Supervision> {
   const dataDir = dataDirOf(settings.dataDir);
   mkdirSync(dataDir.root, { recursive: true, mode: 0o700 });
   await claim(dataDir);
   await reapOrphans(dataDir.root);
-  return new Supervisor(settings, dataDir, onEvent);
+  return new Supervisor(settings, dataDir, onEvent, entries);
 }
 
 class Supervisor implements Supervision {
@@ -42,7 +52,7 @@ class Supervisor implements Supervision {
   #announced = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: ProcessSettings, dataDir: DataDir, onEvent: (event: SupervisorEvent) => void) {
+  constructor(settings: ProcessSettings, dataDir: DataDir, onEvent: (event: SupervisorEvent) => void, entries: Entries) {
     this.#settings = settings;
     this.#dataDir = dataDir;
     this.#onEvent = onEvent;
@@ -55,8 +65,8 @@ class Supervisor implements Supervision {
       adminSocket: dataDir.adminSocket,
       startedAt: Date.now(),
     };
-    this.#host = this.#supervised('host');
-    this.#controller = this.#supervised('controller');
+    this.#host = this.#supervised('host', entries.host);
+    this.#controller = this.#supervised('controller', entries.controller);
     this.#host.start();
     this.#controller.start();
   }
@@ -90,9 +100,9 @@ class Supervisor implements Supervision {
     remove(this.#dataDir);
   }
 
-  #supervised(name: 'controller' | 'host'): Supervised {
+  #supervised(name: 'controller' | 'host', entry: string): Supervised {
     const logFile = join(this.#dataDir.logs, `fairlead-${name}.log`);
-    return new Supervised(entryOf(name), logFile, () => this.#settings, {
+    return new Supervised(entry, logFile, () => this.#settings, {
       started: (pid) => {
         this.#update(name === 'host' ? { hostPid: pid } : { controllerPid: pid });
         this.#onEvent({ kind: 'started', process: name, pid });

@@ -156,6 +156,12 @@ describe('a save that fails', () => {
   });
 });
 
+it('ends when the Host says that a newer controller speaks to it', async () => {
+  const world = await new World().with(named('a'));
+  world.host.disconnect('StaleEpoch: 2 is newer');
+  expect(world.fenced).toBe(true);
+});
+
 describe('a controller that was killed', () => {
   it.each([1, 2, 3, 4, 5, 6])('right after save %i of an update goes on to the same end', async (fatal) => {
     const world = await new World().with(named('a'));

@@ -72,8 +72,8 @@ export class FakeHost implements HostLink {
     );
   }
 
-  disconnect(): void {
-    this.#listener!.disconnected('gone');
+  disconnect(reason = 'gone'): void {
+    this.#listener!.disconnected(reason);
   }
 
   send(plan: Plan): void {
@@ -264,7 +264,6 @@ export class World {
       clock: this.clock,
       decide: (...facts) => this.decide(...facts),
       guardPrune: (facts) => this.guardPrune(facts),
-      specOf: (service) => ({ type: service.type }),
       about: () => ({
         version: '0',
         dataDir: '/data',

@@ -1,0 +1,303 @@
+/**
+ * The Admin port: what an operator asks for, checked, audited, and handed to whoever does it. Nothing here changes a live
+ * service: a command is stored for the heart, a change is written to the source and comes back as a Snapshot.
+ */
+import { stringify } from 'yaml';
+import { FairleadError } from '../base/error.ts';
+import { hashValue } from '../base/hash.ts';
+import { applyProposal } from '../manifest/edit.ts';
+import { manifestOf, manifestText, maskedSpec, specOfService } from '../manifest/spec.ts';
+import type { CommandKind } from '../model/command.ts';
+import type { Declaration } from '../model/desired.ts';
+import type { EventDraft } from '../model/event.ts';
+import type { Issue } from '../model/issue.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Revision } from '../model/revision.ts';
+import type { Service } from '../model/service.ts';
+import type { Admin, Applied, PlanReport, Proposal, ServiceChange } from '../ports/admin.ts';
+import type { Compilation } from '../ports/compiler.ts';
+import type { Controller } from './controller.ts';
+import { event } from './loop.ts';
+import { rehearse } from './rehearsal.ts';
+
+/** A Proposal worked out against the source as it is now. */
+interface Draft {
+  /** Path → text, or null to delete. */
+  readonly files: Readonly<Record<string, string | null>>;
+  readonly compilation: Compilation;
+  readonly changed: ReadonlyMap<string, Service>;
+  /** Valid or invalid now, and no longer declared afterwards. */
+  readonly gone: readonly string[];
+  readonly issues: readonly Issue[];
+  readonly pruneHeld: readonly string[];
+  readonly token: string;
+}
+
+export class Operator implements Admin {
+  readonly #controller: Controller;
+  readonly #stopEverything: () => void;
+  /** Writes to the source, one after the other: each is made against what the one before left. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(controller: Controller, stopEverything: () => void) {
+    this.#controller = controller;
+    this.#stopEverything = stopEverything;
+  }
+
+  async command(service: string, kind: CommandKind, uid: number): Promise<void> {
+    const { loop, parts, epoch } = this.#controller;
+    const record = this.#recordOf(service);
+    const problem = whyNot(kind, record);
+    if (problem !== null) throw new FairleadError('Refused', problem);
+    await parts.store.addCommand(epoch, { service, kind, uid, at: parts.clock.now() });
+    loop.commanded(service);
+    await loop.idle();
+  }
+
+  async reconcile(source: string | null, uid: number): Promise<void> {
+    if (source !== null) this.#checkSource(source);
+    await this.#audit(uid, 'ReconcileRequested', `Read ${this.#source.name} again and pass over every service.`);
+    await this.#controller.reconcile();
+  }
+
+  async suspendSource(source: string, suspended: boolean, uid: number): Promise<void> {
+    this.#checkSource(source);
+    await this.#controller.suspendSource(suspended);
+    const message = suspended ? `Changes of ${source} are not read until it is resumed.` : `Changes of ${source} are read again.`;
+    await this.#audit(uid, suspended ? 'SourceSuspended' : 'SourceResumed', message);
+  }
+
+  async plan(proposal: Proposal): Promise<PlanReport> {
+    const draft = await this.#draft(proposal);
+    const names = new Set([...draft.changed.keys(), ...draft.gone, ...this.#named(proposal, draft)]);
+    return {
+      token: draft.token,
+      changes: [...names].sort().map((name) => this.#changeOf(name, draft)),
+      issues: draft.issues,
+      pruneHeld: draft.pruneHeld,
+    };
+  }
+
+  async apply(proposal: Proposal, planToken: string | null, uid: number): Promise<Applied> {
+    return this.#inTurn(async () => {
+      const draft = await this.#draft(proposal);
+      if (planToken !== null && planToken !== draft.token)
+        throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
+      const errors = draft.issues.filter(({ severity }) => severity === 'error');
+      if (errors.length > 0)
+        throw new FairleadError('Refused', `The proposal does not compile: ${errors.length} errors.`, { data: { issues: errors } });
+      if (draft.pruneHeld.length > 0)
+        throw new FairleadError('Refused', `Too many at once to delete: ${draft.pruneHeld.join(', ')}. Delete them by name.`, {
+          data: { pruneHeld: draft.pruneHeld },
+        });
+      return this.#write(draft, uid, 'ProposalApplied');
+    });
+  }
+
+  async undo(service: string, toRevision: string | null, uid: number): Promise<Applied> {
+    return this.#inTurn(async () => {
+      const record = this.#recordOf(service);
+      const revision = earlierRevision(record, toRevision);
+      const source = await this.#controller.parts.store.revisionSource(service, revision.hash);
+      if (source === null) throw new FairleadError('NotFound', `How ${revision.name} was declared is no longer known.`);
+      const proposalOf = (text: string): Proposal => ({ files: { [`${service}.yaml`]: text }, deletions: [], prune: false });
+      let draft = await this.#draft(proposalOf(source.text));
+      // Templates may have changed since: the resolved manifest brings the exact Revision back whatever they say now.
+      if (this.#declaredAfter(service, draft)?.revision.hash !== revision.hash)
+        draft = await this.#draft(proposalOf(manifestText(source.resolved, this.#controller.source.snapshot?.root)));
+      const errors = draft.issues.filter(({ severity }) => severity === 'error');
+      if (errors.length > 0 || this.#declaredAfter(service, draft)?.revision.hash !== revision.hash)
+        throw new FairleadError('Refused', `${revision.name} can no longer be declared as it was.`, { data: { issues: errors } });
+      return this.#write(draft, uid, 'UndoRequested', service);
+    });
+  }
+
+  async backup(path: string, uid: number): Promise<void> {
+    await this.#controller.parts.store.backup(path);
+    await this.#audit(uid, 'BackupMade', `Everything that is stored was copied to ${path}.`);
+  }
+
+  async stop(uid: number): Promise<void> {
+    await this.#audit(uid, 'StopRequested', 'Everything drains and stops.');
+    this.#stopEverything();
+  }
+
+  // A proposal against what is
+
+  async #draft(proposal: Proposal): Promise<Draft> {
+    const { declarations, parts, source } = this.#controller;
+    const { snapshot } = source;
+    if (snapshot === null)
+      throw new FairleadError('Refused', `The source has not been read${source.failure === null ? ' yet' : `: ${source.failure}`}.`);
+    const { files, prunes } = applyProposal(snapshot.files, proposal);
+    const compilation = await parts.compiler.preview(files);
+    const after = new Set([...compilation.valid, ...Object.keys(compilation.invalid)]);
+    const gone = declarations.names().filter((name) => !after.has(name));
+    const deleted = new Set(proposal.deletions);
+    const recorded = [...this.#controller.loop.records.values()].filter(({ deleting }) => !deleting).map(({ service }) => service);
+    const missing = gone.filter((name) => prunes.includes(name) && !deleted.has(name));
+    return {
+      files,
+      compilation,
+      changed: new Map(compilation.changed.map((service) => [service.name, service])),
+      gone,
+      issues: compilation.issues.filter((issue) => issue.file in files || this.#newlyInvalid(issue, compilation)),
+      pruneHeld: missing.length === 0 ? [] : parts.guardPrune({ recorded: recorded.sort(), missing, empty: compilation.empty }),
+      token: hashValue({ snapshot: snapshot.id, proposal }).slice(0, 16),
+    };
+  }
+
+  /** An Issue outside of the files of the proposal counts when it makes a Service invalid that was not: a template, a dependency. */
+  #newlyInvalid({ subject }: Issue, { invalid }: Compilation): boolean {
+    return subject !== undefined && Object.hasOwn(invalid, subject) && this.#controller.declarations.service(subject) !== null;
+  }
+
+  async #write(draft: Draft, uid: number, reason: string, service: string | null = null): Promise<Applied> {
+    const names = [...new Set([...draft.changed.keys(), ...draft.gone])].sort();
+    const changes = names.map((name) => ({ service: name, action: this.#actionOf(name, draft) }));
+    if (Object.keys(draft.files).length === 0) return { snapshot: this.#controller.declarations.snapshot!, changes, files: [] };
+    await this.#controller.approveDeletions(draft.gone);
+    let snapshot: string;
+    try {
+      snapshot = await this.#source.write(draft.files);
+    } catch (thrown) {
+      await this.#controller.withdrawApprovals(draft.gone);
+      throw thrown;
+    }
+    const files = Object.keys(draft.files).sort();
+    await this.#audit(uid, reason, `Wrote ${files.join(', ')}: ${summary(changes)}.`, { service, snapshot });
+    return { snapshot, changes, files };
+  }
+
+  #named(proposal: Proposal, draft: Draft): readonly string[] {
+    const files = new Set([...Object.keys(draft.files), ...Object.keys(proposal.files)]);
+    return [...this.#controller.declarations.services().values()]
+      .filter(({ name, origin }) => files.has(origin.file) && draft.compilation.valid.includes(name))
+      .map(({ name }) => name);
+  }
+
+  #actionOf(name: string, draft: Draft): ServiceChange['action'] {
+    if (draft.gone.includes(name)) return 'delete';
+    const before = this.#controller.declarations.service(name);
+    if (before === null) return draft.changed.has(name) ? 'create' : 'unchanged';
+    return draft.changed.has(name) && draft.changed.get(name)!.specHash !== before.specHash ? 'update' : 'unchanged';
+  }
+
+  #changeOf(name: string, draft: Draft): ServiceChange {
+    const { declarations, loop, parts } = this.#controller;
+    const before = declarations.service(name);
+    const after = draft.gone.includes(name) ? null : (draft.changed.get(name) ?? before);
+    const action = this.#actionOf(name, draft);
+    const record = loop.records.get(name) ?? null;
+    const stable = record?.stable ?? null;
+    const dependants = loop.dependantsOf(name);
+    const declaration: Declaration = after === null ? { kind: 'absent' } : { kind: 'declared', service: after };
+    const desired = { ...loop.desiredOf(name, declaration), commands: [] };
+    const steps =
+      action === 'unchanged' ? [] : rehearse(parts.decide, desired, record, loop.observations.get(name) ?? null, parts.clock.now());
+    return {
+      service: name,
+      action,
+      before: before === null ? '' : this.#shown(before),
+      after: after === null ? '' : this.#shown(after),
+      revision: {
+        stable: stable?.name ?? null,
+        target: after?.revision.name ?? null,
+        rollout: after !== null && after.state === 'Active' && after.revision.hash !== stable?.hash,
+      },
+      strategy: after?.migration.strategy ?? '',
+      steps,
+      dependants,
+      warnings: warningsOf(action, after, record, dependants),
+    };
+  }
+
+  #declaredAfter(service: string, { changed, compilation }: Draft): Service | null {
+    if (!compilation.valid.includes(service)) return null;
+    return changed.get(service) ?? this.#controller.declarations.service(service);
+  }
+
+  /** The resolved manifest for people to compare: secrets blotted out. */
+  #shown(service: Service): string {
+    const root = this.#controller.source.snapshot?.root;
+    return stringify(
+      { ...manifestOf(service, root), spec: maskedSpec(specOfService(service, root)) },
+      { aliasDuplicateObjects: false, lineWidth: 120 },
+    );
+  }
+
+  // Small things
+
+  get #source() {
+    return this.#controller.parts.source;
+  }
+
+  #recordOf(service: string): ServiceRecord {
+    const record = this.#controller.loop.records.get(service);
+    if (record === undefined) throw new FairleadError('NotFound', `There is no service ${service}.`);
+    return record;
+  }
+
+  #checkSource(source: string): void {
+    if (source !== this.#source.name) throw new FairleadError('NotFound', `There is no source ${source}; there is ${this.#source.name}.`);
+  }
+
+  async #audit(uid: number, reason: string, message: string, more: { service?: string | null; snapshot?: string } = {}): Promise<void> {
+    const actor: EventDraft['actor'] = `uid:${uid}`;
+    const { service = null, snapshot = null } = more;
+    await this.#controller.loop.append([
+      event(this.#controller.parts.clock.now(), 'Normal', reason, message, service, { snapshot, actor }),
+    ]);
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work, work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+function whyNot(kind: CommandKind, record: ServiceRecord): string | null {
+  if (kind === 'abort' && record.rollout === null) return `${record.service} has no rollout under way to abort.`;
+  if (kind === 'suspend' && record.suspended) return `${record.service} is suspended already.`;
+  if (kind === 'resume' && !record.suspended) return `${record.service} is not suspended.`;
+  return null;
+}
+
+/** The promoted Revision of that name or hash (or its beginning); without one, the newest that is not the declared one. */
+function earlierRevision(record: ServiceRecord, wanted: string | null): Revision {
+  const found = record.promoted.find(({ name, hash }) =>
+    wanted === null ? hash !== record.desired?.revision.hash : name === wanted || (wanted.length >= 8 && hash.startsWith(wanted)),
+  );
+  if (found !== undefined) return found;
+  const known = record.promoted.map(({ name }) => name).join(', ');
+  throw new FairleadError(
+    'NotFound',
+    wanted === null
+      ? `${record.service} has no earlier revision to go back to.`
+      : `${record.service} never promoted ${wanted}, or long ago; known: ${known === '' ? 'none' : known}.`,
+  );
+}
+
+function warningsOf(
+  action: ServiceChange['action'],
+  after: Service | null,
+  record: ServiceRecord | null,
+  dependants: readonly string[],
+): readonly string[] {
+  const warnings: string[] = [];
+  if (action === 'delete' && dependants.length > 0) warnings.push(`${dependants.join(', ')} depend on it and will wait.`);
+  if (after !== null && action !== 'unchanged' && record?.suspended)
+    warnings.push('It is suspended: nothing happens before it is resumed.');
+  const rejection = record?.rejections.find(({ revision }) => revision === after?.revision.hash);
+  if (rejection !== undefined && action !== 'unchanged')
+    warnings.push(`${rejection.name} was tried and taken back (${rejection.reason}); it is not tried again without \`rollout retry\`.`);
+  if (action === 'update' && record !== null && record.rollout !== null)
+    warnings.push('A rollout is under way; this change supersedes it.');
+  return warnings;
+}
+
+function summary(changes: Applied['changes']): string {
+  const changed = changes.filter(({ action }) => action !== 'unchanged').map(({ service, action }) => `${action} ${service}`);
+  return changed.length === 0 ? 'nothing that runs changes' : changed.join(', ');
+}

@@ -1,0 +1,10 @@
+/** Time as it is: the system's clock for instants, its timers for delays. */
+import type { Clock } from '../ports/clock.ts';
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

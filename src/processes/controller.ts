@@ -1,0 +1,77 @@
+/**
+ * The controller process: store, folder source, compiler, link to the host, loop, admin socket, status API. The only
+ * file that knows which kinds of each it is made of.
+ */
+import { pino } from 'pino';
+import packageJson from '../../package.json' with { type: 'json' };
+import { serveAdmin } from '../admin/server.ts';
+import { dataDirOf } from '../base/data-dir.ts';
+import { createCompiler } from '../compiler/compiler.ts';
+import { Controller } from '../controller/controller.ts';
+import { Operator } from '../controller/operator.ts';
+import { decide } from '../core/decide.ts';
+import { createHostLink } from '../link/controller-end.ts';
+import { heldDeletions } from '../manifest/prune.ts';
+import type { About } from '../ports/read-model.ts';
+import { createFolderSource } from '../sources/folder.ts';
+import { createStatusApi } from '../status-api/server.ts';
+import { openSqliteStore } from '../stores/sqlite.ts';
+import { runChild, type Parent, type RunFacts, type Running } from './child.ts';
+import { systemClock } from './clock.ts';
+import type { ProcessSettings } from './settings.ts';
+import { toolNames } from './tool-names.ts';
+
+const startedAt = Date.now();
+
+async function startController(settings: ProcessSettings, parent: Parent): Promise<Running> {
+  // Standard error is the process's log file.
+  const log = pino({ base: { process: 'controller', pid: process.pid } }, pino.destination(2));
+  const dataDir = dataDirOf(settings.dataDir);
+  let facts: RunFacts | null = null;
+  let statusUrl = '';
+  const about = (): Omit<About, 'epoch' | 'hostConnected'> => ({
+    version: packageJson.version,
+    dataDir: dataDir.root,
+    adminSocket: dataDir.adminSocket,
+    gatewayUrl: facts?.gatewayUrl ?? '',
+    statusUrl,
+    startedAt: facts?.startedAt ?? startedAt,
+    pids: { supervisor: facts?.supervisorPid ?? null, controller: process.pid, host: facts?.hostPid ?? null },
+  });
+
+  // The store first: its lock says that we are the one controller of this data directory.
+  const store = openSqliteStore(dataDir.database);
+  const compiler = createCompiler();
+  const controller = await Controller.start({
+    store,
+    source: createFolderSource({ name: 'folder', root: settings.root, clock: systemClock }),
+    sourceLocation: settings.root,
+    compiler,
+    link: createHostLink({ socketPath: dataDir.hostSocket, clock: systemClock }),
+    clock: systemClock,
+    decide,
+    guardPrune: (prune) => heldDeletions(prune),
+    about,
+    onProblem: (message, err) => log.error({ err }, message),
+    onFenced: (error) => parent.die(error),
+  });
+  const statusApi = createStatusApi({ readModel: controller.readModel, ...settings.status, toolNames });
+  statusUrl = (await statusApi.listen()).url;
+  const admin = await serveAdmin(new Operator(controller, () => parent.stopEverything()), dataDir.adminSocket);
+  log.info({ epoch: controller.epoch, url: statusUrl }, 'serving');
+  return {
+    url: statusUrl,
+    facts: (latest) => {
+      facts = latest;
+    },
+    stop: async () => {
+      await admin.close();
+      await statusApi.close();
+      await controller.close();
+      await compiler.close();
+      await store.close();
+    },
+  };
+}
+
+runChild(startController);
