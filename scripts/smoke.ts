@@ -17,9 +17,9 @@ interface Run {
   readonly supervisorPid: number;
   readonly controllerPid: number;
   readonly hostPid: number;
-  readonly gatewayUrl: string;
-  readonly statusUrl: string;
-  readonly startedAt: number | string;
+  readonly gatewayUrl: string | null;
+  readonly statusUrl: string | null;
+  readonly startedAt: number;
 }
 
 let output = '';
@@ -31,17 +31,20 @@ try {
   const run = await waitFor('run.json of this start', () => {
     if (!existsSync(runFile)) return null;
     const found = JSON.parse(readFileSync(runFile, 'utf8')) as Run;
-    return new Date(found.startedAt).getTime() >= beganAt ? found : null;
+    return found.startedAt >= beganAt && found.statusUrl !== null && found.gatewayUrl !== null ? found : null;
   });
   const services = await waitFor('all services Active', async () => {
-    const answer = await fetch(new URL('/api/v1/services', run.statusUrl)).catch(() => null);
+    const answer = await fetch(new URL('/api/v1/services', run.statusUrl!)).catch(() => null);
     const items = answer?.ok === true ? ((await answer.json()) as ResourceList<ServiceResource>).items : [];
-    return items.length > 0 && items.every(({ status }) => status.state === 'Active') ? items : null;
+    return items.length > 0 && items.every(({ status }) => status.state === 'Active' && status.readyInstances === status.replicas)
+      ? items
+      : null;
   });
   say(`${services.length} services Active after ${((Date.now() - beganAt) / 1000).toFixed(1)} s`);
-  for (const url of [run.gatewayUrl, run.statusUrl]) must(output.includes(new URL(url).host), `the output names ${url}`);
+  for (const url of [run.gatewayUrl, run.statusUrl])
+    await waitFor(`${url} in the output`, () => (output.includes(new URL(url!).host) ? true : null));
 
-  const mcpUrl = `${run.gatewayUrl.replace(/\/(mcp)?$/, '')}/mcp`;
+  const mcpUrl = `${run.gatewayUrl!.replace(/\/(mcp)?$/, '')}/mcp`;
   const { tools } = inspect<{ tools: { name: string }[] }>(mcpUrl, '--method', 'tools/list');
   for (const { metadata } of services) {
     const count = tools.filter(({ name }) => name.startsWith(`${metadata.name}__`)).length;
