@@ -76,7 +76,7 @@ if (newEnough(process.version)) {
   if (fs.existsSync(source)) {
     import(require('url').pathToFileURL(source).href).then(start, broken);
   } else {
-    start(require('../dist/processes/main.cjs'));
+    start(require('../dist/main.cjs'));
   }
 } else {
   const node = process.env.FAIRLEAD_REEXECUTED ? null : bundledNode();

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
+import type { MaxDeletions } from '../manifest/prune.ts';
 import type { Admin } from '../ports/admin.ts';
 import type { About } from '../ports/read-model.ts';
 import { ApiClient } from './client.ts';
@@ -23,8 +24,8 @@ export interface UpSettings {
   readonly dataDir: string;
   readonly gateway: { readonly host: string; readonly port: number };
   readonly status: { readonly host: string; readonly port: number };
-  /** What the prune guard lets go at once: a number, or a share such as `50%`; its own default when left out. */
-  readonly maxDeletions?: number | string;
+  /** What the prune guard lets go at once; its own default when left out. */
+  readonly maxDeletions?: MaxDeletions;
 }
 
 export type SupervisorEvent =

@@ -1,5 +1,5 @@
 /** Manifests given on the command line: files, folders, or `-` for stdin. Nothing is judged here. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { FairleadError } from '../base/error.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,19 +17,18 @@ export interface Given {
   readonly files: readonly GivenFile[];
 }
 
-/** Hidden folders and node_modules hold no manifests. */
-const skipped = /^(\..*|node_modules)$/;
-const manifestName = /\.(ya?ml|json)$/i;
-
 /** Reads them all. Throws NotFound for a path that is not there. */
 export async function readManifests(terminal: Terminal, paths: readonly string[]): Promise<Given> {
   const absolute = paths.map((path) => (path === '-' ? '-' : resolve(terminal.cwd, path)));
   const [only] = absolute;
   const root = absolute.length > 1 || only === undefined || only === '-' ? terminal.cwd : kindOf(only) === 'folder' ? only : dirname(only);
   const found = new Map<string, Uint8Array>();
+  const { listManifests } = await import('../sources/folder-scan.ts');
   for (const path of absolute) {
     if (path === '-') found.set('stdin.yaml', new TextEncoder().encode(await terminal.readInput()));
-    else for (const file of kindOf(path) === 'folder' ? filesUnder(path) : [path]) found.set(nameFrom(root, file), readFileSync(file));
+    else
+      for (const file of kindOf(path) === 'folder' ? (await listManifests(path)).map((name) => join(path, name)) : [path])
+        found.set(nameFrom(root, file), readFileSync(file));
   }
   const files = [...found].map(([path, bytes]) => ({ path, bytes }));
   return { root, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
@@ -42,17 +41,6 @@ function kindOf(path: string): 'file' | 'folder' {
       data: { next: 'check the path; it is taken from the folder you are in' },
     });
   return stat.isDirectory() ? 'folder' : 'file';
-}
-
-function filesUnder(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => {
-      const path = join(folder, entry.name);
-      if (skipped.test(entry.name)) return [];
-      if (entry.isDirectory()) return filesUnder(path);
-      return entry.isFile() && manifestName.test(entry.name) ? [path] : [];
-    });
 }
 
 function nameFrom(root: string, file: string): string {

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
 import { readManifestFile } from '../manifest/manifest-file.ts';
+import { parseShare } from '../manifest/units.ts';
 import type { ControllerSpec } from '../model/gen/controller.ts';
 import type { Context, UpSettings } from './context.ts';
 import { usage } from './errors.ts';
@@ -37,7 +38,13 @@ export function upSettings(context: Context, path: string | undefined, options: 
   if (gateway.port === status.port && status.port !== 0)
     throw usage('The gateway and the status API cannot share a port.', 'give them two with --gateway and --status');
   const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(root, '.fairlead') : beside(spec.dataDir));
-  return { root, dataDir, gateway, status, ...(spec.prune?.maxDeletions === undefined ? {} : { maxDeletions: spec.prune.maxDeletions }) };
+  return { root, dataDir, gateway, status, ...maxDeletions(spec) };
+}
+
+function maxDeletions({ prune }: ControllerSpec): Pick<UpSettings, 'maxDeletions'> {
+  const written = prune?.maxDeletions;
+  if (written === undefined) return {};
+  return { maxDeletions: typeof written === 'number' ? { count: written } : { share: parseShare(written) ?? 1 } };
 }
 
 function isLoopback(host: string): boolean {

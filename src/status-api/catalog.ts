@@ -71,7 +71,8 @@ export class Catalog {
     const sum = (of: (service: ServiceResource) => number): number => services.reduce((total, service) => total + of(service), 0);
     const read = sources.length > 0 && sources.every(({ readAt, failure }) => readAt !== null || failure !== null);
     const missing = services.length === 0 && sources.some(({ manifests, issues }) => manifests > 0 && issues.length === 0);
-    const atRest = ({ status }: ServiceResource): boolean => settledStates.has(status.state) && status.rollout === null;
+    const atRest = ({ status }: ServiceResource): boolean =>
+      settledStates.has(status.state) && status.rollout === null && (status.state !== 'Active' || status.readyInstances >= status.replicas);
     return {
       total: services.length,
       states: tally(services.map(({ status }) => status.state)),

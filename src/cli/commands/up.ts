@@ -3,7 +3,7 @@
  * it reads from the status API like anybody else, so it goes on through a restart of the controller.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventResource, Overview } from '../../model/resource.ts';
+import type { EventResource, Overview, ResourceList } from '../../model/resource.ts';
 import { ApiClient } from '../client.ts';
 import type { Context, SupervisorEvent } from '../context.ts';
 import { upSettings, type UpOptions } from '../up-settings.ts';
@@ -12,12 +12,14 @@ import { settledText } from '../view/up-text.ts';
 
 /** Two signals within this time are one Ctrl-C: the terminal tells npm, the launcher and us at once. */
 const oneKeyPressMs = 700;
+const lookAgainMs = 200;
 
 /** Exit code 0 after a clean stop. Throws NotFound for a folder that is not there, Refused for a listener beyond loopback. */
 export async function up(context: Context, path: string | undefined, options: UpOptions): Promise<number> {
   const { terminal } = context;
   const settings = upSettings(context, path, options);
   terminal.out(`${terminal.paint.bold('Fairlead')} keeps ${settings.root} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`);
+  const startedAt = terminal.now();
   const following = new AbortController();
   const ready = Promise.withResolvers<{ gatewayUrl: string; statusUrl: string }>();
   const supervision = await context.parts.supervise(settings, (event) => {
@@ -36,7 +38,14 @@ export async function up(context: Context, path: string | undefined, options: Up
     stoppingSince ??= terminal.now();
     void supervision.stop();
   });
-  const log = ready.promise.then((urls) => follow(context, urls, following.signal));
+  const log = ready.promise.then((urls) => {
+    const api = new ApiClient(urls.statusUrl);
+    const printed = { seq: 0 };
+    return Promise.all([
+      printEvents(context, api, startedAt, printed, following.signal),
+      announce(context, api, urls, printed, following.signal),
+    ]);
+  });
   try {
     const code = await supervision.ended;
     terminal.out(code === 0 ? 'Stopped. Nothing of it runs any more.\n' : '');
@@ -56,31 +65,40 @@ function processText(event: Exclude<SupervisorEvent, { kind: 'ready' }>): string
   return `The ${event.process} ended (${event.reason})${next}.\n`;
 }
 
-/** Prints Events as they come, over reconnects, and once everything has settled for the first time, where it is. */
-async function follow(context: Context, urls: { gatewayUrl: string; statusUrl: string }, signal: AbortSignal): Promise<void> {
+/** Prints Events as they come, over reconnects; those of an earlier run are not news. */
+async function printEvents(context: Context, api: ApiClient, since: number, printed: { seq: number }, signal: AbortSignal): Promise<void> {
   const { terminal } = context;
-  const api = new ApiClient(urls.statusUrl);
-  const since = terminal.now();
-  let last: string | undefined;
-  let told = false;
   while (!signal.aborted) {
     try {
-      // Without a Last-Event-ID the stream begins with the newest events; those of an earlier run are not news.
-      for await (const { id, event, data } of api.stream('/api/v1/events?limit=1000', signal, last)) {
-        if (event === 'event') {
-          const item = JSON.parse(data) as EventResource;
-          last = id;
-          if (Date.parse(item.spec.at) >= since - 1_000) terminal.out(eventLine(item, terminal.paint, 20));
-        }
-        if (told) continue;
-        const overview = await api.get<Overview>('/api/v1/services/stats/overview');
-        if (!overview.settled) continue;
-        told = true;
-        terminal.out(settledText(overview, urls, terminal.paint));
+      const last = printed.seq === 0 ? undefined : String(printed.seq);
+      for await (const { event, data } of api.stream('/api/v1/events?limit=1000', signal, last)) {
+        if (event !== 'event') continue;
+        const item = JSON.parse(data) as EventResource;
+        printed.seq = item.spec.seq;
+        if (Date.parse(item.spec.at) >= since) terminal.out(eventLine(item, terminal.paint, 20));
       }
     } catch {
       // The controller is being restarted; its supervisor says so.
     }
-    await sleep(200, undefined, { signal }).catch(() => {});
+    await sleep(lookAgainMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** Once everything has settled for the first time, and its last Event is printed, says how it stands and where. */
+async function announce(
+  context: Context,
+  api: ApiClient,
+  urls: { gatewayUrl: string; statusUrl: string },
+  printed: { seq: number },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const overview = await api.get<Overview>('/api/v1/services/stats/overview').catch(() => null);
+    const newest = await api.get<ResourceList<EventResource>>('/api/v1/events?limit=1').catch(() => null);
+    if (overview?.settled === true && newest !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
+      context.terminal.out(settledText(overview, urls, context.terminal.paint));
+      return;
+    }
+    await sleep(lookAgainMs, undefined, { signal }).catch(() => {});
   }
 }
