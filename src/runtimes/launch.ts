@@ -27,6 +27,8 @@ export interface InstanceFacts {
 /** Most files that a sandboxed service may have open, unless the host itself may have fewer. */
 const maxOpenFiles = 16_384;
 
+const usualPath = '/usr/local/bin:/usr/bin:/bin';
+
 /** Whether a run spec asks for the Instance's own folder. */
 export function usesDir(run: ProcessRun): boolean {
   return [run.cwd, ...run.command, ...Object.values(run.env)].some((text) => text.includes('${instance.dir}'));
@@ -45,7 +47,7 @@ export function launchOf(run: ProcessRun, facts: InstanceFacts, hostEnv: NodeJS.
   const [command = '', ...args] = run.command.map(fill);
   const file = findExecutable(command, cwd, env['PATH']!);
   if (run.sandbox === 'none') return { file, args, cwd, env };
-  return { ...sandboxed(file, args, hostEnv['PATH'] ?? ''), cwd, env };
+  return { ...sandboxed(file, args, hostEnv['PATH'] ?? usualPath), cwd, env };
 }
 
 /**
@@ -54,7 +56,7 @@ export function launchOf(run: ProcessRun, facts: InstanceFacts, hostEnv: NodeJS.
  */
 function environmentOf(hostEnv: NodeJS.ProcessEnv, marker: string, declared: Readonly<Record<string, string>>): Record<string, string> {
   return {
-    PATH: [dirname(process.execPath), hostEnv['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'].join(delimiter),
+    PATH: [dirname(process.execPath), hostEnv['PATH'] ?? usualPath].join(delimiter),
     HOME: hostEnv['HOME'] ?? homedir(),
     LANG: hostEnv['LANG'] ?? 'C.UTF-8',
     TMPDIR: hostEnv['TMPDIR'] ?? tmpdir(),
@@ -95,7 +97,7 @@ function isExecutable(file: string): boolean {
 function sandboxed(file: string, args: readonly string[], path: string): { file: string; args: string[] } {
   const [setpriv, prlimit] = ['setpriv', 'prlimit'].map((tool) => {
     try {
-      return findExecutable(tool, '/', `${path}${delimiter}/usr/bin${delimiter}/bin`);
+      return findExecutable(tool, '/', path);
     } catch {
       throw new FairleadError('SandboxUnavailable', `There is no ${tool} here, which \`sandbox: basic\` needs.`, { data: { tool } });
     }
