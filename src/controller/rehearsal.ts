@@ -95,14 +95,14 @@ function proven(planned: PlannedInstance, plan: Plan, before: Observation, now: 
     connectedAt: now,
     end: null,
     contract: null,
-    checks: plan.health.checks.map(({ name, type }) => ({
+    checks: plan.terms[planned.revision]!.health.checks.map(({ name, type }) => ({
       name,
       type,
       outcome: 'pass',
       message: '',
       at: now,
       latencyMs: null,
-      passesInARow: plan.health.successThreshold,
+      passesInARow: plan.terms[planned.revision]!.health.successThreshold,
       failsInARow: 0,
       errorsInARow: 0,
     })),

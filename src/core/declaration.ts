@@ -34,6 +34,7 @@ function takeService(pass: Pass, service: Service): void {
     return;
   record.desired = service;
   record.observedSnapshot = service.origin.snapshot;
+  if (service.revision.hash === record.stable?.hash) record.stableService = service;
   if (before?.specHash === service.specHash) return;
   record.generation += 1;
   say(

@@ -3,7 +3,7 @@ import type { ObservedInstance } from '../model/observation.ts';
 import type { HealthState, InstanceRecord } from '../model/record.ts';
 import type { Health } from '../model/service.ts';
 import { isDown, serving } from './instances.ts';
-import { goalOf, observed, say, wantedReplicas, type Pass } from './pass.ts';
+import { goalOf, observed, say, serviceOf, wantedReplicas, type Pass } from './pass.ts';
 
 /** HEALTHY: proven, no check down. DEGRADED: proven, some check down. DOWN: not proven though it should be. UNKNOWN: not checked yet. */
 export function instanceHealth(instance: InstanceRecord, seen: ObservedInstance | undefined, health: Health): HealthState {
@@ -23,12 +23,13 @@ export function judgeHealth(pass: Pass): void {
 
 function serviceHealth(pass: Pass): HealthState {
   const { record, observation } = pass;
-  const { stable, desired } = record;
-  if (goalOf(pass) !== 'running' || stable === null || desired === null) return 'UNKNOWN';
+  const { stable } = record;
+  if (goalOf(pass) !== 'running' || stable === null) return 'UNKNOWN';
   if (observation === null) return record.health;
   const proven = serving(pass, stable.hash).filter(({ provenAt }) => provenAt !== null);
   if (proven.length === 0) return record.health === 'UNKNOWN' && record.restarts.length === 0 ? 'UNKNOWN' : 'DOWN';
   const enough = proven.length >= wantedReplicas(pass, stable);
-  const well = proven.every((instance) => instanceHealth(instance, observed(pass, instance.id), desired.health) === 'HEALTHY');
+  const { health } = serviceOf(record, stable.hash);
+  const well = proven.every((instance) => instanceHealth(instance, observed(pass, instance.id), health) === 'HEALTHY');
   return enough && well ? 'HEALTHY' : 'DEGRADED';
 }

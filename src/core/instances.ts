@@ -7,7 +7,7 @@ import type { Duty } from '../model/plan.ts';
 import type { InstanceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Health } from '../model/service.ts';
-import { observed, say, wake, type Pass } from './pass.ts';
+import { observed, say, serviceOf, wake, type Pass } from './pass.ts';
 import { recordFailure, restartOf } from './restart.ts';
 
 /** Errors (the check itself broke or ran out of time) in a row that count as a failure. */
@@ -49,14 +49,14 @@ export function takeObservation(pass: Pass): void {
     record.instances = record.instances.filter(({ duty }) => duty === 'serve').map((instance) => ({ ...instance, provenAt: null }));
     record.hostId = observation.hostId;
   }
-  const health = record.desired?.health;
   for (const instance of record.instances) {
     const seen = observed(pass, instance.id);
-    if (seen === undefined || health === undefined) continue;
+    if (seen === undefined) continue;
     if (seen.phase === 'ended') {
       endInstance(pass, instance, seen.end?.code ?? 'Exited', seen.end === null ? 'ended' : describeEnd(seen.end));
       continue;
     }
+    const { health } = serviceOf(record, instance.revision);
     const fatal = instance.duty === 'serve' && seen.phase === 'connected' ? fatalCheck(pass, instance, seen, health) : undefined;
     if (fatal !== undefined) {
       endInstance(pass, instance, 'CheckFailed', `check ${fatal.name}: ${fatal.message}`);
@@ -155,10 +155,10 @@ function setDuty(pass: Pass, instance: InstanceRecord, duty: Duty): void {
  */
 export function advanceDrains(pass: Pass): void {
   const { record, observation, now } = pass;
-  const limits = record.desired?.limits;
-  if (observation === null || limits === undefined) return;
+  if (observation === null) return;
   for (const instance of record.instances) {
     if (instance.duty === 'serve') continue;
+    const { limits } = serviceOf(record, instance.revision);
     const seen = observed(pass, instance.id);
     const known = observation.routeGeneration >= instance.dutyPlan;
     const longestMs = instance.duty === 'retire' ? limits.drainTimeoutMs : limits.callTimeoutMs + drainGraceMs;

@@ -7,6 +7,7 @@ import type { EventDraft } from '../model/event.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
+import type { Service } from '../model/service.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -63,9 +64,14 @@ export function wantedRevision(pass: Pass): Revision {
   return pass.record.desired!.revision;
 }
 
-/** Instances a Service should have; two Instances of an exclusive Revision cannot live side by side. */
+/** The Service as declared with a Revision: the newest manifest for the target, the one it was promoted with for stable. */
+export function serviceOf(record: ServiceRecord, revisionHash: string): Service {
+  return (revisionHash === record.target?.hash ? record.desired : (record.stableService ?? record.desired))!;
+}
+
+/** Instances of a Revision that there should be; two of an exclusive one cannot live side by side. */
 export function wantedReplicas(pass: Pass, revision: Revision): number {
-  const replicas = pass.record.desired!.replicas;
+  const { replicas } = serviceOf(pass.record, revision.hash);
   return revision.run.exclusive ? Math.min(1, replicas) : replicas;
 }
 

@@ -1,7 +1,8 @@
 /** The Plan that follows from a Record. Equal Records give equal Plans; its generation grows when anything in it changes. */
-import type { Plan } from '../model/plan.ts';
+import type { Plan, Terms } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
+import { serviceOf } from './pass.ts';
 
 const built = new WeakMap<ServiceRecord, Plan>();
 
@@ -20,17 +21,24 @@ function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desire
   const known = [record.stable, record.target, ...record.leaving, ...record.promoted].filter((revision) => revision !== null);
   const named = new Set([...record.instances.map(({ revision }) => revision), ...Object.keys(record.route?.weights ?? {})]);
   const revisions: Record<string, Revision> = {};
-  for (const revision of known) if (named.has(revision.hash)) revisions[revision.hash] = revision;
+  const terms: Record<string, Terms> = {};
+  for (const revision of known) {
+    if (!named.has(revision.hash)) continue;
+    const service = serviceOf(record, revision.hash);
+    revisions[revision.hash] = revision;
+    terms[revision.hash] = { limits: service.limits, health: service.health };
+  }
+  const { limits, expose, affinity } = record.stableService ?? desired;
   return {
     service: record.service,
     generation: record.planGeneration,
     revisions,
     instances: record.instances.map(({ id, revision, ordinal, incarnation, duty }) => ({ id, revision, ordinal, incarnation, duty })),
     route: record.route,
-    health: desired.health,
-    limits: desired.limits,
-    expose: desired.expose,
-    affinity: desired.affinity,
+    terms,
+    limits,
+    expose,
+    affinity,
   };
 }
 
@@ -38,6 +46,7 @@ function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desire
 export function planDiffers(before: ServiceRecord | null, after: ServiceRecord): boolean {
   if (before === null) return true;
   if (before.route !== after.route || before.desired?.specHash !== after.desired?.specHash) return true;
+  if (before.stableService?.specHash !== after.stableService?.specHash) return true;
   if (before.instances === after.instances) return false;
   return (
     before.instances.length !== after.instances.length ||

@@ -13,6 +13,7 @@ export function newRecord(service: string, now: number): ServiceRecord {
     deleting: false,
     hostId: '',
     stable: null,
+    stableService: null,
     promoted: [],
     target: null,
     leaving: [],

@@ -91,7 +91,7 @@ export class Host implements HostControl {
       const revision = plan.revisions[hash];
       if (known !== undefined) this.#claim(known, plan.service);
       else if (revision !== undefined) {
-        const named = { id, service: plan.service, revision, limits: plan.limits, health: plan.health };
+        const named = { id, service: plan.service, revision, ...plan.terms[hash]! };
         const instance = new HostedInstance(named, this.#instanceParts, this.#surroundings);
         this.#instances.set(id, instance);
         hosted.instances.set(id, instance);
@@ -101,7 +101,8 @@ export class Host implements HostControl {
     this.#route(hosted);
     const named = new Set(plan.instances.map(({ id }) => id));
     for (const instance of hosted.instances.values()) {
-      if (named.has(instance.id)) instance.update(plan.limits, plan.health);
+      const terms = named.has(instance.id) ? plan.terms[instance.revision.hash] : undefined;
+      if (terms !== undefined) instance.update(terms.limits, terms.health);
       else void instance.stop();
     }
     this.#tell(plan.service);

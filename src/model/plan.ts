@@ -10,6 +10,12 @@ import type { Expose, Health, Limits } from './service.ts';
  */
 export type Duty = 'serve' | 'retire' | 'drain';
 
+/** How Instances of a Revision are started and checked: as the manifest says that the Revision came with. */
+export interface Terms {
+  readonly limits: Limits;
+  readonly health: Health;
+}
+
 export interface PlannedInstance {
   /** `<service>-<first 8 hex digits of the Revision's hash>-<ordinal>-<incarnation>`: derived, never random, never used twice. */
   readonly id: string;
@@ -39,7 +45,9 @@ export interface Plan {
   readonly instances: readonly PlannedInstance[];
   /** null: the name is not published (404). */
   readonly route: Route | null;
-  readonly health: Health;
+  /** By Revision hash, one for each of `revisions`. */
+  readonly terms: Readonly<Record<string, Terms>>;
+  /** What the gateway holds calls to: of the manifest that stable came with, or the first one. */
   readonly limits: Limits;
   readonly expose: Expose;
   readonly affinity: 'session' | 'none';

@@ -63,6 +63,11 @@ export interface ServiceRecord {
   readonly hostId: string;
   /** The Revision that was promoted last and serves; null before the first promotion. Kept while Inactive. */
   readonly stable: Revision | null;
+  /**
+   * The Service as declared with `stable`: its replicas, checks, limits and exposure hold until another is promoted, so a
+   * Rollout that is taken back takes all of its manifest back.
+   */
+  readonly stableService: Service | null;
   /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
   readonly promoted: readonly Revision[];
   /** The Revision that the Rollout under way moves to. */

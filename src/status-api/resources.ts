@@ -1,5 +1,6 @@
 /** From the ReadModel's views to resources. Pure: nothing is fetched here, and nothing of a run's environment or headers is shown. */
 import { instanceHealth } from '../core/health.ts';
+import { serviceOf } from '../core/pass.ts';
 import type { Condition } from '../model/condition.ts';
 import type { Contract, ContractTool } from '../model/contract.ts';
 import type { Event } from '../model/event.ts';
@@ -196,7 +197,7 @@ function instanceStatus(record: ServiceRecord, planned: InstanceRecord | null, s
     role: hash === record.stable?.hash ? 'stable' : hash === record.target?.hash ? 'target' : 'other',
     duty: planned?.duty ?? null,
     phase: seen?.phase ?? 'planned',
-    health: judged ? instanceHealth(planned, seen, record.desired.health) : 'UNKNOWN',
+    health: judged ? instanceHealth(planned, seen, serviceOf(record, planned.revision).health) : 'UNKNOWN',
     pid: seen?.pid ?? null,
     port: seen?.port ?? null,
     startedAt: instantOrNull(seen?.startedAt ?? null),

@@ -107,14 +107,14 @@ export class FakeHost implements HostLink {
       end: null,
       contract: null,
       checks: this.connects(revision)
-        ? plan.health.checks.map(({ name, type }) => ({
+        ? plan.terms[revision]!.health.checks.map(({ name, type }) => ({
             name,
             type,
             outcome: 'pass' as const,
             message: '',
             at: 1,
             latencyMs: 1,
-            passesInARow: plan.health.successThreshold,
+            passesInARow: plan.terms[revision]!.health.successThreshold,
             failsInARow: 0,
             errorsInARow: 0,
           }))

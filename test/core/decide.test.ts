@@ -146,6 +146,17 @@ describe('in-place update', () => {
     expect(it.verdicts()[0]).toBe('RolledBack/ProgressDeadlineExceeded');
   });
 
+  it('that is taken back takes its checks and limits back too: stable is judged by its own', () => {
+    const checks = [{ name: 'new', type: 'functional' as const, timeoutMs: 1, tool: 't', arguments: {}, expect: {} }];
+    const health = { intervalMs: 1, checks, failureThreshold: 3, successThreshold: 1 };
+    const it = serving().declare(service('v2', { health, replicas: 2 }));
+    expect(it.last!.plan!.terms[v1.hash]!.health.checks[0]!.name).toBe('alive');
+    expect(it.last!.plan!.terms[v2.hash]!.health.checks[0]!.name).toBe('new');
+    it.end(v2, 'CommandNotFound').settle();
+    expect(it.last!.plan!.terms[v1.hash]!.health.checks[0]!.name).toBe('alive');
+    expect(it.running).toHaveLength(1);
+  });
+
   it('is superseded by a newer revision, stable unchanged, and the fix does not wait for the stuck one', () => {
     const it = serving().declare(service('v2')).declare(service('v3'));
     expect(it.verdicts()[0]).toBe('Superseded/NewerRevision');

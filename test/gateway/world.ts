@@ -186,7 +186,7 @@ export function planOf(shape: PlanShape, instances: readonly GatewayInstance[]):
       shape.published === false
         ? null
         : { weights: shape.weights ?? (revisions[0] === undefined ? {} : { [revisions[0]]: 100 }), hold: shape.hold ?? false },
-    health: { intervalMs: 30_000, checks: [], failureThreshold: 3, successThreshold: 1 },
+    terms: {},
     limits: {
       startTimeoutMs: 10_000,
       stopTimeoutMs: 5_000,

@@ -132,6 +132,7 @@ function end(pass: Pass, result: RolloutResult, reason: string, message: string)
     const kept = record.desired!.migration.rollback.window + 1;
     if (record.stable !== null) leave(pass, record.stable);
     record.stable = target;
+    record.stableService = record.desired;
     record.promoted = [target, ...record.promoted.filter(({ hash }) => hash !== target.hash)].slice(0, kept);
   } else {
     leave(pass, target);
