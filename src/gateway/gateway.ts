@@ -34,6 +34,9 @@ export interface GatewayOptions {
 
 const defaultLimits: ListenerLimits = { maxRequests: 20_000, maxConnections: 25_000, headersTimeoutMs: 10_000, bodyTimeoutMs: 60_000 };
 
+/** How long closing waits for answers that are being written to clients. */
+const flushMs = 1_000;
+
 export function createGateway(options: GatewayOptions): Gateway {
   return new McpGateway(options);
 }
@@ -141,10 +144,12 @@ class McpGateway implements Gateway {
   async close(graceMs: number): Promise<void> {
     this.#listener.drain();
     await this.#quiet(graceMs);
+    // The last answer is on its way from its Instance to its client.
+    await new Promise<void>((resolve) => this.#options.clock.after(0, resolve));
     this.#sessions.close();
     this.#stateless.close();
     for (const scope of this.#scopes.values()) scope.anonymous.close();
-    await this.#listener.close();
+    await this.#listener.close(this.#options.clock, flushMs);
   }
 
   /** Resolves when no call is under way, or after `graceMs`. */

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Clock } from '../ports/clock.ts';
 import { HttpError, header, sendEmpty, sendJson } from './http.ts';
 import { errorText, rpc } from './message.ts';
 
@@ -33,6 +34,7 @@ export class Listener {
   readonly #server: Server;
   #underWay = 0;
   #draining = false;
+  #onQuiet: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -69,17 +71,20 @@ export class Listener {
     this.#draining = true;
   }
 
-  async close(): Promise<void> {
+  /** Waits at most `flushMs` for answers that are being written, then cuts what is left. */
+  async close(clock: Clock, flushMs: number): Promise<void> {
     this.#draining = true;
     if (!this.#server.listening) return;
     await new Promise<void>((resolve) => {
+      const cut = (): void => {
+        callOff();
+        this.#server.closeAllConnections();
+      };
+      const callOff = clock.after(flushMs, cut);
+      this.#onQuiet = cut;
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      if (this.#underWay === 0) cut();
     });
-  }
-
-  get underWay(): number {
-    return this.#underWay;
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
@@ -91,7 +96,9 @@ export class Listener {
       return sendJson(response, refusal.status, errorText(null, refusal.code, refusal.message), refusal.headers);
     }
     this.#underWay++;
-    response.once('close', () => this.#underWay--);
+    response.once('close', () => {
+      if (--this.#underWay === 0) this.#onQuiet?.();
+    });
     this.#options.handle(path!, request, response).catch((thrown: unknown) => {
       const status = thrown instanceof HttpError ? thrown.status : 500;
       const message = thrown instanceof HttpError ? thrown.message : 'internal error';
