@@ -12,6 +12,8 @@ export interface EventStreamOptions {
   readonly firstWaitMs: number | null;
   /** Attempts in a row without a stream before it is given up. */
   readonly maxFailuresInARow: number;
+  /** Least wait before it is asked for again, whatever the service names: one that ends each stream at once must not be hammered. */
+  readonly minRetryMs: number;
   message(text: string): void;
   /** The stream is over for good: refused with this status (405: none is offered), or given up (null). */
   over(status: number | null, error: FairleadError | null): void;
@@ -40,11 +42,13 @@ export function openEventStream(endpoint: HttpEndpoint, options: EventStreamOpti
   const failed = (status: number | null, error: FairleadError | null): void => {
     failuresInARow++;
     if (stopped) return;
-    const permanent = status !== null && status !== 429 && status < 500;
+    // Nothing listens there any more, or it says no: asking again soon is of no use to a caller who waits.
+    const gone = error?.code === 'ConnectFailed' && Number.isFinite(options.maxFailuresInARow);
+    const permanent = gone || (status !== null && status !== 429 && status < 500);
     if (permanent || failuresInARow >= options.maxFailuresInARow) {
       stopped = true;
       options.over(status, error);
-    } else wait(Math.min(retryMs * 2 ** (failuresInARow - 1), maxRetryMs));
+    } else wait(Math.min(Math.max(retryMs, options.minRetryMs) * 2 ** (failuresInARow - 1), maxRetryMs));
   };
   const open = (): void => {
     const resume: Record<string, string> = lastEventId === null ? {} : { 'last-event-id': lastEventId };
@@ -53,13 +57,16 @@ export function openEventStream(endpoint: HttpEndpoint, options: EventStreamOpti
       { method: 'GET', headers: { accept: 'text/event-stream', ...options.headers(), ...resume } },
       {
         head: ({ status }) => void (status === 200 && (failuresInARow = 0)),
-        message: (text) => !stopped && options.message(text),
+        message: (text, event) => !stopped && (event ?? 'message') === 'message' && options.message(text),
         refused: ({ status }) => failed(status, null),
-        failed: (error) => failed(null, error),
+        failed(error, stream) {
+          lastEventId = stream?.lastEventId ?? lastEventId;
+          failed(null, error);
+        },
         ended: (end) => {
           lastEventId = end.lastEventId ?? lastEventId;
           retryMs = end.retryMs ?? retryMs;
-          wait(Math.min(retryMs, maxRetryMs));
+          wait(Math.min(Math.max(retryMs, options.minRetryMs), maxRetryMs));
         },
       },
     );

@@ -36,7 +36,8 @@ export interface HttpReader {
   message(text: string, event: string | null): void;
   /** An answer that carries no messages: not 2xx, or of another content type. `body`: its first 64 KiB. */
   refused(head: ResponseHead, body: string): void;
-  failed(error: FairleadError): void;
+  /** `stream`: how far an event stream had come when it broke; null when there was none. */
+  failed(error: FairleadError, stream: StreamEnd | null): void;
   ended(stream: StreamEnd): void;
 }
 
@@ -63,7 +64,7 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: H
     abortRequest?.(new Error('aborted'));
   };
   const fail = (error: FairleadError): void => {
-    finish(() => reader.failed(error));
+    finish(() => reader.failed(error, null));
     abortRequest?.(error);
   };
   endpoint.pool.dispatch(
@@ -92,10 +93,11 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: H
         if (!over) body?.data(chunk);
       },
       onResponseEnd() {
+        abortRequest = null;
         finish(() => body?.end());
       },
       onResponseError(_controller, error) {
-        finish(() => reader.failed(transportError(error, body !== null)));
+        finish(() => reader.failed(transportError(error, body !== null), body?.position() ?? null));
       },
     },
   );
@@ -105,6 +107,7 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: H
 interface BodyReader {
   data(chunk: Buffer): void;
   end(): void;
+  position(): StreamEnd | null;
 }
 
 function bodyReader(head: ResponseHead, maxMessageBytes: number, reader: HttpReader, fail: (error: FairleadError) => void): BodyReader {
@@ -118,10 +121,10 @@ function bodyReader(head: ResponseHead, maxMessageBytes: number, reader: HttpRea
       if (text.trim() !== '') reader.message(onOneLine(text), null);
       reader.ended({ isEventStream: false, lastEventId: null, retryMs: null });
     };
-    return { data: collected.data, end };
+    return { data: collected.data, end, position: () => null };
   }
   const collected = collector(maxRefusalBytes, () => undefined);
-  return { data: collected.data, end: () => reader.refused(head, collected.text()) };
+  return { data: collected.data, end: () => reader.refused(head, collected.text()), position: () => null };
 }
 
 function eventReader(maxMessageBytes: number, reader: HttpReader, fail: (error: FairleadError) => void): BodyReader {
@@ -135,9 +138,11 @@ function eventReader(maxMessageBytes: number, reader: HttpReader, fail: (error: 
     onEvent: ({ event, data }) => data !== '' && reader.message(onOneLine(data), event ?? null),
     onError: (error) => error.type === 'max-buffer-size-exceeded' && fail(tooLarge(maxMessageBytes)),
   });
+  const position = (): StreamEnd => ({ isEventStream: true, lastEventId, retryMs });
   return {
     data: (chunk) => parser.feed(decoder.decode(chunk, { stream: true })),
-    end: () => reader.ended({ isEventStream: true, lastEventId, retryMs }),
+    end: () => reader.ended(position()),
+    position,
   };
 }
 

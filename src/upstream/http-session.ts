@@ -60,11 +60,11 @@ export class HttpSession implements EndableSession {
         await session.#begin(reading.facts, timeoutMs);
         return { kind: 'session', session };
       }
-      session.#stop();
+      await session.close();
       if (reading.kind === 'stateless-only') return { kind: 'stateless-only' };
       throw new FairleadError('HandshakeFailed', reading.message);
     } catch (error) {
-      session.#stop();
+      await session.close();
       throw handshakeError(error, timeoutMs);
     }
   }
@@ -129,6 +129,7 @@ export class HttpSession implements EndableSession {
       lastEventId: null,
       firstWaitMs: null,
       maxFailuresInARow: Number.POSITIVE_INFINITY,
+      minRetryMs: 1_000,
       message: (text) => this.#read(text, null),
       over: (status) => {
         this.#open.delete(stop);
@@ -159,44 +160,48 @@ export class HttpSession implements EndableSession {
     this.#open.add(stop);
     abort = exchange(
       this.#endpoint,
-      { method: 'POST', headers: { ...this.#postHeaders(), ...call.options.headers }, body: call.text },
+      { method: 'POST', headers: this.#postHeaders(), body: call.text },
       {
         sent: () => (call.written = true),
         head: (head) => call.method === 'initialize' && this.#takeSessionId(head),
-        message: (text) => this.#read(text, call),
+        message: (text, event) => (event ?? 'message') === 'message' && this.#read(text, call),
         refused: (head, body) => {
           this.#open.delete(stop);
           this.#refused(call, head, body);
         },
-        failed: (error) => {
+        failed: (error, stream) => {
           this.#open.delete(stop);
-          this.#calls.fail(call, error.code === 'UpstreamLost' ? lost(error.message, { written: call.written }, error) : error);
+          if (call.settled) return;
+          if (error.code !== 'UpstreamLost') this.#calls.fail(call, error);
+          else if (stream === null || stream.lastEventId === null)
+            this.#calls.fail(call, lost(error.message, { written: call.written }, error));
+          else abort = this.#resume(call, stream, stream.retryMs ?? 0, stop);
         },
         ended: (end) => {
           this.#open.delete(stop);
-          if (!call.settled) abort = this.#resume(call, end, stop);
+          if (call.settled) return;
+          if (!end.isEventStream)
+            this.#calls.fail(call, new FairleadError('UpstreamMalformed', `the answer to ${call.method} is no JSON-RPC response to it`));
+          else if (end.lastEventId === null) this.#calls.fail(call, lost('the stream ended before the answer', { written: true }));
+          else {
+            call.options.onDetached?.(end.retryMs);
+            abort = this.#resume(call, end, end.retryMs ?? defaultRetryMs, stop);
+          }
         },
       },
     );
     return stop;
   }
 
-  /** The stream ended before the answer: a service that lets its caller poll named an event to go on from. */
-  #resume(call: Call, end: StreamEnd, stop: () => void): () => void {
-    if (!end.isEventStream || end.lastEventId === null) {
-      const error = end.isEventStream
-        ? lost('the stream ended before the answer', { written: true })
-        : new FairleadError('UpstreamMalformed', `the answer to ${call.method} is no JSON-RPC response to it`);
-      this.#calls.fail(call, error);
-      return () => undefined;
-    }
-    call.options.onDetached?.(end.retryMs);
+  /** The stream ended, or broke, before the answer, and named an event to go on from. */
+  #resume(call: Call, end: StreamEnd, waitMs: number, stop: () => void): () => void {
     this.#open.add(stop);
     return openEventStream(this.#endpoint, {
       headers: () => this.#headers(),
       lastEventId: end.lastEventId,
-      firstWaitMs: end.retryMs ?? defaultRetryMs,
+      firstWaitMs: waitMs,
       maxFailuresInARow: maxResumeFailures,
+      minRetryMs: 10,
       message: (text) => this.#read(text, call),
       over: (status) => {
         this.#open.delete(stop);
@@ -315,7 +320,6 @@ export class HttpSession implements EndableSession {
   }
 
   #stop(): void {
-    this.#closed ??= lost('the session was closed', { written: false });
     for (const stop of this.#open) stop();
     this.#open.clear();
   }

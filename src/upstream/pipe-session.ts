@@ -114,6 +114,8 @@ export class PipeSession implements EndableSession {
     if (message.kind === 'response') {
       if (this.#calls.take(message) === 'unknown') return this.#violation();
     } else if (message.kind === 'request') this.#answer(message);
+    // On a shared session none of the service's requests is under way that it could take back.
+    else if (this.shared && message.method === 'notifications/cancelled') return;
     else if (!this.#calls.notify(message)) this.#listener.notification(message);
     this.#violationsInARow = 0;
   }

@@ -9,7 +9,7 @@ import { CallTable, lost, type Call } from './call-table.ts';
 import { exchange, type HttpEndpoint } from './http-exchange.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
-import { statelessHeaders, withClient } from './stateless.ts';
+import { paramHeaders, statelessHeaders, withClient } from './stateless.ts';
 
 export class StatelessHttpSession implements EndableSession {
   readonly shared = false;
@@ -70,7 +70,7 @@ export class StatelessHttpSession implements EndableSession {
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
-      ...call.options.headers,
+      ...paramHeaders(call.options.headers ?? {}),
       ...statelessHeaders(call.text),
     };
     const over = (error: FairleadError): void => {
@@ -82,7 +82,7 @@ export class StatelessHttpSession implements EndableSession {
       { method: 'POST', headers, body: call.text },
       {
         sent: () => (call.written = true),
-        message: (text) => this.#read(text, call),
+        message: (text, event) => (event ?? 'message') === 'message' && this.#read(text, call),
         refused: (head, body) => {
           takeRefusal(this.#calls, call, body);
           over(refusalError(call.method, head));

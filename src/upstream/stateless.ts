@@ -34,6 +34,11 @@ export function statelessHeaders(text: string): Record<string, string> {
   };
 }
 
+/** Of the headers that a client sent, those that repeat arguments. All others are said here, and credentials never come from a client. */
+export function paramHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase().startsWith('mcp-param-')));
+}
+
 function textOf(raw: string | null): string | null {
   if (raw === null) return null;
   const value: unknown = JSON.parse(raw);

@@ -253,9 +253,11 @@ describe('two hundred rounds', () => {
     });
     const before = count();
     for (let i = 0; i < rounds; i++) await round(upstream);
-    expect(count()).toEqual(before);
+    const after = count();
+    expect(after).toMatchObject({ sessions: 1, streams: 1 });
+    expect(after.sockets).toBeLessThanOrEqual(before.sockets);
+    expect(after.resources).toBeLessThanOrEqual(before.resources);
     expect(server.seen.filter((line) => line === 'POST initialize')).toHaveLength(1);
-    expect(before).toMatchObject({ sessions: 1, streams: 1 });
   });
 
   it('leave listeners and timers of a process as they were', async () => {

@@ -1,6 +1,8 @@
 /** Both eras, against SDK v2: which one a session is in, what a request carries in each, how changes are heard. */
 import { afterEach, describe, expect, it } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
 import { connectUpstream } from '../../src/upstream/connect.ts';
+import { hostFacts } from '../../src/upstream/handshake.ts';
 import type { Upstream } from '../../src/ports/upstream.ts';
 import { startTwoEras, waits, type TwoEras } from '../fixtures/two-eras-server.ts';
 import { startConformanceServer } from '../fixtures/conformance-server.ts';
@@ -86,6 +88,15 @@ describe('over HTTP', () => {
     expect(server.seen).toContain(`POST tools/call =?base64?${Buffer.from('żółw ').toString('base64')}?=`);
   });
 
+  it('a client adds headers that repeat arguments and no other, least of all credentials', async () => {
+    const { server, upstream } = await http('reject');
+    const headers = { 'Mcp-Param-Region': 'eu', Authorization: 'Bearer of the client', 'Mcp-Method': 'ping', Cookie: 'a=b' };
+    await upstream.own.request(request('tools/call', { name: 'who', arguments: { tag: 'x' } }), { ...in10s, headers });
+    expect(server.headers.at(-1)).toMatchObject({ 'mcp-param-region': 'eu', 'mcp-method': 'tools/call' });
+    expect(server.headers.at(-1)).not.toHaveProperty('cookie');
+    expect(server.headers.at(-1)).not.toHaveProperty('authorization');
+  });
+
   it('progress comes on the stream of its call, under the token of the caller', async () => {
     const { upstream } = await http('reject');
     const tokens: unknown[] = [];
@@ -133,6 +144,10 @@ describe('over HTTP', () => {
     controller.abort();
     expect(await listening).toBe('Cancelled');
   });
+});
+
+it('the host says its own version', () => {
+  expect(hostFacts.clientInfo).toEqual({ name: manifest.name, version: manifest.version });
 });
 
 describe('on standard streams', () => {

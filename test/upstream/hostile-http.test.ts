@@ -46,7 +46,8 @@ describe('a handshake over HTTP', () => {
     const { server, upstream } = await start(mode);
     expect(await codeOf(upstream.connect(20_000))).toBe(code);
     // One question in each era, no redirect followed, nothing tried again.
-    expect(server.seen).toEqual(['POST server/discover', 'POST initialize']);
+    expect(server.seen.filter((line) => line.startsWith('POST'))).toEqual(['POST server/discover', 'POST initialize']);
+    expect(server.sessions.size).toBe(0);
   });
 
   it('with a service that never answers ends with HandshakeTimeout', async () => {
@@ -126,6 +127,12 @@ describe('a call over HTTP', () => {
     expect(resumed[0]).toMatchObject({ 'mcp-session-id': 'session-2', 'mcp-protocol-version': '2025-11-25' });
   });
 
+  it('whose stream breaks after an event with an id is fetched from there on', async () => {
+    const { server, session: own } = await session('cut-resumable');
+    expect(await own.request(echo('resumed'), in10s)).toContain('resumed');
+    expect(server.headers.map((headers) => headers['last-event-id']).filter((id) => id !== undefined)).toEqual(['half-way']);
+  });
+
   it('that is cancelled tells the service so, and closes its connection', async () => {
     const { server, session: own } = await session('');
     const controller = new AbortController();
@@ -149,6 +156,21 @@ describe('a session over HTTP', () => {
     expect(heard.closedWith).not.toBeNull();
     const another = await upstream.openSession(client(), new Heard());
     expect(await another.request(echo(2), in10s)).toContain('2');
+  });
+
+  it('whose own stream is refused with 404 is known as lost before anybody calls', async () => {
+    const { server, heard } = await session('');
+    await until(() => server.streams.size === 2);
+    server.forget();
+    for (const stream of server.streams) stream.end('retry: 10\n\n');
+    await until(() => heard.closedWith !== null);
+    expect(server.seen).not.toContain('POST tools/call');
+  });
+
+  it('whose service ends every stream at once is not made to hammer it', async () => {
+    const { server, session: own } = await session('restless');
+    for (let i = 0; i < 50; i++) await own.request(echo(i), in10s);
+    expect(server.seen.filter((line) => line === 'GET').length).toBeLessThan(10);
   });
 
   it('of the host itself is opened again, once, unseen by those who ask', async () => {
@@ -202,5 +224,26 @@ describe('a session over HTTP', () => {
     await upstream.connect(20_000);
     await until(() => changes > 0);
     expect(changes).toBeLessThan(5);
+  });
+});
+
+describe('HTTP+SSE of 2024-11-05', () => {
+  it.each([
+    ['sse-foreign', 'HandshakeFailed', 20_000],
+    ['sse-no-post', 'HandshakeFailed', 20_000],
+    ['sse-ends', 'HandshakeFailed', 20_000],
+    ['html', 'HandshakeFailed', 20_000],
+    ['redirect', 'HandshakeFailed', 20_000],
+    ['sse-silent', 'HandshakeTimeout', 300],
+  ])('with a service of mode %s ends with %s and leaves nothing open', async (mode, code, timeoutMs) => {
+    const server = await startHostile(mode);
+    const url = server.url.replace('/mcp', '/sse');
+    const upstream = connectUpstream(
+      { kind: 'sse', url, headers: { authorization: 'Bearer s3cret-token' } },
+      { instanceId: 'sse-0-1', maxMessageBytes: 1_048_576 },
+    );
+    stops.push(server.close, () => upstream.close());
+    expect(await codeOf(upstream.connect(timeoutMs))).toBe(code);
+    await until(() => server.streams.size === 0);
   });
 });
