@@ -349,7 +349,11 @@ describe('a session', () => {
   it('is refused a version header that names no version', async () => {
     world.route({ service: 'files' }, instance(new FakeUpstream('i1')));
     const client = await Client.open(endpoint);
-    const reply = await post(endpoint, { jsonrpc: '2.0', id: 1, method: 'ping' }, { ...client.headers, 'mcp-protocol-version': '1999-01-01' });
+    const reply = await post(
+      endpoint,
+      { jsonrpc: '2.0', id: 1, method: 'ping' },
+      { ...client.headers, 'mcp-protocol-version': '1999-01-01' },
+    );
     expect(reply.status).toBe(400);
   });
 });
