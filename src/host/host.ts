@@ -88,11 +88,10 @@ export class Host implements HostControl {
     hosted.plan = plan;
     for (const { id, revision: hash } of plan.instances) {
       const known = this.#instances.get(id);
-      const revision = plan.revisions[hash];
+      const [revision, terms] = [plan.revisions[hash], plan.terms[hash]];
       if (known !== undefined) this.#claim(known, plan.service);
-      else if (revision !== undefined) {
-        const named = { id, service: plan.service, revision, ...plan.terms[hash]! };
-        const instance = new HostedInstance(named, this.#instanceParts, this.#surroundings);
+      else if (revision !== undefined && terms !== undefined) {
+        const instance = new HostedInstance({ id, service: plan.service, revision, terms }, this.#instanceParts, this.#surroundings);
         this.#instances.set(id, instance);
         hosted.instances.set(id, instance);
         instance.begin();
@@ -101,9 +100,9 @@ export class Host implements HostControl {
     this.#route(hosted);
     const named = new Set(plan.instances.map(({ id }) => id));
     for (const instance of hosted.instances.values()) {
-      const terms = named.has(instance.id) ? plan.terms[instance.revision.hash] : undefined;
-      if (terms !== undefined) instance.update(terms.limits, terms.health);
-      else void instance.stop();
+      const terms = plan.terms[instance.revision.hash];
+      if (!named.has(instance.id)) void instance.stop();
+      else if (terms !== undefined) instance.update(terms);
     }
     this.#tell(plan.service);
   }

@@ -6,8 +6,9 @@ import type { ErrorCodeName } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
 import type { Contract } from '../model/contract.ts';
 import type { InstanceEnd, ObservedInstance, TrafficCounters } from '../model/observation.ts';
+import type { Terms } from '../model/plan.ts';
 import type { Revision } from '../model/revision.ts';
-import type { Health, Limits } from '../model/service.ts';
+import type { Limits } from '../model/service.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Prober } from '../ports/prober.ts';
 import type { RunningInstance, Runtime } from '../ports/runtime.ts';
@@ -63,19 +64,15 @@ export class HostedInstance {
   #retakeAgain = false;
   #trafficBefore: TrafficCounters | null = null;
 
-  constructor(
-    named: { id: string; service: string; revision: Revision; limits: Limits; health: Health },
-    parts: InstanceParts,
-    surroundings: Surroundings,
-  ) {
+  constructor(named: { id: string; service: string; revision: Revision; terms: Terms }, parts: InstanceParts, surroundings: Surroundings) {
     this.id = named.id;
     this.service = named.service;
     this.revision = named.revision;
-    this.#limits = named.limits;
+    this.#limits = named.terms.limits;
     this.#parts = parts;
     this.#surroundings = surroundings;
     this.#startedAt = parts.clock.now();
-    this.checks = new CheckRounds(named.health, {
+    this.checks = new CheckRounds(named.terms.health, {
       instanceId: this.id,
       clock: parts.clock,
       prober: parts.prober,
@@ -95,7 +92,7 @@ export class HostedInstance {
   }
 
   /** What applies without a rollout. */
-  update(limits: Limits, health: Health): void {
+  update({ limits, health }: Terms): void {
     this.#limits = limits;
     this.checks.setHealth(health);
   }
