@@ -1,0 +1,186 @@
+/**
+ * How a run ended, what it should have ended as, and whether two runs ended the same.
+ *
+ * `problems` needs no other run: given the last declaration and the Record's own history (stable, rejections), it says
+ * what must be so once faults have stopped and time has passed (liveness, and "nobody is left over").
+ *
+ * `differences` is the differential oracle: a run with faults against its twin without. In calm runs every Change had
+ * time to settle, so state, stable, rejections, the row of Verdicts, Instances, route, Synced and Ready must be equal,
+ * and as many Instances of each steady Revision created when no fault touched an Instance. In storm runs, and where
+ * faults did what rightly condemns a Revision (`tainted`, a clock that jumped), which Revisions were promoted or
+ * rejected on the way depends on timing: then what is left to compare is what the last declaration alone decides.
+ */
+import type { ServiceRecord } from '../model/record.ts';
+import { conditionOf, goalOf, serving, wantedOf } from './invariants.ts';
+import type { World } from './world.ts';
+
+export function problems(world: World): string[] {
+  const { record } = world.store;
+  const { source, host } = world;
+  if (record === null)
+    return source.kind === 'declared' || source.kind === 'invalid' ? ['declared, and no record of it'] : leftovers(world, null);
+  const found: string[] = [];
+  if (!record.suspended && source.kind === 'absent') return ['deleted, and not archived'];
+  if (!record.suspended && source.kind === 'declared' && record.desired?.specHash !== source.service.specHash)
+    found.push('the last declaration was not taken in');
+  if (record.commandId !== world.store.commands.length) found.push('a command was not taken');
+  if (host === null || world.controllers.at(-1)?.alive !== true) found.push('somebody is down');
+  found.push(...leftovers(world, record));
+  if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
+  else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
+  const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);
+  if (world.store.verdictEvents !== ended) found.push(`${ended} rollouts ended, ${world.store.verdictEvents} verdicts told`);
+  return found;
+}
+
+/** What runs on the Host is what is on record, and the other way round. */
+function leftovers({ host }: World, record: ServiceRecord | null): string[] {
+  const living = (host?.instances ?? []).filter(({ phase }) => phase === 'starting' || phase === 'connected').map(({ id }) => id);
+  const recorded = new Set((record?.instances ?? []).map(({ id }) => id));
+  const found: string[] = [];
+  for (const id of living) if (!recorded.has(id)) found.push(`${id} runs without a record`);
+  if (record === null) return found;
+  for (const { id } of record.instances)
+    if (!living.includes(id) && !host?.instances.some((one) => one.id === id)) found.push(`${id} is on record and does not run`);
+  return found;
+}
+
+function stoppedProblems(record: ServiceRecord): string[] {
+  const found: string[] = [];
+  if (record.instances.length > 0) found.push('instances are left of a service that should be stopped');
+  if (record.rollout !== null) found.push('a rollout of a service that should be stopped');
+  const state = record.desired?.state === 'Draft' ? 'Draft' : 'Inactive';
+  if (record.state !== state) found.push(`state ${record.state} rather than ${state}`);
+  return found;
+}
+
+/** What a Service that should run must have come to. */
+type Fate = 'serves' | 'kept-back' | 'tries' | 'waits' | 'unsteady';
+
+function fateOf(world: World, record: ServiceRecord): Fate {
+  const { stable } = record;
+  const wanted = record.desired!.revision;
+  const worth = (hash: string) => world.workload.behaviours.get(hash)?.worth;
+  if (stable !== null && worth(stable.hash) === 'unsteady') return 'unsteady';
+  if (stable?.hash === wanted.hash) return 'serves';
+  if (record.rejections.some(({ revision }) => revision === wanted.hash)) return 'kept-back';
+  if (worth(wanted.hash) === 'unsteady') return 'unsteady';
+  if (record.rollout === null && !dependenciesReady(world, record)) return 'waits';
+  return worth(wanted.hash) === 'good' ? 'serves' : 'tries';
+}
+
+function dependenciesReady(world: World, record: ServiceRecord): boolean {
+  return record.desired!.dependsOn.length === 0 || world.dependencyReady;
+}
+
+function runningProblems(world: World, record: ServiceRecord): string[] {
+  const found: string[] = [];
+  const { stable, desired, rollout } = record;
+  const fate = fateOf(world, record);
+  for (const { revision, name, reason } of record.rejections) {
+    const { worth } = world.workload.behaviours.get(revision)!;
+    const allowed = worth !== 'good' || world.tainted.has(revision) || world.clockJumped || (reason === 'Aborted' && world.aborts > 0);
+    const late = reason === 'ProgressDeadlineExceeded' && !world.workload.calm;
+    if (!allowed && !late) found.push(`${name} is good and was rejected: ${reason}`);
+  }
+  if (fate === 'unsteady') return found;
+  if (fate === 'tries') {
+    if (desired!.migration.rollback.automatic && stable !== null) found.push('a bad revision is neither promoted nor rejected');
+    if (rollout === null && dependenciesReady(world, record)) found.push('nothing is being tried');
+    if (record.state !== (stable === null ? 'Error' : 'Updating') && record.state !== 'Deploying')
+      found.push(`state ${record.state} while a bad revision is tried`);
+    return found;
+  }
+  if (rollout !== null) found.push(`a rollout is still ${rollout.phase}`);
+  if (fate === 'serves' && stable?.hash !== desired!.revision.hash) found.push('the declared revision is good and does not serve');
+  const synced = conditionOf(record, 'Synced');
+  if (world.source.kind === 'declared' && !record.suspended && (synced === 'True') !== (fate === 'serves'))
+    found.push(`Synced ${synced}, fate ${fate}`);
+  if (stable === null) {
+    if (record.instances.length > 0) found.push('instances of nothing');
+    const state = fate === 'kept-back' ? ['Error'] : ['Validating', 'Deploying'];
+    if (!state.includes(record.state)) found.push(`state ${record.state} without a stable revision, fate ${fate}`);
+    return found;
+  }
+  if (record.state !== 'Active') found.push(`state ${record.state} rather than Active`);
+  const wanted = wantedOf(record, stable.hash);
+  const proven = serving(record, stable.hash, true).length;
+  if (proven !== wanted || record.instances.length !== wanted)
+    found.push(`${proven} of ${record.instances.length} instances serve, ${wanted} wanted`);
+  if (conditionOf(record, 'Ready') !== 'True') found.push('not Ready');
+  if (record.leaving.length > 0) found.push('revisions are still leaving');
+  const inForce = world.host?.inForce ?? null;
+  if (inForce?.generation !== record.planGeneration || inForce.route?.weights[stable.hash] !== 100)
+    found.push('the gateway does not send calls to stable');
+  return found;
+}
+
+/** What is compared between a run and its twin. */
+function summary(world: World): Record<string, unknown> {
+  const { record } = world.store;
+  const { calm } = world.workload;
+  if (record === null) return { archived: world.store.archived !== null };
+  const goal = goalOf(record);
+  const common = { goal, suspended: record.suspended, desired: record.desired?.specHash ?? null, commandId: record.commandId };
+  if (!calm) {
+    const fate = goal === 'running' ? fateOf(world, record) : 'stopped';
+    return fate === 'serves' || fate === 'stopped' ? { ...common, ...settled(record) } : common;
+  }
+  const restless = goal === 'running' && ['tries', 'unsteady'].includes(fateOf(world, record));
+  return {
+    ...common,
+    stable: record.stable?.name ?? null,
+    rejections: record.rejections.map(({ name }) => name).sort(),
+    verdicts: record.verdicts.map(({ result, target }) => `${result} ${target}`),
+    target: record.target?.name ?? null,
+    ...(restless ? {} : settled(record)),
+  };
+}
+
+function settled(record: ServiceRecord): Record<string, unknown> {
+  const condition = (type: string) => {
+    const found = record.conditions.find((one) => one.type === type);
+    return found === undefined ? null : `${found.status} ${found.reason}`;
+  };
+  return {
+    state: record.state,
+    instances: record.instances.map(({ revision, ordinal, duty }) => `${revision.slice(0, 8)} ${ordinal} ${duty}`).sort(),
+    route: record.route,
+    synced: condition('Synced'),
+    ready: condition('Ready'),
+  };
+}
+
+export function differences(faulty: World, twin: World): string[] {
+  const found: string[] = [];
+  const mayDiffer = faulty.clockJumped || faulty.tainted.size > 0;
+  if (!mayDiffer && !storyDependsOnTiming(faulty)) {
+    const [a, b] = [summary(faulty), summary(twin)];
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      const [one, other] = [JSON.stringify(a[key]), JSON.stringify(b[key])];
+      if (one !== other) found.push(`${key}: ${one} with faults, ${other} without`);
+    }
+    if (faulty.workload.calm && faulty.faults.onInstances === 0) found.push(...countDifferences(faulty, twin));
+  }
+  return found;
+}
+
+/** In a storm an abort may hit a Rollout in one run and come after it in the other. */
+function storyDependsOnTiming(world: World): boolean {
+  return !world.workload.calm && (world.aborts > 0 || world.store.commands.length > 0 || wasRejectedLate(world));
+}
+
+function wasRejectedLate({ store }: World): boolean {
+  return store.record?.rejections.some(({ reason }) => reason === 'ProgressDeadlineExceeded') ?? false;
+}
+
+/** Revisions whose every start succeeds are started equally often; the others are tried again at their own pace. */
+function countDifferences(faulty: World, twin: World): string[] {
+  const found: string[] = [];
+  for (const [hash, { worth, failsFirst }] of faulty.workload.behaviours) {
+    if (worth !== 'good' || failsFirst > 0) continue;
+    const [one, other] = [faulty.store.createdOf.get(hash) ?? 0, twin.store.createdOf.get(hash) ?? 0];
+    if (one !== other) found.push(`${one} instances of ${hash.slice(0, 8)} created with faults, ${other} without`);
+  }
+  return found;
+}

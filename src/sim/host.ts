@@ -1,0 +1,316 @@
+/**
+ * One life of the simulated Host: takes Plans (newest generation, no lower epoch), runs Instances that behave as their
+ * Revisions do, checks them, confirms routes, and says what it sees. It keeps the contract of the real Host, faults aside:
+ * an Instance in the Plan and unknown is started once; one that is not in it is stopped after the route is in force.
+ */
+import type { CheckOutcome, CheckResult, InstanceEnd, Observation, ObservedInstance } from '../model/observation.ts';
+import type { Duty, Plan, PlannedInstance } from '../model/plan.ts';
+import { serviceName } from './workload.ts';
+import type { Behaviour } from './behaviour.ts';
+import type { World } from './world.ts';
+
+export class SimInstance {
+  readonly id: string;
+  readonly revision: string;
+  readonly exclusive: boolean;
+  readonly behaviour: Behaviour;
+  readonly startedAt: number;
+  phase: ObservedInstance['phase'] = 'starting';
+  connectedAt: number | null = null;
+  connectedSince = 0;
+  end: InstanceEnd | null = null;
+  checks: readonly CheckResult[] = [];
+  /** Outcomes that faults put before those of its behaviour. */
+  readonly blips: CheckOutcome[] = [];
+  checking = false;
+  /** It has passed all its start checks at least once. */
+  proven = false;
+  sessions = 0;
+  /** Virtual instants at which its calls will have been answered. */
+  calls: number[] = [];
+  /** Duty that the route in force gives it, and since when. */
+  duty: Duty | null = null;
+  dutySince = 0;
+
+  constructor(planned: PlannedInstance, exclusive: boolean, behaviour: Behaviour, startedAt: number) {
+    this.id = planned.id;
+    this.revision = planned.revision;
+    this.exclusive = exclusive;
+    this.behaviour = behaviour;
+    this.startedAt = startedAt;
+  }
+
+  get alive(): boolean {
+    return this.phase !== 'ended';
+  }
+
+  inFlight(now: number): number {
+    if (this.calls.length === 0) return 0;
+    this.calls = this.calls.filter((endsAt) => endsAt > now);
+    return this.calls.length;
+  }
+}
+
+export class SimHost {
+  readonly id: string;
+  alive = true;
+  instances: SimInstance[] = [];
+  /** The newest Plan taken in, and the one whose Route is in force. */
+  taken: Plan | null = null;
+  inForce: Plan | null = null;
+  /** Until when (virtual) the event loop stands still. */
+  stalledUntil = 0;
+  private newestGeneration = 0;
+  private newestEpoch = 0;
+  private flushing = false;
+  private readonly world: World;
+
+  constructor(world: World, number: number) {
+    this.world = world;
+    this.id = `host-${number}`;
+  }
+
+  /** Refuses Plans of a lower epoch, ignores those that are not newer than the newest taken. */
+  take(epoch: number, plan: Plan): void {
+    if (epoch < this.newestEpoch) return;
+    this.newestEpoch = epoch;
+    if (plan.generation <= this.newestGeneration) return;
+    this.newestGeneration = plan.generation;
+    this.taken = plan;
+    const { world } = this;
+    world.note('host', `takes plan ${plan.generation}`);
+    for (const planned of plan.instances) if (!this.instances.some(({ id }) => id === planned.id)) this.start(plan, planned);
+    const lagMs = world.faults.routeLagMs();
+    if (lagMs === 0) this.enforce(plan);
+    else this.later(lagMs, () => this.enforce(plan));
+    this.changed();
+  }
+
+  forget(epoch: number): void {
+    if (epoch < this.newestEpoch) return;
+    this.newestEpoch = epoch;
+    if (this.taken === null && this.instances.length === 0) return;
+    this.world.note('host', 'forgets');
+    this.taken = null;
+    this.inForce = null;
+    for (const instance of [...this.instances]) this.stop(instance, 3_000);
+    this.changed();
+  }
+
+  /** The gateway follows a Plan from here on; what is not in it any more is stopped. */
+  private enforce(plan: Plan): void {
+    if (plan !== this.taken) return;
+    const { world } = this;
+    this.inForce = plan;
+    for (const instance of [...this.instances]) {
+      const planned = plan.instances.find(({ id }) => id === instance.id);
+      if (planned === undefined) this.stop(instance, plan.limits.stopTimeoutMs);
+      else if (planned.duty !== instance.duty) {
+        world.load.dutyChanged(instance, planned.duty, plan);
+        instance.duty = planned.duty;
+        instance.dutySince = world.queue.now;
+      }
+    }
+    world.load.routeChanged();
+    this.changed();
+  }
+
+  private start(plan: Plan, planned: PlannedInstance): void {
+    const { world } = this;
+    const revision = plan.revisions[planned.revision];
+    const behaviour = world.workload.behaviours.get(planned.revision);
+    if (revision === undefined || behaviour === undefined) {
+      world.violate('plan-names-revision', `${planned.id} is of a revision that the plan does not carry`);
+      return;
+    }
+    world.beforeStart(planned, revision, this);
+    const instance = new SimInstance(planned, revision.run.exclusive, behaviour, world.wallNow());
+    instance.duty = planned.duty;
+    instance.dutySince = world.queue.now;
+    this.instances.push(instance);
+    world.starts += 1;
+    world.note('host', `starts ${planned.id}`);
+    const fault = world.faults.startFault(revision);
+    if (fault !== null) {
+      this.later(20, () => this.finish(instance, fault, 'fault'));
+      return;
+    }
+    const { startTimeoutMs } = plan.terms[planned.revision]!.limits;
+    const attempt = (world.attempts.get(planned.revision) ?? 0) + 1;
+    world.attempts.set(planned.revision, attempt);
+    if (behaviour.kind === 'no-command') this.later(5, () => this.finish(instance, 'CommandNotFound', 'itself'));
+    else if (behaviour.kind === 'exits-at-start' || attempt <= behaviour.failsFirst)
+      this.later(behaviour.startMs, () => this.finish(instance, 'ExitedEarly', 'itself'));
+    else if (behaviour.kind === 'hangs') this.later(startTimeoutMs, () => this.finish(instance, 'HandshakeTimeout', 'itself'));
+    else this.later(behaviour.startMs + behaviour.handshakeMs, () => this.connect(instance));
+  }
+
+  private connect(instance: SimInstance): void {
+    if (instance.phase !== 'starting') return;
+    const { world } = this;
+    instance.phase = 'connected';
+    instance.connectedAt = world.wallNow();
+    instance.connectedSince = world.queue.now;
+    const { upMs } = instance.behaviour;
+    if (upMs !== null) this.later(upMs, () => this.finish(instance, 'Exited', 'itself'));
+    this.checkAfter(instance, instance.behaviour.checkMs);
+    world.load.routeChanged();
+    this.changed();
+  }
+
+  /** An Instance is over by its own doing or a fault's. Its calls in flight are lost, which is nobody's fault here. */
+  finish(instance: SimInstance, code: string, by: 'itself' | 'fault'): void {
+    if (instance.phase === 'ended') return;
+    const { world } = this;
+    const wasStopping = instance.phase === 'stopping';
+    world.load.instanceGone(instance);
+    world.note('host', `${instance.id} ${code}`);
+    if (wasStopping) {
+      this.remove(instance);
+      return;
+    }
+    instance.phase = 'ended';
+    instance.end = { code, message: code, at: world.wallNow(), exitCode: 1, signal: null, stderrTail: '' };
+    world.instanceFailed(instance.revision, by);
+    this.changed();
+  }
+
+  private stop(instance: SimInstance, stopTimeoutMs: number): void {
+    if (instance.phase === 'stopping') return;
+    if (instance.phase === 'ended') {
+      this.remove(instance);
+      return;
+    }
+    const { world } = this;
+    world.load.beforeStop(instance);
+    instance.phase = 'stopping';
+    world.note('host', `stops ${instance.id}`);
+    this.later(instance.behaviour.stopMs ?? stopTimeoutMs, () => {
+      world.load.instanceGone(instance);
+      this.remove(instance);
+    });
+  }
+
+  private remove(instance: SimInstance): void {
+    this.instances = this.instances.filter((other) => other !== instance);
+    this.changed();
+  }
+
+  /** Makes a round of checks soon: at first, every interval until nothing changes any more, and when a fault wants one. */
+  checkAfter(instance: SimInstance, delayMs: number): void {
+    if (instance.checking) return;
+    instance.checking = true;
+    this.later(delayMs, () => {
+      instance.checking = false;
+      this.check(instance);
+    });
+  }
+
+  private check(instance: SimInstance): void {
+    const plan = this.taken;
+    if (instance.phase !== 'connected' || plan === null) return;
+    const { world } = this;
+    const health = plan.terms[instance.revision]?.health;
+    if (health === undefined) return;
+    const upMs = world.queue.now - instance.connectedSince;
+    const outcome = instance.blips.shift() ?? outcomeOf(instance.behaviour, upMs, instance.checks[1], health.failureThreshold);
+    const at = world.wallNow();
+    instance.checks = health.checks.map(({ name, type }) => {
+      const earlier = instance.checks.find((result) => result.name === name);
+      const now: CheckOutcome = type === 'functional' ? outcome : type === 'performance' && instance.sessions === 0 ? 'pending' : 'pass';
+      return nextResult(earlier, name, type, now, at);
+    });
+    const started = instance.checks.every(({ type, passesInARow }) => type === 'performance' || passesInARow >= health.successThreshold);
+    if (started) {
+      instance.proven = true;
+      world.provenRevisions.add(instance.revision);
+    }
+    const steady = started && instance.blips.length === 0 && !mayChange(instance.behaviour, upMs);
+    const downForGood = (instance.checks[1]?.failsInARow ?? 0) > 6;
+    if (!steady && !downForGood) this.checkAfter(instance, health.intervalMs);
+    this.changed();
+  }
+
+  /** Something can be seen that could not be before: an Observation follows within 2 ms, one for all that happens until then. */
+  changed(): void {
+    if (this.flushing || !this.alive) return;
+    this.flushing = true;
+    this.later(2, () => {
+      this.flushing = false;
+      this.world.link.observe(this.observation());
+    });
+  }
+
+  observation(): Observation {
+    const { now } = this.world.queue;
+    return {
+      service: serviceName,
+      hostId: this.id,
+      planGeneration: this.taken?.generation ?? 0,
+      routeGeneration: this.inForce?.generation ?? 0,
+      instances: this.instances.map((instance) => ({
+        id: instance.id,
+        revision: instance.revision,
+        phase: instance.phase,
+        pid: 1,
+        port: null,
+        startedAt: instance.startedAt,
+        connectedAt: instance.connectedAt,
+        end: instance.end,
+        contract: null,
+        checks: instance.checks,
+        sessions: instance.sessions,
+        inFlight: instance.inFlight(now),
+      })),
+      traffic: {},
+    };
+  }
+
+  /** Runs an action of this life of the Host, later when the Host stands still. */
+  later(delayMs: number, action: () => void): void {
+    const { world } = this;
+    world.queue.after(delayMs, () => {
+      if (!this.alive) return;
+      if (world.queue.now < this.stalledUntil) this.later(this.stalledUntil - world.queue.now, action);
+      else action();
+    });
+  }
+
+  kill(): void {
+    this.alive = false;
+    for (const instance of this.instances) this.world.load.instanceGone(instance);
+    this.instances = [];
+    this.inForce = null;
+  }
+}
+
+function outcomeOf({ kind, passesForMs }: Behaviour, upMs: number, last: CheckResult | undefined, failureThreshold: number): CheckOutcome {
+  if (kind === 'check-errors') return 'error';
+  if (kind === 'flapping-check')
+    return upMs < 120_000 && failureThreshold > 1 && last?.outcome === 'pass' && last.passesInARow > 1 ? 'fail' : 'pass';
+  return passesForMs !== null && upMs >= passesForMs ? 'fail' : 'pass';
+}
+
+function mayChange({ kind, passesForMs }: Behaviour, upMs: number): boolean {
+  return (kind === 'flapping-check' && upMs < 120_000) || (passesForMs !== null && upMs < passesForMs + 10_000);
+}
+
+function nextResult(
+  earlier: CheckResult | undefined,
+  name: string,
+  type: CheckResult['type'],
+  outcome: CheckOutcome,
+  at: number,
+): CheckResult {
+  return {
+    name,
+    type,
+    outcome,
+    message: outcome,
+    at,
+    latencyMs: 1,
+    passesInARow: outcome === 'pass' ? (earlier?.passesInARow ?? 0) + 1 : 0,
+    failsInARow: outcome === 'fail' ? (earlier?.failsInARow ?? 0) + 1 : outcome === 'error' ? (earlier?.failsInARow ?? 0) : 0,
+    errorsInARow: outcome === 'error' ? (earlier?.errorsInARow ?? 0) + 1 : 0,
+  };
+}

@@ -1,0 +1,302 @@
+/**
+ * One simulated world: a Service with its source, a store, a host with Instances, clients, operators and controllers,
+ * under one virtual clock. Same options, same run, to the last line of the trace.
+ */
+import type { Decide, Decision } from '../core/decide.ts';
+import type { Declaration, Desired } from '../model/desired.ts';
+import type { Observation } from '../model/observation.ts';
+import type { PlannedInstance } from '../model/plan.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Revision } from '../model/revision.ts';
+import { Crash, SimController } from './controller.ts';
+import { EventQueue } from './event-queue.ts';
+import { Faults } from './faults.ts';
+import { SimHost, type SimInstance } from './host.ts';
+import { checkDecision } from './invariants.ts';
+import { Link } from './link.ts';
+import { Load } from './load.ts';
+import { Prng } from './prng.ts';
+import { SimStore } from './store.ts';
+import { Trace } from './trace.ts';
+import { serviceName, Workload, type Change } from './workload.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faults: boolean;
+  /** Changes end after so many steps … */
+  readonly steps: number;
+  /** … or after so many Changes and at this virtual instant, to do just what a run before did. */
+  readonly twinOf: { readonly changes: number; readonly stopAt: number } | null;
+  /** Crash the controller at its n-th crash point, counted from 1. */
+  readonly crashAt: number | null;
+  readonly trace: boolean;
+}
+
+/** Thrown to end a run: something that must never be so is so. */
+export class Violation extends Error {
+  readonly oracle: string;
+  constructor(oracle: string, message: string) {
+    super(message);
+    this.name = 'Violation';
+    this.oracle = oracle;
+  }
+}
+
+/** A wall clock's reading when a run begins. */
+const epochMs = 1_800_000_000_000;
+/** After the last Change and fault everything must be as it should within this, and stay so. */
+export const settleMs = 40 * 60_000;
+const stayMs = 15 * 60_000;
+/** More passes than this in one virtual second is a busy loop. */
+const passesInASecond = 200;
+
+export class World {
+  readonly seed: number;
+  readonly options: WorldOptions;
+  readonly queue = new EventQueue();
+  readonly trace: Trace;
+  readonly workload: Workload;
+  readonly store = new SimStore();
+  readonly link: Link;
+  readonly faults: Faults;
+  readonly load: Load;
+  readonly controllers: SimController[] = [];
+  host: SimHost | null = null;
+  source: Declaration = { kind: 'unknown', reason: 'nothing yet' };
+  dependencyReady: boolean;
+  closing = false;
+  clockJumped = false;
+  changes = 0;
+  passes = 0;
+  starts = 0;
+  crashPoints = 0;
+  /** Crash at the so many-th crash point from now; 0: none is due. */
+  crashCountdown = 0;
+  /** Starts so far of each Revision, and Revisions of which an Instance passed its checks. */
+  readonly attempts = new Map<string, number>();
+  readonly provenRevisions = new Set<string>();
+  /** Revisions that faults made fail so often or so badly that rejecting them is right. */
+  readonly tainted = new Set<string>();
+  aborts = 0;
+  private readonly decideFn: Decide;
+  private readonly prng: Prng;
+  private skewMs = 0;
+  private hosts = 0;
+  private failures = new Map<string, { all: number; byFaults: number }>();
+  private second = 0;
+  private passesThisSecond = 0;
+
+  constructor(options: WorldOptions, decide: Decide) {
+    this.options = options;
+    this.seed = options.seed;
+    this.decideFn = decide;
+    this.trace = new Trace(options.trace);
+    this.workload = new Workload(options.seed);
+    this.prng = new Prng(options.seed, 'world');
+    this.dependencyReady = this.workload.initialDependencyReady;
+    this.link = new Link(this);
+    this.faults = new Faults(this);
+    this.load = new Load(this);
+    this.crashCountdown = options.crashAt ?? 0;
+  }
+
+  /** Runs the whole of it: Changes and faults, then quiet. Throws Violation. Returns the virtual instant at which Changes ended. */
+  run(): number {
+    this.apply(this.workload.first());
+    this.startHost();
+    this.startController();
+    this.planNext();
+    const stopAt = this.runChanges();
+    this.settle();
+    return stopAt;
+  }
+
+  private runChanges(): number {
+    const { queue, options } = this;
+    const { twinOf } = options;
+    if (twinOf !== null) {
+      while (queue.step(twinOf.stopAt));
+      return twinOf.stopAt;
+    }
+    while (queue.steps < options.steps && queue.step(Infinity));
+    return queue.now;
+  }
+
+  /** Faults stop, whatever is down comes back, and time passes. */
+  private settle(): void {
+    const { queue } = this;
+    this.closing = true;
+    this.faults.stop();
+    this.note('world', 'faults stop');
+    if (this.host === null) this.startHost();
+    if (this.controllers.at(-1)?.alive !== true) this.startController();
+    this.link.restore();
+    this.host?.changed();
+    const until = queue.now + settleMs;
+    while (queue.step(until));
+  }
+
+  /** Lets some more time pass, in which nothing may change by itself. */
+  stay(): void {
+    const until = this.queue.now + stayMs;
+    while (this.queue.step(until));
+  }
+
+  private planNext(): void {
+    const { twinOf } = this.options;
+    if (twinOf !== null && this.changes >= twinOf.changes) return;
+    const gapMs = this.workload.gapMs();
+    this.faults.followChange(gapMs, this.workload.calm);
+    this.queue.after(gapMs, () => {
+      if (this.closing) return;
+      this.apply(this.workload.next());
+      this.planNext();
+    });
+  }
+
+  private apply(change: Change): void {
+    this.changes += 1;
+    this.failures.clear();
+    this.load.wakeUp();
+    switch (change.kind) {
+      case 'source':
+        this.source = change.declaration;
+        this.note('source', change.what);
+        for (const controller of this.living()) controller.sourceChanged();
+        return;
+      case 'dependency':
+        this.dependencyReady = change.ready;
+        this.note('source', `dependency ready: ${change.ready}`);
+        for (const controller of this.living()) controller.pass();
+        return;
+      case 'command':
+        this.note('operator', change.command);
+        if (change.command === 'abort') this.aborts += 1;
+        this.store.addCommand(serviceName, change.command, this.wallNow());
+        for (const controller of this.living()) controller.pass();
+    }
+  }
+
+  private living(): SimController[] {
+    return this.controllers.filter(({ alive }) => alive);
+  }
+
+  wallNow(): number {
+    return epochMs + this.queue.now + this.skewMs;
+  }
+
+  jumpClock(byMs: number): void {
+    this.skewMs += byMs;
+    this.clockJumped = true;
+  }
+
+  note(who: string, what: string): void {
+    this.trace.note(this.queue.now, who, what);
+  }
+
+  violate(oracle: string, message: string): never {
+    this.note('violation', `${oracle}: ${message}`);
+    throw new Violation(oracle, message);
+  }
+
+  /**
+   * The heart, and every invariant that can be judged from what it was given and what it answered. What a controller of an
+   * older epoch decides is not judged: neither store nor Host take it.
+   */
+  decide(epoch: number, desired: Desired, before: ServiceRecord | null, observation: Observation | null, now: number): Decision {
+    this.passes += 1;
+    const second = Math.floor(this.queue.now / 1_000);
+    if (second !== this.second) {
+      this.second = second;
+      this.passesThisSecond = 0;
+    }
+    if (++this.passesThisSecond > passesInASecond) this.violate('no-busy-loop', `${this.passesThisSecond} passes within a second`);
+    const decision = this.decideFn(desired, before, observation, now);
+    if (epoch === this.store.epoch) checkDecision(this, { decide: this.decideFn, desired, before, observation, now, decision });
+    return decision;
+  }
+
+  startController(): void {
+    const controller = new SimController(this);
+    if (this.controllers.length > 4) this.controllers.shift();
+    this.controllers.push(controller);
+    controller.boot(this.changes > 1 ? this.prng.between(0, 1_500) : 5);
+  }
+
+  /** Counts the points at which a controller may crash, and crashes it when the countdown is over. */
+  crashPoint(name: string): void {
+    this.crashPoints += 1;
+    if (this.crashCountdown === 0) return;
+    this.crashCountdown -= 1;
+    if (this.crashCountdown === 0) throw new Crash(name);
+  }
+
+  controllerCrashed(controller: SimController, point: string): void {
+    this.note('controller', `crashes ${point}`);
+    controller.alive = false;
+    this.link.disconnect(controller);
+    this.queue.after(this.prng.between(50, 5_000), () => {
+      if (this.controllers.at(-1)?.alive !== true) this.startController();
+    });
+  }
+
+  startHost(): void {
+    this.hosts += 1;
+    this.host = new SimHost(this, this.hosts);
+    this.note('host', `${this.host.id} starts`);
+    this.link.restore();
+  }
+
+  killHost(forMs: number): void {
+    if (this.host === null) return;
+    this.note('host', `${this.host.id} is killed`);
+    this.host.kill();
+    this.host = null;
+    for (const controller of this.controllers) this.link.disconnect(controller);
+    this.queue.after(forMs, () => {
+      if (this.host === null) this.startHost();
+    });
+  }
+
+  /** An Instance is about to be started: it must be on record, and an exclusive one must be alone. */
+  beforeStart(planned: PlannedInstance, revision: Revision, host: SimHost): void {
+    if (!this.store.instanceIds.has(planned.id)) this.violate('no-ghost', `${planned.id} starts without a record`);
+    const alive = host.instances.filter((instance) => instance.alive);
+    if (alive.some((instance) => instance.exclusive || revision.run.exclusive))
+      this.violate('exclusive-alone', `${planned.id} starts beside ${alive.map(({ id }) => id).join(', ')}`);
+  }
+
+  instanceFailed(revision: string, by: 'itself' | 'fault'): void {
+    const counted = this.failures.get(revision) ?? { all: 0, byFaults: 0 };
+    counted.all += 1;
+    if (by === 'fault') counted.byFaults += 1;
+    this.failures.set(revision, counted);
+    if (counted.byFaults > 0 && counted.all >= 3) this.tainted.add(revision);
+  }
+
+  /** Whether calls of an Instance that is being stopped are cut for a reason that is not the engine's. */
+  mayBeCut(instance: SimInstance): boolean {
+    return instance.duty === 'serve' && instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4);
+  }
+
+  /** Sessions of an exclusive Service cannot be kept while it is swapped. */
+  drainsEarly(instance: SimInstance): boolean {
+    return instance.exclusive || instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4);
+  }
+
+  /** Nobody may be refused or left waiting while a healthy stable Revision could have answered. */
+  callRefused(): void {
+    const record = this.store.record;
+    const upToDate = record?.planGeneration === this.host?.inForce?.generation;
+    if (!upToDate || record?.desired?.state !== 'Active' || record.deleting || record.stable === null) return;
+    this.violate('no-call-refused', 'a call was refused while a stable revision should serve');
+  }
+
+  callTimedOut(): void {
+    const record = this.store.record;
+    if (this.options.faults || !this.workload.calm || record?.stable === null || record === null) return;
+    if (record.stable.run.exclusive || record.target?.run.exclusive === true) return;
+    if (record.state === 'Active' || record.state === 'Updating')
+      this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
+  }
+}
