@@ -39,8 +39,8 @@ export interface Malformed {
   readonly text: string;
 }
 
-const parts = ['jsonrpc', 'id', 'method', 'params', 'result', 'error'] as const;
-type Part = (typeof parts)[number];
+type Part = 'jsonrpc' | 'id' | 'method' | 'params' | 'result' | 'error';
+const parts: ReadonlySet<string> = new Set<Part>(['jsonrpc', 'id', 'method', 'params', 'result', 'error']);
 
 /**
  * Reads a message. A key of the envelope that stands there twice makes it malformed: readers differ on which one counts,
@@ -51,7 +51,7 @@ export function scanEnvelope(text: string): ScannedEnvelope | Malformed {
   let doubled = false;
   const start = skipSpace(text, 0);
   const end = eachMember(text, start, (key, span) => {
-    if (!(parts as readonly string[]).includes(key)) return;
+    if (!parts.has(key)) return;
     doubled ||= found[key as Part] !== undefined;
     found[key as Part] = span;
   });

@@ -131,10 +131,12 @@ export function eachMember(text: string, at: number, visit: (key: string, value:
   let i = skipSpace(text, at + 1);
   if (text.charCodeAt(i) === closeBrace) return i + 1;
   for (;;) {
-    const start = skipKey(text, i);
-    if (start < 0) return -1;
-    const key = decodeString(text.slice(i, skipString(text, i)));
+    const keyEnd = text.charCodeAt(i) === quote ? skipString(text, i) : -1;
+    const key = keyEnd < 0 ? null : decodeString(text.slice(i, keyEnd));
     if (key === null) return -1;
+    const colonAt = skipSpace(text, keyEnd);
+    if (text.charCodeAt(colonAt) !== colon) return -1;
+    const start = skipSpace(text, colonAt + 1);
     const end = skipValue(text, start);
     if (end < 0) return -1;
     if (visit(key, { start, end }) === false) return at;
