@@ -216,17 +216,17 @@ function figuresOf(tally: Tally, audit: Audit): Record<string, number> {
 
 /** What no fault of the scenario excuses, in words, with samples. */
 function lossesOf(tally: Tally, audit: Audit, strictness: 'nothing may fail' | 'errors may be retryable'): string[] {
-  const must: Record<string, number> = {
-    'failed calls': tally.failed,
-    'misrouted calls': tally.misrouted,
-    'hung calls': tally.hung,
-    'doubled calls': audit.doubled,
-    'answers that no service gave': audit.phantom,
-    'calls that met a retryable error': strictness === 'nothing may fail' ? tally.retryable : 0,
-  };
-  const losses = Object.entries(must).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
-  if (tally.ok === 0) losses.push('no call succeeded');
-  return losses.length > 0 ? [...losses, ...tally.samples] : [];
+  const { samples } = tally;
+  const kinds: readonly [what: string, count: number, samples: readonly string[]][] = [
+    ['failed calls', tally.failed, samples.failed],
+    ['misrouted calls', tally.misrouted, samples.misrouted],
+    ['hung calls', tally.hung, samples.hung],
+    ['calls that met a retryable error', strictness === 'nothing may fail' ? tally.retryable : 0, samples.retryable],
+    ['doubled calls', audit.doubled, []],
+    ['answers that no service gave', audit.phantom, []],
+    ['loads without one success', tally.ok === 0 ? 1 : 0, []],
+  ];
+  return kinds.flatMap(([what, count, examples]) => (count > 0 ? [[`${count} ${what}`, ...examples].join('\n    ')] : []));
 }
 
 async function waitFor(holds: () => boolean, timeoutMs: number, what: string): Promise<void> {

@@ -28,8 +28,8 @@ export interface Tally {
   reopened: number;
   /** ok calls by the tag of the Revision that answered. */
   readonly tags: Record<string, number>;
-  /** The first few of whatever was not ok, for people. */
-  readonly samples: string[];
+  /** The first few of whatever was not ok, by kind, for people. */
+  readonly samples: Record<'retryable' | 'failed' | 'misrouted' | 'hung', string[]>;
 }
 
 interface Echo {
@@ -80,11 +80,8 @@ export class LeanClient {
     this.#nextId += 1;
     const { status, type, text } = await this.#post({ jsonrpc: '2.0', id, method, params });
     if (status === 404) throw new SessionLost('404');
-    const messages = type.startsWith('text/event-stream')
-      ? [...text.matchAll(/^data: ?(.+)$/gm)].map((match) => JSON.parse(match[1]!) as Response)
-      : [JSON.parse(text) as Response];
-    const response = messages.find((message) => message.id === id) ?? (status >= 400 ? messages[0] : undefined);
-    if (response === undefined) throw new Error(`HTTP ${status} without an answer to ${id}: ${text.slice(0, 200)}`);
+    const response = messagesOf(type, text).find((message) => message.id === id || (status >= 400 && message.error !== undefined));
+    if (response === undefined) throw new Error(`HTTP ${status} ${type} without an answer to ${method} ${id}: ${text.slice(0, 200)}`);
     return response;
   }
 
@@ -110,7 +107,16 @@ export class LeanClient {
 
 /** Runs one session an aim, each calling without pause, until stopped. */
 export class Load {
-  readonly tally: Tally = { ok: 0, retryable: 0, failed: 0, misrouted: 0, hung: 0, reopened: 0, tags: {}, samples: [] };
+  readonly tally: Tally = {
+    ok: 0,
+    retryable: 0,
+    failed: 0,
+    misrouted: 0,
+    hung: 0,
+    reopened: 0,
+    tags: {},
+    samples: { retryable: [], failed: [], misrouted: [], hung: [] },
+  };
   /** Ids whose call was answered rightly. */
   readonly #answered = new Set<string>();
   readonly #aims: readonly Aim[];
@@ -179,18 +185,14 @@ export class Load {
     this.#begun += 1;
     const { result, error } = await client.rpc('tools/call', { name: aim.tool, arguments: { id, text, waitMs } });
     if (error !== undefined) {
-      this.#sample(`${id}: ${JSON.stringify(error)}`);
-      if (error.data?.retryable === true) this.tally.retryable += 1;
-      else this.tally.failed += 1;
+      this.#count(error.data?.retryable === true ? 'retryable' : 'failed', `${id}: ${JSON.stringify(error)}`);
       return;
     }
     const echo = echoOf(result);
     if (echo === null) {
-      this.tally.failed += 1;
-      this.#sample(`${id}: ${JSON.stringify(result)}`);
+      this.#count('failed', `${id}: ${JSON.stringify(result)}`);
     } else if (echo.id !== id || echo.text !== text || echo.service !== aim.service || echo.tag.startsWith('broken')) {
-      this.tally.misrouted += 1;
-      this.#sample(`${id} to ${aim.service} answered by ${JSON.stringify(echo)}`);
+      this.#count('misrouted', `${id} to ${aim.service} answered by ${JSON.stringify(echo)}`);
     } else {
       this.tally.ok += 1;
       this.tally.tags[echo.tag] = (this.tally.tags[echo.tag] ?? 0) + 1;
@@ -200,15 +202,20 @@ export class Load {
 
   #note(error: unknown): void {
     const { name, message, code } = error as { name?: string; message?: string; code?: string };
-    this.#sample(`${name}: ${code ?? ''} ${message}`);
-    if (name === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') this.tally.hung += 1;
-    else if (error instanceof SessionLost || isBrokenConnection(code)) this.tally.retryable += 1;
-    else this.tally.failed += 1;
+    const timedOut = name === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
+    const retryable = error instanceof SessionLost || isBrokenConnection(code);
+    this.#count(timedOut ? 'hung' : retryable ? 'retryable' : 'failed', `${name}: ${code ?? ''} ${message}`);
   }
 
-  #sample(text: string): void {
-    if (this.tally.samples.length < 10) this.tally.samples.push(text);
+  #count(kind: keyof Tally['samples'], sample: string): void {
+    this.tally[kind] += 1;
+    if (this.tally.samples[kind].length < 5) this.tally.samples[kind].push(sample);
   }
+}
+
+function messagesOf(type: string, text: string): Response[] {
+  if (type.startsWith('text/event-stream')) return [...text.matchAll(/^data: ?(\S.*)$/gm)].map((match) => JSON.parse(match[1]!) as Response);
+  return type.startsWith('application/json') && text !== '' ? [JSON.parse(text) as Response] : [];
 }
 
 function isBrokenConnection(code: string | undefined): boolean {
