@@ -124,7 +124,9 @@ describe('reading an envelope', () => {
           const text = `${space}{${space}${[...members.slice(turn), ...members.slice(0, turn)].join(`${space},${space}`)}${space}}${space}`;
           const message = scan(text);
           expect(message).toMatchObject({ kind: 'request', id, method, isError: false, text });
-          expect(JSON.parse(message.text.slice(message.paramsAt!.start, message.paramsAt!.end))).toEqual(JSON.parse(JSON.stringify(params)));
+          expect(JSON.parse(message.text.slice(message.paramsAt!.start, message.paramsAt!.end))).toEqual(
+            JSON.parse(JSON.stringify(params)),
+          );
         },
       ),
     );
