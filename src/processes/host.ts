@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { pino } from 'pino';
 import { dataDirOf } from '../base/data-dir.ts';
+import { FairleadError } from '../base/error.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { Host } from '../host/host.ts';
 import { HostEnd } from '../link/host-end.ts';
@@ -16,7 +17,7 @@ import { createRemoteRuntime } from '../runtimes/remote.ts';
 import { connectUpstream } from '../upstream/connect.ts';
 import { runChild, type Running } from './child.ts';
 import { systemClock } from './clock.ts';
-import type { ProcessSettings } from './settings.ts';
+import type { Listener, ProcessSettings } from './settings.ts';
 
 async function startHost(settings: ProcessSettings): Promise<Running> {
   // Standard error is the process's log file.
@@ -40,7 +41,9 @@ async function startHost(settings: ProcessSettings): Promise<Running> {
     maxStarts: Math.max(4, 2 * availableParallelism()),
   });
   const link = await HostEnd.listen({ socketPath: dataDir.hostSocket, host, clock: systemClock });
-  const { url } = await gateway.listen(settings.gateway);
+  const { url } = await gateway.listen(settings.gateway).catch((cause: unknown) => {
+    throw portTaken(cause, settings.gateway);
+  });
   log.info({ hostId: host.hostId, url }, 'serving');
   return {
     url,
@@ -51,6 +54,14 @@ async function startHost(settings: ProcessSettings): Promise<Running> {
       log.info('stopped');
     },
   };
+}
+
+/** What says so to a person, when the address is not to be had. */
+function portTaken(cause: unknown, { host, port }: Listener): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return cause;
+  const next = 'stop what uses the port, or choose another with --gateway HOST:PORT';
+  return new FairleadError('PortTaken', `The gateway cannot listen on ${host}:${port} (${code}).`, { cause, data: { next } });
 }
 
 runChild(startHost);

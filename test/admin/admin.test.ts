@@ -1,0 +1,110 @@
+/** The admin socket from both ends: every method with its arguments, errors as they were thrown, and who may open it. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { connectAdmin } from '../../src/admin/client.ts';
+import { serveAdmin, type AdminServer } from '../../src/admin/server.ts';
+import { FairleadError } from '../../src/base/error.ts';
+import type { Admin } from '../../src/ports/admin.ts';
+
+let folder: string;
+let path: string;
+let calls: unknown[][];
+let server: AdminServer;
+let fail: FairleadError | null;
+const uid = process.getuid?.() ?? 0;
+const proposal = { files: { 'a.yaml': 'kind: Service' }, deletions: ['b'], prune: false };
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'fairlead-admin-'));
+  path = join(folder, 'admin.sock');
+  calls = [];
+  fail = null;
+  const answers: Record<string, unknown> = {
+    plan: { token: 't', changes: [], issues: [], pruneHeld: [] },
+    apply: { snapshot: 's', changes: [], files: [] },
+    undo: { snapshot: 'u', changes: [], files: [] },
+  };
+  const admin = new Proxy({} as Admin, {
+    get:
+      (_, name: string) =>
+      async (...args: unknown[]) => {
+        calls.push([name, ...args]);
+        if (fail !== null) throw fail;
+        return answers[name];
+      },
+  });
+  server = await serveAdmin(admin, path);
+});
+
+afterEach(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('passes every method on with the uid of the caller', async () => {
+  const client = await connectAdmin(path);
+  await client.command('a', 'abort');
+  await client.reconcile(null);
+  await client.suspendSource('folder', true);
+  expect(await client.plan(proposal)).toMatchObject({ token: 't' });
+  expect(await client.apply(proposal, 'token')).toMatchObject({ snapshot: 's' });
+  expect(await client.undo('a', null)).toMatchObject({ snapshot: 'u' });
+  await client.backup('/tmp/backup.db');
+  await client.stop();
+  expect(calls).toEqual([
+    ['command', 'a', 'abort', uid],
+    ['reconcile', null, uid],
+    ['suspendSource', 'folder', true, uid],
+    ['plan', proposal],
+    ['apply', proposal, 'token', uid],
+    ['undo', 'a', null, uid],
+    ['backup', '/tmp/backup.db', uid],
+    ['stop', uid],
+  ]);
+});
+
+it('hands errors on with code, words and data', async () => {
+  fail = new FairleadError('Refused', 'not now', { data: { issues: [1] } });
+  const client = await connectAdmin(path);
+  await expect(client.apply(proposal, null)).rejects.toMatchObject({ code: 'Refused', message: 'not now', data: { issues: [1] } });
+});
+
+it('refuses what is not a request of it, before anything is done', async () => {
+  const client = await connectAdmin(path);
+  await expect(client.command('a', 'explode' as never)).rejects.toMatchObject({ code: 'Usage' });
+  await expect(client.command('', 'abort')).rejects.toMatchObject({ code: 'Usage' });
+  await expect(client.backup('relative.db')).rejects.toMatchObject({ code: 'Usage' });
+  expect(calls).toEqual([]);
+});
+
+it('answers only POST on its own paths', async () => {
+  const status = await new Promise((resolve, reject) => {
+    request({ socketPath: path, path: '/stop', method: 'GET' }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    })
+      .on('error', reject)
+      .end();
+  });
+  expect(status).toBe(404);
+  expect(calls).toEqual([]);
+});
+
+it('can be opened by its owner alone', () => {
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+it('says Unreachable when nobody serves it', async () => {
+  await server.close();
+  await expect((await connectAdmin(path)).stop()).rejects.toMatchObject({ code: 'Unreachable' });
+});
+
+it('replaces a socket that a killed process left', async () => {
+  await server.close();
+  writeFileSync(path, '');
+  server = await serveAdmin({ stop: async () => {} } as unknown as Admin, path);
+  await expect((await connectAdmin(path)).stop()).resolves.toEqual({});
+});

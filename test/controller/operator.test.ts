@@ -1,0 +1,262 @@
+/** What an operator may ask for, over a real folder and the real compiler: plans, writes, undo, commands, and their audit. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCompiler } from '../../src/compiler/compiler.ts';
+import { Controller } from '../../src/controller/controller.ts';
+import { Operator } from '../../src/controller/operator.ts';
+import { decide } from '../../src/core/decide.ts';
+import { heldDeletions } from '../../src/manifest/prune.ts';
+import type { ServiceRecord } from '../../src/model/record.ts';
+import type { Proposal } from '../../src/ports/admin.ts';
+import type { Compiler } from '../../src/ports/compiler.ts';
+import { systemClock } from '../../src/processes/clock.ts';
+import { createFolderSource } from '../../src/sources/folder.ts';
+import { createMemoryStore } from '../../src/stores/memory.ts';
+import { FakeHost } from './world.ts';
+
+let folder: string;
+let host: FakeHost;
+let compiler: Compiler;
+let controller: Controller;
+let operator: Operator;
+let stops = 0;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fairlead-operator-'));
+  stops = 0;
+});
+
+afterEach(async () => {
+  await controller.close();
+  await compiler.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
+  host = new FakeHost();
+  compiler = createCompiler();
+  controller = await Controller.start({
+    store: createMemoryStore(),
+    source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }),
+    sourceLocation: folder,
+    compiler,
+    link: host,
+    clock: systemClock,
+    decide,
+    guardPrune: (facts) => heldDeletions(facts),
+    about: () => ({ pids: {} }) as never,
+    onProblem: (message, error) => {
+      throw new Error(message, { cause: error });
+    },
+    onFenced: () => {},
+  });
+  operator = new Operator(controller, () => (stops += 1));
+  host.connect();
+  for (const path of Object.keys(files)) await until(path.replace('.yaml', ''), ({ state }) => state === 'Active');
+}
+
+async function until(service: string, wanted: (record: ServiceRecord) => boolean): Promise<ServiceRecord> {
+  for (;;) {
+    const record = controller.loop.records.get(service);
+    if (record !== undefined && wanted(record)) return record;
+    await new Promise<void>((resolve) => {
+      const stop = controller.readModel.onChange(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+}
+
+async function untilGone(service: string): Promise<void> {
+  while (controller.loop.records.has(service)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const manifest = (name: string, version: string, more = '') => `# written by a person
+apiVersion: fairlead.dev/v1alpha1
+kind: Service
+metadata:
+  name: ${name}
+spec:
+  run:
+    command: [node, server-${version}.js]
+${more}`;
+
+const proposal = (files: Record<string, string>, more: Partial<Proposal> = {}): Proposal => ({
+  files,
+  deletions: [],
+  prune: false,
+  ...more,
+});
+const events = async () => controller.parts.store.events({});
+
+describe('plan', () => {
+  it('says what the heart would do, step by step, and changes nothing', async () => {
+    await start({ 'a.yaml': manifest('a', '1'), 'b.yaml': manifest('b', '1', '  dependsOn: [{service: a}]\n') });
+    const before = (await events()).length;
+    const report = await operator.plan(proposal({ 'x.yaml': manifest('a', '2') }));
+    expect(report.changes).toHaveLength(1);
+    const [change] = report.changes;
+    const [from, to] = [change!.revision.stable!, change!.revision.target!];
+    expect(change).toMatchObject({ service: 'a', action: 'update', strategy: 'in-place', dependants: ['b'], revision: { rollout: true } });
+    expect(from).not.toBe(to);
+    expect(change!.steps).toEqual([
+      `start-instance ${to}-0-2`,
+      `switch-route ${to} 100%`,
+      `retire-instance ${from}-0-1`,
+      `drain-instance ${from}-0-1`,
+      `stop-instance ${from}-0-1`,
+    ]);
+    expect(change!.before).toContain('server-1.js');
+    expect(change!.after).toContain('server-2.js');
+    expect(await events()).toHaveLength(before);
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-1.js');
+  });
+
+  it('tells creations, deletions and what stays apart', async () => {
+    await start({ 'a.yaml': manifest('a', '1'), 'b.yaml': manifest('b', '1') });
+    const { changes } = await operator.plan(proposal({ 'a.yaml': manifest('a', '1'), 'c.yaml': manifest('c', '1') }, { deletions: ['b'] }));
+    expect(changes.map(({ service, action }) => [service, action])).toEqual([
+      ['a', 'unchanged'],
+      ['b', 'delete'],
+      ['c', 'create'],
+    ]);
+    expect(changes[0]!.steps).toEqual([]);
+    expect(changes[1]!.steps.at(-1)).toBe('archive-service');
+    expect(changes[2]!.steps[0]).toMatch(/^start-instance c-/);
+  });
+
+  it('shows a change that needs no rollout as one', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    const { changes } = await operator.plan(proposal({ 'a.yaml': manifest('a', '1', '  tags: [new]\n') }));
+    expect(changes).toMatchObject([{ action: 'update', steps: [], revision: { rollout: false } }]);
+  });
+
+  it('names deletions that the prune guard would hold', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    await start(Object.fromEntries(names.map((name) => [`${name}.yaml`, manifest(name, '1')])));
+    const pruning = proposal({ 'a.yaml': manifest('a', '1') }, { prune: true });
+    expect(await operator.plan(pruning)).toMatchObject({ pruneHeld: ['b', 'c', 'd', 'e'] });
+    await expect(operator.apply(pruning, null, 7)).rejects.toMatchObject({ code: 'Refused' });
+    expect(existsSync(join(folder, 'b.yaml'))).toBe(true);
+  });
+});
+
+describe('apply', () => {
+  it('writes to the source, which brings the change about, and says who asked', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    const applied = await operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, 7);
+    expect(applied).toMatchObject({ files: ['a.yaml'], changes: [{ service: 'a', action: 'update' }] });
+    const record = await until('a', ({ verdicts }) => verdicts.length === 2);
+    expect(record).toMatchObject({ state: 'Active', observedSnapshot: applied.snapshot });
+    expect((await events()).find(({ reason }) => reason === 'ProposalApplied')).toMatchObject({
+      actor: 'uid:7',
+      snapshot: applied.snapshot,
+    });
+  });
+
+  it('refuses what does not compile, with every issue, and writes nothing', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    const broken = proposal({ 'a.yaml': manifest('a', '2', '  replcas: 2\n') });
+    await expect(operator.apply(broken, null, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      data: { issues: [expect.objectContaining({ file: 'a.yaml', severity: 'error' })] },
+    });
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe(manifest('a', '1'));
+  });
+
+  it('refuses a plan whose source or proposal has moved', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    const wanted = proposal({ 'a.yaml': manifest('a', '2') });
+    const { token } = await operator.plan(wanted);
+    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '3') }), token, 7)).rejects.toMatchObject({ code: 'Refused' });
+    await operator.apply(proposal({ 'b.yaml': manifest('b', '1') }), null, 7);
+    await until('b', ({ state }) => state === 'Active');
+    await expect(operator.apply(wanted, token, 7)).rejects.toMatchObject({ code: 'Refused' });
+    const fresh = await operator.plan(wanted);
+    await expect(operator.apply(wanted, fresh.token, 7)).resolves.toMatchObject({ files: ['a.yaml'] });
+  });
+
+  it('deletes by name, even the last one', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await operator.apply(proposal({}, { deletions: ['a'] }), null, 7);
+    await untilGone('a');
+    expect(existsSync(join(folder, 'a.yaml'))).toBe(false);
+    await expect(operator.apply(proposal({}, { deletions: ['a'] }), null, 7)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  it('of what is there already writes nothing', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    expect(await operator.apply(proposal({ 'a.yaml': manifest('a', '1') }), null, 7)).toMatchObject({ files: [] });
+  });
+});
+
+describe('undo', () => {
+  it('writes the manifest of the Revision before as it was written', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    const first = controller.loop.records.get('a')!.stable!;
+    await operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, 7);
+    await until('a', ({ verdicts }) => verdicts.length === 2);
+    await operator.undo('a', null, 7);
+    const record = await until('a', ({ verdicts }) => verdicts.length === 3);
+    expect(record.stable!.hash).toBe(first.hash);
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe(manifest('a', '1'));
+    expect((await events()).find(({ reason }) => reason === 'UndoRequested')).toMatchObject({ service: 'a', actor: 'uid:7' });
+  });
+
+  it('brings the exact Revision back though its template is another by now', async () => {
+    const template = (version: string) =>
+      `apiVersion: fairlead.dev/v1alpha1\nkind: ServiceTemplate\nmetadata: {name: base}\nspec:\n  run: {command: [node, server-${version}.js]}\n`;
+    const child = `apiVersion: fairlead.dev/v1alpha1\nkind: Service\nmetadata: {name: a}\nspec: {extends: [base]}\n`;
+    await start({ 'a.yaml': child + `---\n${template('1')}` });
+    const first = controller.loop.records.get('a')!.stable!;
+    writeFileSync(join(folder, 'a.yaml'), child + `---\n${template('2')}`);
+    await until('a', ({ verdicts }) => verdicts.length === 2);
+    await operator.undo('a', first.name, 7);
+    const record = await until('a', ({ verdicts }) => verdicts.length === 3);
+    expect(record.stable!.hash).toBe(first.hash);
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-2.js');
+  });
+
+  it('has nowhere to go back to without an earlier Revision, or to one that never was', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await expect(operator.undo('a', null, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.undo('a', 'a-00000000', 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.undo('nobody', null, 7)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+});
+
+describe('commands', () => {
+  it('are taken once, with who asked', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await operator.command('a', 'suspend', 7);
+    expect(controller.loop.records.get('a')).toMatchObject({ suspended: true });
+    expect((await events()).filter(({ reason }) => reason === 'ServiceSuspended')).toMatchObject([{ actor: 'uid:7' }]);
+    await expect(operator.command('a', 'suspend', 7)).rejects.toMatchObject({ code: 'Refused' });
+    await operator.command('a', 'resume', 7);
+    expect(controller.loop.records.get('a')).toMatchObject({ suspended: false });
+  });
+
+  it('that make no sense are refused', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await expect(operator.command('a', 'abort', 7)).rejects.toMatchObject({ code: 'Refused' });
+    await expect(operator.command('b', 'retry', 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.suspendSource('git', true, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.reconcile('git', 7)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  it('for all of it: reconcile, suspend, stop', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await operator.reconcile(null, 7);
+    await operator.suspendSource('folder', true, 7);
+    expect(controller.readModel.sources()).toMatchObject([{ suspended: true }]);
+    await operator.suspendSource('folder', false, 7);
+    await operator.stop(7);
+    expect(stops).toBe(1);
+    const audited = (await events()).filter(({ actor }) => actor === 'uid:7').map(({ reason }) => reason);
+    expect(audited).toEqual(['ReconcileRequested', 'SourceSuspended', 'SourceResumed', 'StopRequested']);
+  });
+});
