@@ -55,11 +55,11 @@ export function readDocument(file: string, text: string, firstLine: number): Rea
       return { value: null, issues, broken: true, locate: start };
     }
     const document = compose(tokens);
-    if (document === null || document.contents === null) {
-      for (const problem of document?.errors ?? []) reportSyntax(problem, report);
-      return { value: null, issues, broken: issues.length > 0, locate: start };
-    }
-    for (const problem of [...document.errors, ...document.warnings]) reportSyntax(problem, report);
+    if (document === null) return { value: null, issues, broken: false, locate: start };
+    // Only the first: after a mistake the parser's other complaints are mostly about the same one.
+    const [mistake] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
+    if (mistake !== undefined) reportSyntax(mistake, report);
+    if (mistake !== undefined || document.contents === null) return { value: null, issues, broken: mistake !== undefined, locate: start };
     const value = plainValue(document, report, (offset) => placeAt(text, offset, firstLine).line);
     return { value, issues, broken: issues.some((issue) => issue.severity === 'error'), locate: locator(document, text, firstLine) };
   } catch (thrown) {
@@ -120,17 +120,24 @@ function limitExceeded(tokens: readonly CST.Token[]): Exceeded | null {
   return null;
 }
 
-function reportSyntax(problem: Document.Parsed['errors'][number] | Document.Parsed['warnings'][number], report: Report): void {
+function reportSyntax(problem: Document.Parsed['errors'][number], report: Report): void {
   const offset = problem.pos[0];
   switch (problem.code) {
     case 'TAB_AS_INDENT':
       return report('TabIndent', 'error', 'A tab stands where YAML allows only spaces.', offset, [], 'spaces for indentation');
     case 'BAD_INDENT':
       return report('BadIndentation', 'error', `Wrong indentation: ${problem.message}`, offset, [], 'keys of one mapping in one column');
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return report(
+        'BadIndentation',
+        'error',
+        `A key stands where none can: ${problem.message}`,
+        offset,
+        [],
+        'keys of one mapping in one column; quotes around text with `: ` in it',
+      );
     case 'TAG_RESOLVE_FAILED':
       return report('UnknownTag', 'error', `YAML tags are not used here: ${problem.message}`, offset, [], 'plain values without a tag');
-    case 'BAD_ALIAS':
-      return report('UnknownAlias', 'error', problem.message, offset, [], 'an anchor (&name) before its alias (*name)');
     default:
       return report('SyntaxError', 'error', `Not YAML: ${problem.message}`, offset, []);
   }
@@ -144,18 +151,22 @@ function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: 
   let duplicates = 0;
   const following = new Set<Node>();
 
+  /** The alias in the document itself that is being followed: what is wrong inside what it stands for is told there. */
+  let followed: { readonly offset: number; readonly path: readonly Segment[] } | null = null;
+
   const convert = (node: Node | null | undefined, path: readonly Segment[]): unknown => {
     if (node === null || node === undefined || bomb) return null;
     nodes += 1;
     const offset = node.range?.[0] ?? 0;
+    const outermost = followed ?? { offset, path };
     if (nodes > maxNodes || aliases > maxAliases) {
       bomb = true;
       report(
         'AliasBomb',
         'error',
         `Aliases blow the document up to more than ${aliases > maxAliases ? `${maxAliases} copies` : `${maxNodes} values`}.`,
-        offset,
-        path,
+        outermost.offset,
+        outermost.path,
         'fewer aliases; templates share settings between services',
       );
       return null;
@@ -163,14 +174,27 @@ function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: 
     if (isAlias(node)) {
       aliases += 1;
       const target = node.resolve(document);
-      if (target === undefined) return null;
-      if (following.has(target)) {
-        report('AliasCycle', 'error', `The alias *${node.source} stands inside what it stands for.`, offset, path);
+      if (target === undefined) {
+        report(
+          'UnknownAlias',
+          'error',
+          `There is no anchor &${node.source} before the alias *${node.source}.`,
+          offset,
+          path,
+          'an anchor (&name) before its alias (*name)',
+        );
         return null;
       }
+      if (following.has(target)) {
+        report('AliasCycle', 'error', `The alias *${node.source} stands inside what it stands for.`, outermost.offset, outermost.path);
+        return null;
+      }
+      const outer = followed;
+      followed = outermost;
       following.add(target);
       const value = convert(target, path);
       following.delete(target);
+      followed = outer;
       return value;
     }
     if (isScalar(node)) return scalarValue(node, offset, path, report);

@@ -14,7 +14,7 @@ const instanceFields = ['id', 'port', 'dir'];
 
 export interface Scope {
   readonly service: { readonly name: string };
-  /** Values of the parameters, before their own placeholders are filled in. */
+  /** Values of the parameters, before their own placeholders are filled in; undefined: declared, and without a value. */
   readonly params: Readonly<Record<string, unknown>>;
   /** What the parameters were declared by, for messages: `ServiceTemplate node-stdio → Service files`. */
   readonly chain: string;
@@ -71,8 +71,10 @@ export function interpolate(spec: unknown, scope: Scope): Interpolated {
           path,
           Object.keys(scope.params).map((name) => `params.${name}`),
         );
-      const value = valueAt(param(first, path), rest.slice(1));
-      return value === undefined && !findings.some((finding) => finding.code === 'ParameterCycle') ? unknown(expression, path, []) : value;
+      // A parameter that has no value, or only one that refers to itself, was reported as such.
+      const whole = param(first, path);
+      const value = valueAt(whole, rest.slice(1));
+      return value === undefined && whole !== undefined ? unknown(expression, path, []) : value;
     }
     if (root === 'service' && first === 'name' && rest.length === 1) return scope.service.name;
     return unknown(expression, path, [

@@ -34,8 +34,15 @@ export function namedList(list: readonly unknown[]): list is readonly Named[] {
 
 function mergeNamed(base: readonly Named[], over: readonly Named[]): unknown[] {
   const merged = new Map<string, unknown>(base.map((item) => [item.name, item]));
-  for (const item of over) merged.set(item.name, mergeTrees(merged.get(item.name), item));
-  return [...merged.values()];
+  const seen = new Set<string>();
+  const again: unknown[] = [];
+  for (const item of over) {
+    // A name that is there twice is a mistake; it must not vanish by being merged into itself.
+    if (seen.has(item.name)) again.push(item);
+    else merged.set(item.name, mergeTrees(merged.get(item.name), item));
+    seen.add(item.name);
+  }
+  return [...merged.values(), ...again];
 }
 
 /**
@@ -50,7 +57,7 @@ export function pathInLayer(layer: unknown, merged: unknown, path: readonly Segm
     let own: Segment = segment;
     if (typeof segment === 'number' && Array.isArray(inLayer) && Array.isArray(inMerged) && namedList(inLayer) && namedList(inMerged)) {
       const name = inMerged[segment]?.name;
-      own = inLayer.findIndex((item) => item.name === name);
+      if (inLayer[segment]?.name !== name) own = inLayer.findIndex((item) => item.name === name);
     }
     if (inLayer === null || typeof inLayer !== 'object' || !Object.hasOwn(inLayer, own)) return null;
     found.push(own);

@@ -37,7 +37,8 @@ export function resolveTrees(manifest: Manifest, inheritance: Inheritance): Reso
   const given = isMap(merged['params']) ? merged['params'] : {};
   const values = { ...inheritance.declarations.defaults, ...given };
   const written: Record<string, unknown> = { ...merged, params: values };
-  const { tree, findings } = interpolate(written, { service: { name: manifest.name }, params: values, chain });
+  const unset = Object.fromEntries(Object.keys(inheritance.declarations.schemas).map((name) => [name, undefined]));
+  const { tree, findings } = interpolate(written, { service: { name: manifest.name }, params: { ...unset, ...values }, chain });
   const { params: filled, ...spec } = tree as Record<string, unknown>;
   const params = isMap(filled) ? filled : {};
   const found = [...findings];

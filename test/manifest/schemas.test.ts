@@ -1,0 +1,76 @@
+/** The published schemas: what editors are told is what Fairlead does. */
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { compileFiles } from '../../src/manifest/workspace.ts';
+import { validateDocument, type Kind } from '../../src/manifest/schema.ts';
+import { staleTypes } from '../../scripts/generate-types.ts';
+import { compileTexts, service } from './compile.ts';
+
+const folder = fileURLToPath(new URL('../../schemas/', import.meta.url));
+const kinds: Readonly<Record<string, Kind>> = {
+  'service.schema.json': 'Service',
+  'service-template.schema.json': 'ServiceTemplate',
+  'controller.schema.json': 'Controller',
+};
+
+interface Node {
+  readonly $ref?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly $defs?: Readonly<Record<string, Node>>;
+}
+
+const read = async (name: string) => JSON.parse(await readFile(`${folder}${name}`, 'utf8')) as Node;
+
+describe('the schemas', () => {
+  it('and the generated types say the same', async () => expect(await staleTypes()).toEqual([]));
+
+  it.each(Object.entries(kinds))('%s has examples that are valid', async (name, kind) => {
+    const { examples = [] } = await read(name);
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) expect(validateDocument(kind, example, false)).toEqual([]);
+  });
+
+  it('describe every field of a Service', async () => {
+    const { $defs = {} } = await read('service.schema.json');
+    const bare: string[] = [];
+    for (const name of ['spec', 'run', 'session', 'limits', 'security', 'expose', 'health', 'migration'])
+      for (const [field, { description, $ref }] of Object.entries($defs[name]?.properties ?? {}))
+        if (description === undefined && $ref === undefined) bare.push(`${name}.${field}`);
+    expect(bare.filter((field) => !['expose.tools', 'migration.rollback'].includes(field))).toEqual([]);
+  });
+
+  it('have the defaults that a Service gets', async () => {
+    const { $defs = {} } = await read('service.schema.json');
+    const [bare] = compileTexts({ 'a.yaml': service('a') }).services.values();
+    const lines: string[] = [];
+    const collect = (node: Node, path: readonly string[]): void => {
+      for (const [name, field] of Object.entries(node.properties ?? {})) {
+        const inner = field.$ref === undefined ? field : $defs[field.$ref.replace('#/$defs/', '')]!;
+        // The examples show the defaults of two transports; stdio has neither port nor path, and no remote's fields.
+        const other = ['port', 'path', 'headers', 'allowPrivate', 'network', 'runtime'].includes(name);
+        if (field.default !== undefined && !other) lines.push(`${'  '.repeat(path.length + 1)}${name}: ${JSON.stringify(field.default)}`);
+        else if (inner.properties !== undefined && !['run'].includes(name)) {
+          lines.push(`${'  '.repeat(path.length + 1)}${name}:`);
+          collect(inner, [...path, name]);
+        }
+      }
+    };
+    collect($defs['spec']!, []);
+    const text = service('a', `${lines.join('\n')}\n`);
+    const { services, issues } = compileTexts({ 'a.yaml': text });
+    expect(issues).toEqual([]);
+    expect(services.get('a')?.specHash).toBe(bare!.specHash);
+  });
+
+  it('know the manifests of the examples', async () => {
+    const examples = fileURLToPath(new URL('../../examples/manifests/', import.meta.url));
+    const names = (await readdir(examples)).filter((name) => name.endsWith('.yaml'));
+    const files = await Promise.all(names.map(async (path) => ({ path, bytes: new Uint8Array(await readFile(`${examples}${path}`)) })));
+    expect(names.length).toBeGreaterThan(0);
+    expect(compileFiles(files, { root: examples }).issues.filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+});
