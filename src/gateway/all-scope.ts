@@ -2,6 +2,7 @@
  * `/mcp`: all services together. Lists come from the Catalog, so that no service that is slow or gone holds them up; calls
  * go to the service that has the name or URI, over a session that is opened when the client first needs it.
  */
+import { FairleadError } from '../base/error.ts';
 import type { Envelope } from '../model/envelope.ts';
 import type { Backend } from './backend.ts';
 import { isListMethod, type Catalog, type Entry } from './catalog.ts';
@@ -129,13 +130,21 @@ export class AllScope implements Scope {
 
   #named(name: unknown, find: (name: string) => Entry | null, what: string): Entry {
     const entry = typeof name === 'string' ? find(name) : null;
-    if (entry === null) throw new RpcError(rpc.invalidParams, `Unknown ${what}: ${String(name)}`);
-    return entry;
+    if (entry !== null) return entry;
+    this.#refuseUnsettled(what, name);
+    throw new RpcError(rpc.invalidParams, `Unknown ${what}: ${String(name)}`);
+  }
+
+  /** Just after the host began, "there is no such thing" may be untrue: that answer is one to try again. */
+  #refuseUnsettled(what: string, name: unknown): void {
+    if (this.#catalog.unsettled)
+      throw new FairleadError('ServiceUnavailable', `The ${what} ${String(name)} is not known yet: services are starting.`);
   }
 
   #resource(uri: unknown, era: 'session' | 'stateless'): Entry {
     const entry = typeof uri === 'string' ? this.#catalog.resource(uri) : null;
     if (entry !== null) return entry;
+    this.#refuseUnsettled('resource', uri);
     const code = era === 'session' && typeof uri === 'string' ? rpc.resourceNotFound : rpc.invalidParams;
     throw new RpcError(code, `Resource not found: ${String(uri)}`, { uri });
   }

@@ -50,6 +50,8 @@ export function isListMethod(method: string | null): method is ListMethod {
 export class Catalog {
   readonly #backends: ReadonlyMap<string, Backend>;
   #index: Index | null = null;
+  /** A Plan has come: what is not here is not declared, or is about to be. */
+  begun = false;
 
   constructor(backends: ReadonlyMap<string, Backend>) {
     this.#backends = backends;
@@ -58,6 +60,12 @@ export class Catalog {
   /** A Contract, an exposure or a service changed: the next question makes the index anew. */
   invalidate(): void {
     this.#index = null;
+  }
+
+  /** No Plan has come, or a published service has yet to say what it offers: a name that is not found may be there soon. */
+  get unsettled(): boolean {
+    const published = [...this.#backends.values()].filter((backend) => backend.published);
+    return !this.begun || published.some((backend) => backend.contract() === null && backend.lastContract === null);
   }
 
   tool(name: string): Entry | null {

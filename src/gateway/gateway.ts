@@ -72,6 +72,7 @@ class McpGateway implements Gateway {
   }
 
   apply(plan: Plan, instances: readonly GatewayInstance[]): void {
+    this.#catalog.begun = true;
     let backend = this.#backends.get(plan.service);
     if (backend === undefined) {
       backend = new Backend(plan, this.#options.clock, (instanceId) => this.#idle(instanceId));
@@ -170,6 +171,7 @@ class McpGateway implements Gateway {
   async #handle(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (path[0] === 'api') return this.#rest(path, request, response);
     const scope = this.#scopeAt(path);
+    if (scope === null && path[0] === 'services' && !this.#catalog.begun) return this.#notYet(response);
     if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
     switch (request.method) {
       case 'POST':
@@ -181,6 +183,12 @@ class McpGateway implements Gateway {
       default:
         return sendEmpty(response, 405, { allow: 'GET, POST, DELETE' });
     }
+  }
+
+  /** Before the first Plan nothing is known to be absent. */
+  #notYet(response: ServerResponse): void {
+    const text = errorText(null, -32_000, 'No service is known yet', { code: 'ServiceUnavailable', retryable: true, service: null });
+    sendJson(response, 503, text, { 'retry-after': '1', connection: 'close' });
   }
 
   #scopeAt(path: readonly string[]): Scope | null {

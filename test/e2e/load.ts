@@ -51,8 +51,15 @@ interface Response {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: ErrorData };
 }
 
-/** The session is gone (404) or the connection broke: open another and go on. */
-class SessionLost extends Error {}
+/** No call can be made over this session (any more): open another and go on. */
+class SessionLost extends Error {
+  readonly retryable: boolean;
+
+  constructor(message: string, retryable: boolean) {
+    super(message);
+    this.retryable = retryable;
+  }
+}
 
 /** One MCP client session over streamable HTTP, of the 2025-11-25 era. */
 export class LeanClient {
@@ -70,7 +77,8 @@ export class LeanClient {
 
   async open(): Promise<void> {
     const clientInfo = { name: 'fairlead-load', version: '1' };
-    await this.rpc('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+    const { error } = await this.rpc('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+    if (error !== undefined) throw new SessionLost(`initialize: ${JSON.stringify(error)}`, error.data?.retryable === true);
     await this.#post({ jsonrpc: '2.0', method: 'notifications/initialized' });
   }
 
@@ -79,7 +87,8 @@ export class LeanClient {
     const id = this.#nextId;
     this.#nextId += 1;
     const { status, type, text } = await this.#post({ jsonrpc: '2.0', id, method, params });
-    if (status === 404) throw new SessionLost('404');
+    // Said of a session that the gateway does not know: one of an earlier host.
+    if (status === 404 && this.#session !== null) throw new SessionLost('404', true);
     const response = messagesOf(type, text).find((message) => message.id === id || (status >= 400 && message.error !== undefined));
     if (response === undefined) throw new Error(`HTTP ${status} ${type} without an answer to ${method} ${id}: ${text.slice(0, 200)}`);
     return response;
@@ -186,6 +195,7 @@ export class Load {
     const { result, error } = await client.rpc('tools/call', { name: aim.tool, arguments: { id, text, waitMs } });
     if (error !== undefined) {
       this.#count(error.data?.retryable === true ? 'retryable' : 'failed', `${id}: ${JSON.stringify(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
       return;
     }
     const echo = echoOf(result);
@@ -203,7 +213,7 @@ export class Load {
   #note(error: unknown): void {
     const { name, message, code } = error as { name?: string; message?: string; code?: string };
     const timedOut = name === 'TimeoutError' || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
-    const retryable = error instanceof SessionLost || isBrokenConnection(code);
+    const retryable = error instanceof SessionLost ? error.retryable : isBrokenConnection(code);
     this.#count(timedOut ? 'hung' : retryable ? 'retryable' : 'failed', `${name}: ${code ?? ''} ${message}`);
   }
 
@@ -214,7 +224,8 @@ export class Load {
 }
 
 function messagesOf(type: string, text: string): Response[] {
-  if (type.startsWith('text/event-stream')) return [...text.matchAll(/^data: ?(\S.*)$/gm)].map((match) => JSON.parse(match[1]!) as Response);
+  if (type.startsWith('text/event-stream'))
+    return [...text.matchAll(/^data: ?(\S.*)$/gm)].map((match) => JSON.parse(match[1]!) as Response);
   return type.startsWith('application/json') && text !== '' ? [JSON.parse(text) as Response] : [];
 }
 

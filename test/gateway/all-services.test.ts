@@ -121,6 +121,15 @@ describe('tools of all services', () => {
     expect((await client.call('files__read'))['error'].code).toBe(-32_602);
   });
 
+  it('may be called again later while a service has yet to say what it offers', async () => {
+    const client = await Client.open(`${world.url}/mcp`);
+    expect((await client.call('files__read'))['error'].data).toMatchObject({ code: 'ServiceUnavailable', retryable: true });
+    world.route({ service: 'files' });
+    expect((await client.call('files__read'))['error'].data).toMatchObject({ code: 'ServiceUnavailable', retryable: true });
+    world.route({ service: 'files' }, instance(echoing('f1'), 'r', contractOf(['write'])));
+    expect((await client.call('files__read'))['error'].code).toBe(-32_602);
+  });
+
   it('are announced to clients when they change', async () => {
     const files = echoing('f1');
     world.route({ service: 'files' }, instance(files, 'r', contractOf(['read'])));

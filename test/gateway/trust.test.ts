@@ -182,9 +182,16 @@ describe('what is not there', () => {
   it.each(['/services/nobody/mcp', '/services/nobody/mcp/', '/', '/mcp/x', '/services//mcp', '/services/files/other', '/toolsets/x/mcp'])(
     '%s: 404',
     async (path) => {
+      world.route({ service: 'files' }, instance(new FakeUpstream('i1')));
       expect((await raw(path, { method: 'POST', headers: json, body: '{}' })).status).toBe(404);
     },
   );
+
+  it('is not said of a service before the first Plan has come: 503, to be tried again', async () => {
+    const answer = await raw('/services/files/mcp', { method: 'POST', headers: json, body: '{}' });
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { data: { code: 'ServiceUnavailable', retryable: true } } });
+  });
 
   it.each([
     '/services/%2e%2e/mcp',
