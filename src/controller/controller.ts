@@ -95,11 +95,15 @@ export class Controller {
     await this.loop.idle();
   }
 
+  /** Resolves once the newest Snapshot has been compiled. */
+  async compiled(): Promise<void> {
+    await this.#intake.settled();
+  }
+
   /** Reads the source again and passes over every service. */
   async reconcile(): Promise<void> {
     await this.#intake.refresh();
-    this.loop.queueAll();
-    await this.settled();
+    await this.loop.passOverAll();
   }
 
   async suspendSource(suspended: boolean): Promise<void> {

@@ -106,14 +106,22 @@ export class Loop implements HostListener {
   }
 
   queueAll(): void {
-    for (const key of this.#records.keys()) this.#queue.add(key);
-    for (const key of this.#parts.declarations.services().keys()) this.#queue.add(key);
+    for (const key of this.#allKeys()) this.#queue.add(key);
   }
 
-  /** A Command of this service was stored. */
-  commanded(service: string): void {
+  /** Passes over every service; resolves once each has been passed over, or at once while no passes are made. */
+  async passOverAll(): Promise<void> {
+    await Promise.all([...this.#allKeys()].map(async (key) => this.#queue.addAndWait(key)));
+  }
+
+  #allKeys(): ReadonlySet<string> {
+    return new Set([...this.#records.keys(), ...this.#parts.declarations.names()]);
+  }
+
+  /** A Command of this service was stored; resolves once it has been taken, or at once while no passes are made. */
+  async commanded(service: string): Promise<void> {
     this.#commanded.add(service);
-    this.#queue.add(service);
+    await this.#queue.addAndWait(service);
   }
 
   dependantsOf(service: string): readonly string[] {

@@ -50,8 +50,7 @@ export class Operator implements Admin {
     const problem = whyNot(kind, record);
     if (problem !== null) throw new FairleadError('Refused', problem);
     await parts.store.addCommand(epoch, { service, kind, uid, at: parts.clock.now() });
-    loop.commanded(service);
-    await loop.idle();
+    await loop.commanded(service);
   }
 
   async reconcile(source: string | null, uid: number): Promise<void> {
@@ -156,6 +155,8 @@ export class Operator implements Admin {
     const names = [...new Set([...draft.changed.keys(), ...draft.gone])].sort();
     const changes = names.map((name) => ({ service: name, action: this.#actionOf(name, draft) }));
     if (Object.keys(draft.files).length === 0) return { snapshot: this.#controller.declarations.snapshot!, changes, files: [] };
+    if (this.#controller.source.suspended)
+      throw new FairleadError('Refused', `${this.#source.name} is suspended: nothing written to it would be read. Resume it first.`);
     await this.#controller.approveDeletions(draft.gone);
     let snapshot: string;
     try {
@@ -164,6 +165,8 @@ export class Operator implements Admin {
       await this.#controller.withdrawApprovals(draft.gone);
       throw thrown;
     }
+    // The next proposal is to be made against what this one left.
+    await this.#controller.compiled();
     const files = Object.keys(draft.files).sort();
     await this.#audit(uid, reason, `Wrote ${files.join(', ')}: ${summary(changes)}.`, { service, snapshot });
     return { snapshot, changes, files };

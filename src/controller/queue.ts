@@ -14,6 +14,7 @@ export class KeyQueue {
   readonly #work: (keys: readonly string[]) => Promise<void>;
   readonly #waiting = new Set<string>();
   readonly #wakes = new Map<string, { readonly at: number; readonly cancel: () => void }>();
+  readonly #waiters = new Map<string, readonly (() => void)[]>();
   #open = false;
   #closed = false;
   #running: Promise<void> | null = null;
@@ -27,6 +28,15 @@ export class KeyQueue {
   add(key: string): void {
     this.#waiting.add(key);
     this.#start();
+  }
+
+  /** Adds the key and resolves once a batch with it has been worked on; at once while nothing is worked on. */
+  async addAndWait(key: string): Promise<void> {
+    this.add(key);
+    if (!this.#open || this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#waiters.set(key, [...(this.#waiters.get(key) ?? []), resolve]);
+    });
   }
 
   /** Adds the key at an instant (an hour from now at the latest), in place of any instant said before; null: at none. */
@@ -46,6 +56,7 @@ export class KeyQueue {
   /** While closed, keys gather and nothing is worked on. A queue begins closed. */
   setOpen(open: boolean): void {
     this.#open = open;
+    if (!open) this.#answer([...this.#waiters.keys()]);
     this.#start();
   }
 
@@ -60,6 +71,7 @@ export class KeyQueue {
     this.#waiting.clear();
     for (const { cancel } of this.#wakes.values()) cancel();
     this.#wakes.clear();
+    this.#answer([...this.#waiters.keys()]);
     await this.idle();
   }
 
@@ -69,6 +81,13 @@ export class KeyQueue {
       this.#running = null;
       this.#start();
     });
+  }
+
+  #answer(keys: readonly string[]): void {
+    for (const key of keys) {
+      for (const resolve of this.#waiters.get(key) ?? []) resolve();
+      this.#waiters.delete(key);
+    }
   }
 
   #mayWork(): boolean {
@@ -82,6 +101,7 @@ export class KeyQueue {
       const keys = [...this.#waiting].slice(0, batchSize);
       for (const key of keys) this.#waiting.delete(key);
       await this.#work(keys);
+      this.#answer(keys);
       if (this.#mayWork()) await new Promise<void>((resolve) => this.#clock.after(0, resolve));
     }
   }

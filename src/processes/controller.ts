@@ -50,7 +50,7 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
     link: createHostLink({ socketPath: dataDir.hostSocket, clock: systemClock }),
     clock: systemClock,
     decide,
-    guardPrune: (prune) => heldDeletions(prune),
+    guardPrune: (prune) => heldDeletions(prune, settings.maxDeletions),
     about,
     onProblem: (message, err) => log.error({ err }, message),
     onFenced: (error) => parent.die(error),

@@ -135,8 +135,7 @@ describe('a save that fails', () => {
     const world = await new World().with(named('a'));
     await world.store.addCommand(world.controller.epoch, { service: 'a', kind: 'suspend', uid: 1, at: 1 });
     world.store.failSaves = 1;
-    world.controller.loop.commanded('a');
-    await world.settle();
+    await world.controller.loop.commanded('a');
     expect(world.controller.readModel.service('a')!.record.suspended).toBe(false);
     await world.clock.advance(100);
     expect(world.controller.readModel.service('a')!.record.suspended).toBe(true);
@@ -192,15 +191,18 @@ describe('a controller that was killed', () => {
     expect(new Set(verdicts).size).toBeLessThanOrEqual(1);
   });
 
-  it('takes the next epoch and sends the Plans that it finds', async () => {
+  it('takes the next epoch, sends the Plans that it finds, and stores nothing anew', async () => {
     const world = await new World().with(named('a'));
     const first = world.controller.epoch;
+    const saves = world.store.saves.length;
     await world.kill();
     await world.start();
     world.host.connect();
     await world.settle();
     expect(world.host.epoch).toBe(first + 1);
     expect(world.state('a')).toBe('Active');
+    expect(world.host.sent).toMatchObject([{ service: 'a' }]);
+    expect(world.store.saves).toHaveLength(saves);
   });
 });
 

@@ -188,6 +188,23 @@ describe('apply', () => {
     await expect(operator.apply(proposal({}, { deletions: ['a'] }), null, 7)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
+  it('of one change right after another keeps both', async () => {
+    await start({ 'a.yaml': `${manifest('a', '1')}---\n${manifest('b', '1')}` });
+    await Promise.all([
+      operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, 7),
+      operator.apply(proposal({ 'x.yaml': manifest('b', '2') }), null, 7),
+    ]);
+    const text = readFileSync(join(folder, 'a.yaml'), 'utf8');
+    expect(text.match(/server-\d/g)).toEqual(['server-2', 'server-2']);
+  });
+
+  it('is refused while the source is suspended', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await operator.suspendSource('folder', true, 7);
+    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, 7)).rejects.toMatchObject({ code: 'Refused' });
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-1.js');
+  });
+
   it('of what is there already writes nothing', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
     expect(await operator.apply(proposal({ 'a.yaml': manifest('a', '1') }), null, 7)).toMatchObject({ files: [] });
