@@ -209,7 +209,8 @@ function failure(answer: Answer): FairleadError {
 /** One worker thread and the watch over it. */
 class WorkerHandle {
   readonly #worker: Worker;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(8));
+  readonly #shared = new SharedArrayBuffer(8);
+  readonly #progress = new Int32Array(this.#shared);
   readonly #fileDeadlineMs: number;
   readonly #ready: Promise<void>;
   #settle: { resolve: (answer: Answer) => void; reject: (reason: Error) => void } | null = null;
@@ -219,7 +220,7 @@ class WorkerHandle {
     this.#fileDeadlineMs = fileDeadlineMs;
     this.#worker = new Worker(url, {
       name: 'fairlead-compiler',
-      workerData: { progress: this.#progress.buffer as SharedArrayBuffer } satisfies WorkerData,
+      workerData: { progress: this.#shared } satisfies WorkerData,
       resourceLimits: { maxOldGenerationSizeMb: heapLimitMb },
     });
     this.#ready = new Promise((resolve, reject) => {

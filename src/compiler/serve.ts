@@ -18,19 +18,12 @@ export class CompilerServer {
   answer({ delta, task }: Request): Answer {
     try {
       const workspace = this.#synced(delta);
-      switch (task.kind) {
-        case 'compile':
-          return { kind: 'compilation', compilation: this.#tell(this.#compile(workspace, delta.snapshot)) };
-        case 'preview': {
-          const fork = workspace.fork();
-          const before = this.#compile(workspace, delta.snapshot);
-          this.#take(fork, task.files, task.removed, delta.root);
-          return { kind: 'compilation', compilation: difference(before, this.#compile(fork, `${delta.snapshot}+`), false) };
-        }
-        case 'explain':
-          this.#compile(workspace, delta.snapshot);
-          return { kind: 'explanation', fields: workspace.explain(task.service, task.field) };
-      }
+      const compiled = this.#compile(workspace, delta.snapshot);
+      if (task.kind === 'compile') return { kind: 'compilation', compilation: this.#tell(compiled) };
+      if (task.kind === 'explain') return { kind: 'explanation', fields: workspace.explain(task.service, task.field) };
+      const fork = workspace.fork();
+      this.#take(fork, task.files, task.removed, delta.root);
+      return { kind: 'compilation', compilation: difference(compiled, this.#compile(fork, `${delta.snapshot}+`), false) };
     } catch (thrown) {
       return { kind: 'failed', message: messageOf(thrown) };
     } finally {

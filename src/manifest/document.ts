@@ -3,7 +3,7 @@
  * and back from a path to its place. The tree of nodes is dropped after reading; places are found by reading again,
  * which only a document with something wrong in it costs.
  */
-import { Composer, Parser, isAlias, isMap as isYamlMap, isScalar, isSeq, type CST, type Document, type Node, type ParsedNode } from 'yaml';
+import { Composer, Parser, isAlias, isMap as isYamlMap, isScalar, isSeq, type CST, type Document, type Node } from 'yaml';
 import type { Issue } from '../model/issue.ts';
 import { pathText, placeAt, type Place, type Segment } from './place.ts';
 
@@ -78,7 +78,7 @@ export function locateIn(text: string, firstLine: number): Locate {
 function compose(tokens: Iterable<CST.Token>): Document.Parsed | null {
   // Its own check of duplicate keys is quadratic (88 s for 40,000 keys): plainValue checks instead.
   const options = { uniqueKeys: false, stringKeys: true, resolveKnownTags: false, prettyErrors: false, logLevel: 'silent' } as const;
-  for (const document of new Composer<ParsedNode>(options).compose(tokens, true)) return document as Document.Parsed;
+  for (const document of new Composer(options).compose(tokens, true)) return document;
   return null;
 }
 
@@ -113,34 +113,28 @@ function limitExceeded(tokens: readonly CST.Token[]): Exceeded | null {
       };
     if (!('items' in token)) continue;
     for (const item of token.items) {
-      if (item.key != null) pending.push({ token: item.key, depth: depth + 1 });
+      if (item.key !== null && item.key !== undefined) pending.push({ token: item.key, depth: depth + 1 });
       if (item.value !== undefined) pending.push({ token: item.value, depth: depth + 1 });
     }
   }
   return null;
 }
 
+/** What some of the parser's error codes are called here; every other one is a SyntaxError. */
+const syntaxMistakes: Readonly<Record<string, { readonly code: string; readonly words: string; readonly expected: string }>> = {
+  TAB_AS_INDENT: { code: 'TabIndent', words: 'A tab stands where YAML allows only spaces', expected: 'spaces for indentation' },
+  BAD_INDENT: { code: 'BadIndentation', words: 'Wrong indentation', expected: 'keys of one mapping in one column' },
+  BLOCK_AS_IMPLICIT_KEY: {
+    code: 'BadIndentation',
+    words: 'A key stands where none can',
+    expected: 'keys of one mapping in one column; quotes around text with `: ` in it',
+  },
+  TAG_RESOLVE_FAILED: { code: 'UnknownTag', words: 'YAML tags are not used here', expected: 'plain values without a tag' },
+};
+
 function reportSyntax(problem: Document.Parsed['errors'][number], report: Report): void {
-  const offset = problem.pos[0];
-  switch (problem.code) {
-    case 'TAB_AS_INDENT':
-      return report('TabIndent', 'error', 'A tab stands where YAML allows only spaces.', offset, [], 'spaces for indentation');
-    case 'BAD_INDENT':
-      return report('BadIndentation', 'error', `Wrong indentation: ${problem.message}`, offset, [], 'keys of one mapping in one column');
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return report(
-        'BadIndentation',
-        'error',
-        `A key stands where none can: ${problem.message}`,
-        offset,
-        [],
-        'keys of one mapping in one column; quotes around text with `: ` in it',
-      );
-    case 'TAG_RESOLVE_FAILED':
-      return report('UnknownTag', 'error', `YAML tags are not used here: ${problem.message}`, offset, [], 'plain values without a tag');
-    default:
-      return report('SyntaxError', 'error', `Not YAML: ${problem.message}`, offset, []);
-  }
+  const { code, words, expected } = syntaxMistakes[problem.code] ?? { code: 'SyntaxError', words: 'Not YAML', expected: undefined };
+  report(code, 'error', `${words}: ${problem.message}`, problem.pos[0], [], expected);
 }
 
 /** The plain tree; everything in it that is refused is reported. Aliases are followed, and counted each time. */

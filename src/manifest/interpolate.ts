@@ -119,10 +119,10 @@ export function interpolate(spec: unknown, scope: Scope): Interpolated {
         continue;
       }
       const value = lookUp(expression, path);
-      if (value !== null && typeof value === 'object')
+      if (typeof value === 'object' && value !== null)
         fail('WrongType', `\`\${${expression}}\` is a ${Array.isArray(value) ? 'list' : 'mapping'} and cannot stand inside text.`, path);
       else if (value !== undefined) {
-        const put = String(value);
+        const put = typeof value === 'string' ? value : JSON.stringify(value);
         if (!spend(put, path)) return '';
         result += put;
       }

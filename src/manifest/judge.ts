@@ -108,7 +108,11 @@ function judgeParams(params: Readonly<Record<string, unknown>>, written: unknown
           path: ['spec', 'params', name],
           expected: 'a path inside it',
         });
-      if (/^-/.test(text) && !/^-[0-9.]+$/.test(text) && argumentWords.some((word) => word.replaceAll(' ', '') === `\${params.${name}}`))
+      if (
+        text.startsWith('-') &&
+        !/^-[0-9.]+$/.test(text) &&
+        argumentWords.some((word) => word.replaceAll(' ', '') === `\${params.${name}}`)
+      )
         findings.push({
           code: 'OptionInjection',
           severity: 'error',

@@ -274,8 +274,9 @@ function checkOf(check: CheckSpec, path: readonly Segment[], reader: SpecReader)
       };
     }
     case 'dependency':
-      return { ...base, type: 'dependency', target: targetOf(check, path, reader) };
+      break;
   }
+  return { ...base, type: 'dependency', target: targetOf(check, path, reader) };
 }
 
 function targetOf(

@@ -1,5 +1,4 @@
 /** One Service's Manifest and what it inherits, to a Service. Looks at no other Service. */
-import type { ServiceSpec } from '../model/gen/service.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Origin, Service } from '../model/service.ts';
 import type { Locate } from './document.ts';
@@ -56,7 +55,7 @@ export function resolveService(manifest: Manifest, inheritance: Inheritance, roo
     if (inheritance.layers.length > 0 || manifest.document.text.includes('${'))
       findings.push(...validateDocument('Service', { ...manifest.value, spec: trees.spec }, false));
     if (findings.length === 0) {
-      const normalized = normalize(manifest.value['metadata'] as { name: string }, trees.spec as ServiceSpec, root, origin);
+      const normalized = normalize(manifest.value['metadata'] as { name: string }, trees.spec, root, origin);
       findings.push(...normalized.findings);
       service = normalized.service;
     }

@@ -132,9 +132,9 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
   const limit = String((error.params as { limit?: unknown }).limit);
   switch (error.keyword) {
     case 'additionalProperties':
-      return unknownField(String((error.params as { additionalProperty: string }).additionalProperty), path, schema);
+      return unknownField((error.params as { additionalProperty: string }).additionalProperty, path, schema);
     case 'required': {
-      const missing = String((error.params as { missingProperty: string }).missingProperty);
+      const missing = (error.params as { missingProperty: string }).missingProperty;
       return finding('MissingField', `\`${pathText([...path, missing])}\` is missing.`, {
         path: [...path, missing],
         expected: `\`${missing}\` in ${field}`,

@@ -133,8 +133,9 @@ function checkOf(check: Check): Spec {
         minCalls: check.minCalls,
       };
     case 'dependency':
-      return { ...base, ...check.target };
+      break;
   }
+  return { ...base, ...check.target };
 }
 
 /** Text in which `${` is not a placeholder. */

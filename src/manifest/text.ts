@@ -49,8 +49,8 @@ export function decodeText(bytes: Uint8Array): { readonly text: string } | { rea
 }
 
 /** Control characters but tab and line ends; bidi embeddings, overrides, isolates and marks; zero-width and byte order marks inside. */
-// oxlint-disable-next-line no-control-regex -- these are what is looked for
 const forbiddenCharacter =
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 
 export interface DocumentText {

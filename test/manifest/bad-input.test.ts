@@ -29,7 +29,7 @@ interface Row {
 }
 
 const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
-for (const [index, letter] of [...'bcdefgh'].entries()) {
+for (const [index, letter] of 'bcdefgh'.split('').entries()) {
   const before = 'abcdefgh'[index]!;
   bomb.push(`${letter}: &${letter} [${Array.from({ length: 9 }, () => `*${before}`).join(', ')}]`);
 }

@@ -31,11 +31,11 @@ export class SourceWitness implements SourceListener {
     this.#wake();
   }
 
-  /** The first Snapshot, from now back to the beginning and on, for which this holds. The test's own time-out bounds the wait. */
+  /** The newest Snapshot, once this holds for it. The test's own time-out bounds the wait. */
   async until(holds: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
     for (;;) {
-      const found = this.snapshots.findLast(holds);
-      if (found !== undefined) return found;
+      const newest = this.snapshots.at(-1);
+      if (newest !== undefined && holds(newest)) return newest;
       await this.#next();
     }
   }

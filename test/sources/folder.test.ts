@@ -59,8 +59,8 @@ class FolderHarness implements SourceHarness {
   }
 }
 
-sourceContract('a folder', FolderHarness.make);
-writableSourceContract('a folder', FolderHarness.make);
+sourceContract('a folder', (files) => FolderHarness.make(files));
+writableSourceContract('a folder', (files) => FolderHarness.make(files));
 
 describe('a folder', () => {
   let harness: FolderHarness;
@@ -90,11 +90,11 @@ describe('a folder', () => {
   it('hands out other changes though one file never stands still, and that one as it last was', async () => {
     await start({ 'a.yaml': '1', 'busy.yaml': 'quiet' });
     let count = 0;
-    let writing: Promise<void> | null = null;
+    let writing: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {
-      writing ??= writeFile(harness.path('busy.yaml'), `noise ${(count += 1)}`).finally(() => {
-        writing = null;
-      });
+      count += 1;
+      const text = `noise ${count}`;
+      writing = writing.then(() => writeFile(harness.path('busy.yaml'), text));
     }, 5);
     await harness.put({ 'a.yaml': '2' });
     const snapshot = await witness.until((candidate) => textsOf(candidate)['a.yaml'] === '2');
@@ -154,7 +154,8 @@ describe('a folder', () => {
     await harness.put({ 'new/deep/b.yaml': '1' });
     await witness.until((snapshot) => 'new/deep/b.yaml' in textsOf(snapshot));
     await rm(harness.path('new'), { recursive: true });
-    await witness.until((snapshot) => !('new/deep/b.yaml' in textsOf(snapshot)));
+    const { files } = await witness.until((snapshot) => !('new/deep/b.yaml' in textsOf(snapshot)));
+    expect(files.map(({ path }) => path)).toEqual(['a.yaml']);
   });
 
   it('leaves nothing of its own behind after a write', async () => {
