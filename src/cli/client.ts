@@ -5,7 +5,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { errorCodes, type ErrorCodeName } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
-import type { Problem } from '../model/resource.ts';
+import { versionHeader, type Problem } from '../model/resource.ts';
 
 export interface StreamMessage {
   readonly id: string | undefined;
@@ -56,6 +56,8 @@ export class ApiClient {
   private async send(method: 'GET' | 'POST', url: string, body?: string, timeoutMs = this.timeoutMs): Promise<unknown> {
     const response = await this.open(method, url, { ...(body === undefined ? {} : { body }), timeoutMs });
     const text = await textOf(response);
+    if (method === 'GET' && response.headers[versionHeader] === undefined)
+      throw new FairleadError('Unreachable', `What answers at ${this.server} is not a Fairlead status API.`);
     if ((response.statusCode ?? 500) >= 400) throw problemError(response, text, url);
     try {
       return JSON.parse(text);

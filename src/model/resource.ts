@@ -12,6 +12,8 @@ import type { RolloutPhase, RolloutResult } from './rollout.ts';
 import type { RunSpec } from './revision.ts';
 
 export const apiVersion = 'fairlead.dev/v1alpha1';
+/** Every answer of the status API carries it, so that a client knows that it has found one. */
+export const versionHeader = 'fairlead-version';
 
 export const resourceKinds = ['Service', 'Rollout', 'Revision', 'Instance', 'Tool', 'Event', 'Source'] as const;
 export type ResourceKind = (typeof resourceKinds)[number];

@@ -6,6 +6,7 @@ import swagger from '@fastify/swagger';
 import { fastify, type FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
 import { FairleadError } from '../base/error.ts';
+import { versionHeader } from '../model/resource.ts';
 import type { ReadModel } from '../ports/read-model.ts';
 import { Catalog } from './catalog.ts';
 import { addGuard } from './guard.ts';
@@ -79,6 +80,7 @@ export function createStatusApi(options: StatusApiOptions): StatusApi {
   addGuard(app, { allowedHosts: [...(options.allowedHosts ?? []), options.host], maxRequests: options.maxRequests ?? 512 });
   app.addHook('onSend', async (_request, reply) => {
     void reply.headers({
+      [versionHeader]: packageJson.version,
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',

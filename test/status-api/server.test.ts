@@ -154,7 +154,7 @@ describe('routes', () => {
       settled: false,
     });
     expect(body.troubles.map(({ service }: { service: string }) => service)).toEqual(['broken', 'files']);
-    model.change('clock', { state: 'Active', rollout: null });
+    model.change('clock', { state: 'Inactive', rollout: null });
     expect((await ask('/api/v1/services/stats/overview')).body.settled).toBe(true);
     model.facts = { ...model.facts, hostConnected: false };
     expect((await ask('/api/v1/services/stats/overview')).body.settled).toBe(false);

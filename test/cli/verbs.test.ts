@@ -1,0 +1,455 @@
+/** Each verb as a person runs it: what is printed, what is asked of the controller, and the exit code. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FairleadError } from '../../src/base/error.ts';
+import { startAt } from '../fixtures/read-model.ts';
+import { appliedSnapshot, Harness } from './harness.ts';
+
+// Times of day in golden texts.
+process.env['TZ'] = 'UTC';
+
+let cli: Harness;
+beforeEach(async () => {
+  cli = new Harness();
+  await cli.start();
+});
+afterEach(() => cli.stop());
+
+const manifest = `apiVersion: fairlead.dev/v1alpha1
+kind: Service
+metadata:
+  name: files
+spec:
+  run:
+    command: [node, files.js]
+`;
+const change = {
+  service: 'files',
+  action: 'update' as const,
+  before: 'spec:\n  replicas: 1\n',
+  after: 'spec:\n  replicas: 2\n',
+  revision: { stable: 'files-aaaaaaaa', target: 'files-bbbbbbbb', rollout: true },
+  strategy: 'in-place',
+  steps: ['start-instance files-bbbbbbbb-0-1', 'switch-route files-bbbbbbbb'],
+  dependants: ['clock'],
+  warnings: ['breaks a contract'],
+};
+
+describe('exit codes', () => {
+  test.each([
+    [2, ['gett', 'services']],
+    [2, ['get']],
+    [2, ['get', 'nothing']],
+    [2, ['get', 'services', '--limit']],
+    [2, ['get', 'services', '-o', 'xml']],
+    [2, ['get', 'tools', '--state', 'Active']],
+    [2, ['get', 'services', '--sort-by', 'colour']],
+    [2, ['apply']],
+    [2, ['rollout', 'undo', 'files', '--timeout', '5']],
+    [2, ['rollout', 'undo', 'files', '--timeout', '5s']],
+    [2, ['up', '--gateway', 'nowhere']],
+    [2, ['logs', '../../etc']],
+    [2, ['call', 'read_file', '--arg', 'nonsense']],
+    [1, ['describe', 'service', 'nobody']],
+    [1, ['get', 'services', 'nobody']],
+    [1, ['rollout', 'status', 'nobody']],
+    [1, ['validate', 'nowhere.yaml']],
+    [1, ['call', 'no_such_tool']],
+    [1, ['explain', 'files', '--field', 'spec.nothing']],
+    [0, ['--help']],
+    [0, ['rollout', 'undo', '--help']],
+  ])('%i for %j', async (code, argv) => {
+    const ran = await cli.run(...argv);
+    expect([ran.code, ran.code > 0 && ran.err === '' ? 'silent' : 'told']).toEqual([code, 'told']);
+  });
+
+  test('3 when no controller answers, with what to do next', async () => {
+    const ran = await cli.run('get', 'services', '--server', 'http://127.0.0.1:9');
+    expect(ran).toMatchObject({ code: 3, out: '' });
+    expect(ran.err).toMatch(/^error: .*127\.0\.0\.1:9.*\n {2}next: .*fairlead up/s);
+  });
+
+  test('3 when something else answers there', async () => {
+    cli.callAnswer = { status: 200, body: { items: [] } };
+    expect((await cli.run('get', 'services', '--server', cli.model.facts.gatewayUrl)).code).toBe(3);
+  });
+
+  test('3 when the admin socket is not on this machine', async () => {
+    cli.model.facts = { ...cli.model.facts, adminSocket: '/nowhere/admin.sock' };
+    expect(await cli.run('reconcile')).toMatchObject({ code: 3 });
+  });
+
+  test('4 when the controller refuses', async () => {
+    cli.refuse = new FairleadError('Refused', 'The plan is stale.');
+    cli.file('files.yaml', manifest);
+    expect(await cli.run('apply', '-f', 'files.yaml', '--plan', 'old')).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('The plan is stale.'),
+    });
+  });
+
+  test('5 when time runs out', async () => {
+    let now = startAt;
+    const ran = await cli.runWith({ now: () => (now += 400) }, 'rollout', 'status', 'clock', '--timeout', '1s');
+    expect(ran).toMatchObject({ code: 5, err: expect.stringContaining('TimedOut') });
+  });
+
+  test('every verb is refused in words, never with a stack', async () => {
+    const ran = await cli.run('apply', '-f', 'missing.yaml');
+    expect(ran.err).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('get', () => {
+  test('services as a table, in words a pipe can take', async () => {
+    const { out } = await cli.run('get', 'services');
+    expect(out).toBe(
+      [
+        'NAME    STATE      HEALTH   READY  TOOLS  REVISION        AGE',
+        'broken  Error      UNKNOWN  0/0    0      -               1m',
+        'clock   Deploying  UNKNOWN  0/1    0      -               1m',
+        'files   Active     HEALTHY  1/1    2      files-aaaaaaaa  1m',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('colour changes nothing but colour', async () => {
+    const { out } = await cli.runWith({ colour: true }, 'get', 'services');
+    expect(out).toContain('\u001b[32mActive\u001b[39m');
+    // oxlint-disable-next-line no-control-regex -- colours are taken off
+    expect(out.replaceAll(/\u001b\[\d+m/g, '')).toBe((await cli.run('get', 'services')).out);
+  });
+
+  test('filters, sorts, names, JSON and YAML', async () => {
+    expect((await cli.run('get', 'services', '--state', 'Active', '-o', 'name')).out).toBe('service/files\n');
+    expect((await cli.run('get', 'services', '-l', 'team!=platform', '-o', 'name')).out).toBe('service/broken\n');
+    expect((await cli.run('get', 'services', '--sort-by', 'tools')).out.trim().split('\n').at(-1)).toMatch(/^files/);
+    expect(JSON.parse((await cli.run('get', 'services', '-o', 'json')).out)).toMatchObject({ kind: 'ServiceList', items: [{}, {}, {}] });
+    expect((await cli.run('get', 'services', 'files', '-o', 'yaml')).out).toMatch(/^apiVersion: fairlead.dev\/v1alpha1\nkind: Service\n/);
+  });
+
+  test.each([
+    ['rollouts', 'files', /RolledBack\s+files-aaaaaaaa\s+files-bbbbbbbb/],
+    ['revisions', 'files', /files-bbbbbbbb\s+files\s+rejected/],
+    ['instances', 'files', /files-aaaaaaaa-0-1\s+files\s+connected\s+HEALTHY\s+stable\s+4242/],
+    ['tools', 'files', /read_file\s+files\s+Reads a file/],
+    ['events', 'files', /Normal\s+files\s+Happened/],
+    ['sources', 'manifests', /folder\s+Read\s+5f5f5f5f5f5f/],
+  ])('%s of %s', async (kind, name, line) => {
+    cli.model.happen({});
+    const { code, out } = await cli.run('get', kind, name);
+    expect([code, out]).toEqual([0, expect.stringMatching(line)]);
+  });
+
+  test('nothing found is said on stderr, so that a pipe stays empty', async () => {
+    expect(await cli.run('get', 'services', '--tag', 'nobody')).toMatchObject({ code: 0, out: '', err: 'No services found.\n' });
+  });
+
+  test('-w prints what is, then each row that changes, once', async () => {
+    const running = cli.follow('get', 'services', '-w');
+    await running.says('files ');
+    // Changes until one is seen: the stream may open a moment after the first table.
+    cli.model.change('files', { health: 'DEGRADED' });
+    const prod = setInterval(() => cli.model.change('files', { health: 'DEGRADED' }), 50);
+    await running.says('DEGRADED');
+    clearInterval(prod);
+    running.abort();
+    const { out, code } = await running.done;
+    expect(code).toBe(0);
+    expect(out.match(/^files/gm)).toHaveLength(2);
+    expect(out.match(/^broken/gm)).toHaveLength(1);
+  });
+});
+
+describe('describe, explain, events, tools', () => {
+  test('describe says why the last rollout ended as it did', async () => {
+    cli.model.happen({ reason: 'RolloutRolledBack', type: 'Warning', message: 'Rollout 2 of files-bbbbbbbb' });
+    const { out } = await cli.run('describe', 'service', 'files');
+    await expect(out).toMatchFileSnapshot('golden/describe-files.txt');
+  });
+
+  test('describe of what never ran', async () => {
+    await expect((await cli.run('describe', 'service', 'broken')).out).toMatchFileSnapshot('golden/describe-broken.txt');
+  });
+
+  test('explain shows the winner and what it overrode', async () => {
+    const { out } = await cli.run('explain', 'files', '--field', 'spec.limits.callTimeout');
+    expect(out).toBe(
+      'spec.limits.callTimeout: "5s"\n  from Service files, files.yaml:9:19\n  over "20s" from ServiceTemplate node-stdio, template.yaml:7:19\n',
+    );
+  });
+
+  test('events -w goes on where the list ended, without doubles', async () => {
+    cli.model.happen({ reason: 'First' });
+    const running = cli.follow('events', '-w');
+    await running.says('First');
+    const prod = setInterval(() => cli.model.happen({ reason: 'Later' }), 50);
+    await running.says('Later');
+    clearInterval(prod);
+    running.abort();
+    expect((await running.done).out.match(/First/g)).toHaveLength(1);
+  });
+
+  test('tools are found by their words', async () => {
+    expect((await cli.run('tools', 'lists')).out).toMatch(/^TOOL.*\nlist_directory +files +Lists a directory\.\n$/);
+    expect(await cli.run('tools', 'nonsense')).toMatchObject({ code: 0, out: '' });
+  });
+});
+
+describe('call', () => {
+  test('types arguments by the schema and prints the text', async () => {
+    const ran = await cli.run('call', 'read_file', '--arg', 'path=a=b', '--arg', 'head=3', '--arg', 'raw=true', '--arg', 'tags:=["x"]');
+    expect(ran).toMatchObject({ code: 0, out: 'hello\n' });
+    expect(cli.calls).toEqual([
+      { path: '/api/v1/services/files/call', body: { tool: 'read_file', args: { path: 'a=b', head: 3, raw: true, tags: ['x'] } } },
+    ]);
+  });
+
+  test('knows the name at /mcp, and 1 says that the tool failed', async () => {
+    cli.callAnswer = { status: 200, body: { isError: true, content: [{ type: 'text', text: 'no such file' }] } };
+    expect(await cli.run('call', 'files__read_file', '--json', '{"path":"x"}')).toMatchObject({ code: 1, out: 'no such file\n' });
+  });
+
+  test('an error of the gateway is told with its code', async () => {
+    cli.callAnswer = { status: 503, body: { code: 'ServiceUnavailable', detail: 'files has no instance.' } };
+    expect(await cli.run('call', 'read_file')).toMatchObject({ code: 1, err: expect.stringContaining('ServiceUnavailable') });
+  });
+
+  test.each([['head=three'], ['raw=yes'], ['tags=x']])('--arg %s does not fit the schema', async (arg) => {
+    expect(await cli.run('call', 'read_file', '--arg', arg)).toMatchObject({ code: 2 });
+    expect(cli.calls).toEqual([]);
+  });
+});
+
+describe('validate', () => {
+  test('valid manifests are 0, and the working directory names the files', async () => {
+    cli.file('files.yaml', manifest);
+    expect(await cli.run('validate', '.')).toMatchObject({ code: 0, out: 'valid: 1 file, 1 valid service\n' });
+  });
+
+  test('every issue with its place; a frame on a terminal only', async () => {
+    cli.file('bad.yaml', manifest.replace('run:', 'rum:'));
+    const piped = await cli.run('validate', 'bad.yaml');
+    expect(piped.code).toBe(1);
+    expect(piped.out).toMatch(/^bad\.yaml:6:3 error .*\(UnknownField\)/m);
+    expect(piped.out).not.toContain('^');
+    expect((await cli.runWith({ interactive: true }, 'validate', 'bad.yaml')).out).toMatch(/> 6 \| +rum:\n +\| +\^/);
+  });
+
+  test('stdin, JSON, GitHub and JUnit', async () => {
+    const input = manifest.replace('name: files', 'name: Files');
+    expect((await cli.runWith({ input }, 'validate', '-')).code).toBe(1);
+    cli.file('bad.yaml', input);
+    const json = JSON.parse((await cli.run('validate', 'bad.yaml', '-o', 'json')).out);
+    expect(json).toMatchObject({ valid: false, errors: 1, issues: [{ file: 'bad.yaml', line: 4 }] });
+    expect((await cli.run('validate', 'bad.yaml', '-o', 'github')).out).toMatch(/^::error file=bad\.yaml,line=4,col=9,title=\w+::/);
+    expect((await cli.run('validate', 'bad.yaml', '-o', 'junit')).out).toMatch(
+      /<testsuite name="fairlead validate" tests="1" failures="1">/,
+    );
+  });
+});
+
+describe('changes', () => {
+  beforeEach(() => {
+    cli.file('files.yaml', manifest);
+    cli.report = { ...cli.report, changes: [change, { ...change, service: 'same', action: 'unchanged' }] };
+  });
+
+  test('diff is 0 when all is the same and 1 with a unified diff when not', async () => {
+    expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({
+      code: 1,
+      out: '--- live/files\n+++ declared/files\n@@ -1,2 +1,2 @@\n spec:\n-  replicas: 1\n+  replicas: 2\n',
+    });
+    cli.report = { ...cli.report, changes: [] };
+    expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({ code: 0, out: '' });
+    expect(cli.asked[0]).toEqual(['plan', { files: { 'files.yaml': manifest }, deletions: [], prune: false }]);
+  });
+
+  test('diff is 2 when the manifests are not valid', async () => {
+    cli.report = {
+      ...cli.report,
+      issues: [{ code: 'UnknownField', severity: 'error', message: 'No.', file: 'files.yaml', line: 1, column: 1, path: '' }],
+    };
+    expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({ code: 2, out: '', err: expect.stringContaining('UnknownField') });
+  });
+
+  test('plan shows what would happen and the token; as Markdown too', async () => {
+    const { code, out } = await cli.run('plan', '-f', 'files.yaml');
+    expect(code).toBe(1);
+    await expect(out).toMatchFileSnapshot('golden/plan.txt');
+    await expect((await cli.run('plan', '-f', 'files.yaml', '-o', 'markdown')).out).toMatchFileSnapshot('golden/plan.md.txt');
+    expect(JSON.parse((await cli.run('plan', '-f', 'files.yaml', '-o', 'json')).out)).toMatchObject({ token: 'tok-1' });
+  });
+
+  test('apply passes the token and says what changed; --dry-run applies nothing', async () => {
+    expect(await cli.run('apply', '-f', 'files.yaml', '--plan', 'tok-1', '--prune')).toMatchObject({
+      code: 0,
+      out: 'service/files changed\n',
+    });
+    expect(cli.asked).toEqual([['apply', { files: { 'files.yaml': manifest }, deletions: [], prune: true }, 'tok-1']]);
+    await cli.run('apply', '-f', 'files.yaml', '--dry-run');
+    expect(cli.asked.filter(([method]) => method === 'apply')).toHaveLength(1);
+  });
+
+  test('--wait is 0 when the change is taken', async () => {
+    cli.onApply = () => cli.model.change('files', { observedSnapshot: appliedSnapshot, conditions: [synced('True', 'Applied')] });
+    expect(await cli.run('apply', '-f', 'files.yaml', '--wait')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('service/files is Active'),
+    });
+  });
+
+  test('--wait is 1 when it is taken back, with the reason', async () => {
+    const rejected = [synced('False', 'Rejected'), { ...synced('True', 'Rejected'), type: 'Stalled' as const }];
+    cli.onApply = () => cli.model.change('files', { observedSnapshot: appliedSnapshot, conditions: rejected });
+    expect(await cli.run('apply', '-f', 'files.yaml', '--wait')).toMatchObject({ code: 1, out: expect.stringContaining('ExitedEarly') });
+  });
+
+  test('--wait is 5 when the change is not seen in time', async () => {
+    let now = startAt;
+    expect(await cli.runWith({ now: () => (now += 300) }, 'apply', '-f', 'files.yaml', '--wait', '--timeout', '1s')).toMatchObject({
+      code: 5,
+    });
+  });
+
+  test('delete names what goes and waits until it has gone; an unknown name is 1', async () => {
+    cli.onApply = () => cli.model.change('files', null);
+    cli.model.change('clock', null);
+    const running = await cli.run('delete', 'service', 'nobody');
+    expect([running.code, cli.asked]).toEqual([1, []]);
+    expect((await cli.run('delete', 'service', 'files')).code).toBe(0);
+    expect(cli.asked).toEqual([['apply', { files: {}, deletions: ['files'], prune: false }, null]]);
+  });
+
+  test('undo writes an older revision', async () => {
+    expect((await cli.run('rollout', 'undo', 'files', '--to-revision', 'files-aaaaaaaa')).code).toBe(0);
+    expect(cli.asked).toEqual([['undo', 'files', 'files-aaaaaaaa']]);
+  });
+});
+
+const synced = (status: 'True' | 'False', reason: string) => ({
+  type: 'Synced' as const,
+  status,
+  reason,
+  message: '',
+  observedGeneration: 3,
+  lastTransitionAt: startAt,
+});
+
+describe('rollout', () => {
+  test('status follows to a promotion: 0, one line a change in a pipe', async () => {
+    const running = cli.follow('rollout', 'status', 'clock');
+    await running.says('Proving');
+    cli.model.change('clock', {
+      state: 'Active',
+      rollout: null,
+      verdicts: [
+        {
+          number: 1,
+          result: 'Promoted',
+          reason: 'TargetServes',
+          message: 'serves',
+          stable: null,
+          target: 'clock-cccccccc',
+          startedAt: startAt,
+          endedAt: startAt + 3_000,
+          snapshot: '',
+        },
+      ],
+    });
+    const { code, out } = await running.done;
+    expect(code).toBe(0);
+    expect(out).toContain('Promoted');
+    expect(out.match(/Proving/g)).toHaveLength(1);
+  });
+
+  test('status of one that is superseded: 1', async () => {
+    const running = cli.follow('rollout', 'status', 'clock');
+    await running.says('Proving');
+    cli.model.change('clock', {
+      rollout: null,
+      verdicts: [
+        {
+          number: 1,
+          result: 'Superseded',
+          reason: 'NewerRevision',
+          message: '',
+          stable: null,
+          target: 'clock-cccccccc',
+          startedAt: startAt,
+          endedAt: startAt,
+          snapshot: '',
+        },
+      ],
+    });
+    expect((await running.done).code).toBe(1);
+  });
+
+  test('a terminal gets bars, redrawn in place', async () => {
+    const { out, code } = await cli.runWith({ interactive: true }, 'rollout', 'status', 'files', '--no-watch');
+    expect(out).toContain('████████████████████ 100%');
+    expect(code).toBe(1);
+  });
+
+  test('history, abort, retry', async () => {
+    expect((await cli.run('rollout', 'history', 'files')).out).toMatch(/2 +RolledBack[\s\S]*1 +Promoted/);
+    await cli.run('rollout', 'abort', 'files');
+    await cli.run('rollout', 'retry', 'files');
+    expect(cli.asked).toEqual([
+      ['command', 'files', 'abort'],
+      ['command', 'files', 'retry'],
+    ]);
+  });
+});
+
+describe('operate', () => {
+  test('reconcile, suspend and resume, of services and sources', async () => {
+    await cli.run('reconcile');
+    await cli.run('reconcile', 'manifests');
+    await cli.run('suspend', 'files');
+    await cli.run('resume', 'manifests', '--source');
+    await cli.run('backup', 'copy.db');
+    expect(cli.asked).toEqual([
+      ['reconcile', null],
+      ['reconcile', 'manifests'],
+      ['command', 'files', 'suspend'],
+      ['suspendSource', 'manifests', false],
+      ['backup', join(cli.folder, 'copy.db')],
+    ]);
+  });
+
+  test('down waits until run.json is gone', async () => {
+    mkdirSync(join(cli.folder, '.fairlead'));
+    expect(await cli.run('down')).toMatchObject({ code: 0, out: expect.stringContaining('Stopped.') });
+    expect(cli.asked).toEqual([['stop']]);
+  });
+
+  test('restore says that a file is missing, and touches nothing', async () => {
+    expect(await cli.run('restore', 'nothing.db', '--data-dir', 'data')).toMatchObject({ code: 1 });
+    expect(existsSync(join(cli.folder, 'data'))).toBe(false);
+  });
+
+  test('doctor finds what is wrong: 1, with what to do', async () => {
+    const { code, out } = await cli.run('doctor');
+    expect(code).toBe(1);
+    expect(out).toMatch(/^ok +controller/m);
+    expect(out).toMatch(/^bad +service +broken: .*\n +next: fairlead describe service broken/m);
+  });
+
+  test('the running controller of a data directory is found upward from here', async () => {
+    mkdirSync(join(cli.folder, '.fairlead'));
+    writeFileSync(
+      join(cli.folder, '.fairlead', 'run.json'),
+      JSON.stringify({ statusUrl: cli.url, adminSocket: cli.model.facts.adminSocket }),
+    );
+    expect(
+      (await cli.runWith({ env: { FAIRLEAD_SERVER: undefined as unknown as string } }, 'get', 'services', '-o', 'name')).out,
+    ).toContain('service/files');
+  });
+
+  test('version names both', async () => {
+    expect((await cli.run('version')).out).toMatch(/^fairlead \d.*\ncontroller 0\.1\.0\n$/);
+  });
+});
