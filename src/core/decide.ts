@@ -13,7 +13,7 @@ import { takeCommands } from './commands.ts';
 import { judgeConditions } from './conditions.ts';
 import { takeDeclaration } from './declaration.ts';
 import { judgeHealth } from './health.ts';
-import { advanceDrains, drainAll, nothingAlive, takeObservation } from './instances.ts';
+import { advanceDrains, drainAll, mayBeAlive, nothingAlive, takeObservation } from './instances.ts';
 import { goalOf, type Pass } from './pass.ts';
 import { planDiffers, planOf } from './plan.ts';
 import { newRecord } from './record.ts';
@@ -67,10 +67,14 @@ function advance(pass: Pass): void {
   setRoute(pass, null);
 }
 
+/** A Revision has left when no Instance of it is planned; an exclusive one only when the Host says that none is alive, for others wait for that. */
 function forgetGone(pass: Pass): void {
   const { record } = pass;
   forgetRestarts(pass);
-  const leaving = record.leaving.filter(({ hash }) => record.instances.some(({ revision }) => revision === hash));
+  const leaving = record.leaving.filter(({ hash, run }) => {
+    if (hash === record.stable?.hash || hash === record.target?.hash) return false;
+    return run.exclusive ? mayBeAlive(pass, hash) : record.instances.some(({ revision }) => revision === hash);
+  });
   if (leaving.length !== record.leaving.length) record.leaving = leaving;
 }
 

@@ -8,7 +8,7 @@ import type { InstanceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Health } from '../model/service.ts';
 import { observed, say, serviceOf, wake, type Pass } from './pass.ts';
-import { recordFailure, restartOf } from './restart.ts';
+import { mustWait, recordFailure, restartOf } from './restart.ts';
 
 /** Errors (the check itself broke or ran out of time) in a row that count as a failure. */
 const errorsThatCount = 4;
@@ -90,38 +90,63 @@ function endInstance(pass: Pass, instance: InstanceRecord, code: string, message
 }
 
 /**
- * Makes `count` Instances of a Revision serve: creates those that are missing and not in back-off, and lets those over
- * the count retire. `alone`: nothing else of the Service may be alive when one is created.
+ * Makes `count` Instances of a Revision serve: creates those that are missing, not in back-off and able to live beside
+ * what may still be alive, and lets those over the count retire.
  */
-export function ensureInstances(pass: Pass, revision: Revision, count: number, alone: boolean): void {
+export function ensureInstances(pass: Pass, revision: Revision, count: number): void {
   const { record, now } = pass;
   for (const instance of serving(pass, revision.hash)) if (instance.ordinal >= count) setDuty(pass, instance, 'retire');
   for (let ordinal = 0; ordinal < count; ordinal++) {
     if (serving(pass, revision.hash).some((instance) => instance.ordinal === ordinal)) continue;
     const restart = restartOf(pass, revision.hash, ordinal);
-    if (restart !== undefined && restart.notBefore > now) {
+    if (restart !== undefined && mustWait(restart, now)) {
       wake(pass, restart.notBefore);
       continue;
     }
-    if (alone && !nothingAlive(pass)) continue;
+    if (!mayLiveBeside(pass, revision)) continue;
     const incarnation = record.nextIncarnation;
     const id = `${record.service}-${revision.hash.slice(0, 8)}-${ordinal}-${incarnation}`;
     record.nextIncarnation = incarnation + 1;
     const dutyPlan = record.planGeneration + 1;
     record.instances = [
       ...record.instances,
-      { id, revision: revision.hash, ordinal, incarnation, duty: 'serve', createdAt: now, dutySince: now, dutyPlan, provenAt: null },
+      {
+        id,
+        revision: revision.hash,
+        ordinal,
+        incarnation,
+        duty: 'serve',
+        createdAt: now,
+        dutySince: now,
+        dutyPlan,
+        dutySeenAt: null,
+        provenAt: null,
+      },
     ];
     say(pass, 'Normal', 'InstanceStarted', `${id} is being started.`, { revision: revision.name });
   }
 }
 
+/** An exclusive Revision lives alone; any other beside everything that is not exclusive. */
+function mayLiveBeside(pass: Pass, revision: Revision): boolean {
+  if (revision.run.exclusive) return nothingAlive(pass);
+  const { stable, target, leaving } = pass.record;
+  return [stable, target, ...leaving].every(
+    (other) => other === null || !other.run.exclusive || other.hash === revision.hash || !mayBeAlive(pass, other.hash),
+  );
+}
+
 /** Whether no Instance of the Service is planned, and the Host says of the Plan in force that none is alive. */
-export function nothingAlive({ before, record, observation }: Pass): boolean {
-  if (record.instances.length > 0) return false;
-  if (observation === null) return false;
-  if (before !== null && observation.planGeneration < before.planGeneration) return false;
-  return observation.instances.every(({ phase }) => phase === 'ended');
+export function nothingAlive(pass: Pass): boolean {
+  return !mayBeAlive(pass, null);
+}
+
+/** Whether an Instance of a Revision (null: of any) is planned, seen alive, or not known to be gone: the Host has not said so of the newest Plan. */
+export function mayBeAlive({ before, record, observation }: Pass, hash: string | null): boolean {
+  const isOfIt = ({ revision }: { readonly revision: string }): boolean => hash === null || revision === hash;
+  if (record.instances.some(isOfIt)) return true;
+  if (observation === null || (before !== null && observation.planGeneration < before.planGeneration)) return true;
+  return observation.instances.some((instance) => instance.phase !== 'ended' && isOfIt(instance));
 }
 
 export function serving({ record }: Pass, revision: string): InstanceRecord[] {
@@ -145,25 +170,26 @@ export function drainAll(pass: Pass): void {
 }
 
 function setDuty(pass: Pass, instance: InstanceRecord, duty: Duty): void {
-  replace(pass, instance, { ...instance, duty, dutySince: pass.now, dutyPlan: pass.record.planGeneration + 1 });
+  replace(pass, instance, { ...instance, duty, dutySince: pass.now, dutyPlan: pass.record.planGeneration + 1, dutySeenAt: null });
 }
 
 /**
  * Lets leaving Instances go on their way: retire ends when no session is bound to it any more or drainTimeout passed,
- * drain when the last call has been answered or could no longer be. Only an Observation of a Plan that already said
- * the duty proves that nothing new comes in.
+ * drain when the last call has been answered or could no longer be. Nothing of it counts before the Host has been seen
+ * to follow a Plan that says the duty: until then new sessions and calls still come in.
  */
 export function advanceDrains(pass: Pass): void {
   const { record, observation, now } = pass;
   if (observation === null) return;
-  for (const instance of record.instances) {
-    if (instance.duty === 'serve') continue;
+  for (const leaving of record.instances) {
+    if (leaving.duty === 'serve' || observation.routeGeneration < leaving.dutyPlan) continue;
+    const seenAt = leaving.dutySeenAt ?? now;
+    const instance = leaving.dutySeenAt === null ? replace(pass, leaving, { ...leaving, dutySeenAt: seenAt }) : leaving;
     const { limits } = serviceOf(record, instance.revision);
     const seen = observed(pass, instance.id);
-    const known = observation.routeGeneration >= instance.dutyPlan;
     const longestMs = instance.duty === 'retire' ? limits.drainTimeoutMs : limits.callTimeoutMs + drainGraceMs;
-    const deadlineAt = instance.dutySince + longestMs;
-    const idle = known && (seen === undefined || (instance.duty === 'retire' ? seen.sessions === 0 : seen.inFlight === 0));
+    const deadlineAt = seenAt + longestMs;
+    const idle = seen === undefined || (instance.duty === 'retire' ? seen.sessions === 0 : seen.inFlight === 0);
     if (!idle && now < deadlineAt) wake(pass, deadlineAt);
     else if (instance.duty === 'retire') setDuty(pass, instance, 'drain');
     else remove(pass, instance);
@@ -177,8 +203,9 @@ function remove(pass: Pass, instance: InstanceRecord): void {
   });
 }
 
-function replace({ record }: Pass, instance: InstanceRecord, next: InstanceRecord): void {
+function replace({ record }: Pass, instance: InstanceRecord, next: InstanceRecord): InstanceRecord {
   record.instances = record.instances.map((other) => (other === instance ? next : other));
+  return next;
 }
 
 function nameOf({ record }: Pass, hash: string): string {

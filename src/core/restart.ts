@@ -21,6 +21,11 @@ export function restartOf({ record }: Pass, revision: string, ordinal: number): 
   return record.restarts.find((restart) => restart.revision === revision && restart.ordinal === ordinal);
 }
 
+/** Whether an ordinal may not be started yet. A wait longer than any back-off means that the clock was set back since: it is over. */
+export function mustWait({ notBefore }: Restart, now: number): boolean {
+  return notBefore > now && notBefore - now <= longestMs;
+}
+
 /** Remembers that an Instance failed, and from when its ordinal may be started again. */
 export function recordFailure(pass: Pass, instance: InstanceRecord, last: Failure): Restart {
   const { record, now } = pass;

@@ -24,6 +24,8 @@ export interface InstanceRecord {
   readonly dutySince: number;
   /** Generation of the first Plan that says its duty: an Observation of an older Plan proves nothing about a drain. */
   readonly dutyPlan: number;
+  /** When the Host was first seen to follow a Plan that says it; the time of a drain runs from here. Null until then, and while it serves. */
+  readonly dutySeenAt: number | null;
   /** First moment at which it was connected with all start checks passed; null until then. */
   readonly provenAt: number | null;
 }

@@ -191,13 +191,13 @@ export class Faults {
   /** Fewer failures or errors than count: must change nothing. */
   private blip(): void {
     const { world, prng } = this;
-    const plan = world.host?.taken ?? null;
     const proven = world.host?.instances.filter((instance) => instance.phase === 'connected' && instance.proven) ?? [];
-    if (plan === null || proven.length === 0) return;
+    if (proven.length === 0) return;
     const instance = prng.pick(proven);
-    if (instance.blips.length > 0 || instance.checks[1]?.outcome !== 'pass') return;
+    const health = world.host?.healthOf(instance) ?? null;
+    if (health === null || instance.blips.length > 0 || instance.checks[1]?.outcome !== 'pass') return;
     const errors = prng.chance(0.5);
-    const count = errors ? prng.between(1, 3) : plan.terms[instance.revision]!.health.failureThreshold - 1;
+    const count = errors ? prng.between(1, 3) : health.failureThreshold - 1;
     if (count > 0) this.putChecks(instance, Array.from<CheckOutcome>({ length: count }).fill(errors ? 'error' : 'fail'));
   }
 

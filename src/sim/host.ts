@@ -5,6 +5,7 @@
  */
 import type { CheckOutcome, CheckResult, InstanceEnd, Observation, ObservedInstance } from '../model/observation.ts';
 import type { Duty, Plan, PlannedInstance } from '../model/plan.ts';
+import type { Health } from '../model/service.ts';
 import { serviceName } from './workload.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { World } from './world.ts';
@@ -207,11 +208,9 @@ export class SimHost {
   }
 
   private check(instance: SimInstance): void {
-    const plan = this.taken;
-    if (instance.phase !== 'connected' || plan === null) return;
+    const health = this.healthOf(instance);
+    if (instance.phase !== 'connected' || health === null) return;
     const { world } = this;
-    const health = plan.terms[instance.revision]?.health;
-    if (health === undefined) return;
     const upMs = world.queue.now - instance.connectedSince;
     const outcome = instance.blips.shift() ?? outcomeOf(instance.behaviour, upMs, instance.checks[1], health.failureThreshold);
     const at = world.wallNow();
@@ -229,6 +228,11 @@ export class SimHost {
     const downForGood = (instance.checks[1]?.failsInARow ?? 0) > 6;
     if (!steady && !downForGood) this.checkAfter(instance, health.intervalMs);
     this.changed();
+  }
+
+  /** The checks that the newest Plan asks of an Instance; null when it does not name its Revision. */
+  healthOf({ revision }: SimInstance): Health | null {
+    return this.taken?.terms[revision]?.health ?? null;
   }
 
   /** Something can be seen that could not be before: an Observation follows within 2 ms, one for all that happens until then. */

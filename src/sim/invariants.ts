@@ -117,7 +117,13 @@ const stableServesUntilTargetIsProven: Invariant = ({ before, after, observation
     const seen = observation?.instances.find(({ id }) => id === instance.id);
     if (!isOver(seen, after)) return `${instance.id} of stable was sent away`;
   }
-  if (after.rollout !== null && serving(after, stable.hash, false).length < wanted && !inBackOff(after, stable.hash, now))
+  const waitsForExclusive = after.leaving.some(({ run }) => run.exclusive);
+  if (
+    after.rollout !== null &&
+    serving(after, stable.hash, false).length < wanted &&
+    !inBackOff(after, stable.hash, now) &&
+    !waitsForExclusive
+  )
     return 'stable is short of instances during a rollout, and none is in back-off';
   return null;
 };
@@ -148,13 +154,13 @@ const promotedOnlyWhenProvenAndRouted: Invariant = ({ before, after, observation
 };
 
 /** [13] and rule 2: only promotion makes a Revision stable, so every other verdict leaves stable as it was. */
-const rollbackRestoresStable: Invariant = ({ before, after }) => {
+const rollbackRestoresStable: Invariant = ({ before, after, desired }) => {
   const verdict = after.verdicts[0];
   if (before === null || verdict === undefined || verdict === before.verdicts[0] || verdict.number === before.verdicts[0]?.number)
     return null;
   if (verdict.result === 'Promoted') return null;
   if (!sameJson(before.stable, after.stable)) return `a rollout that was ${verdict.result} changed stable`;
-  if (verdict.result === 'Superseded' || after.stable === null) return null;
+  if (verdict.result === 'Superseded' || after.stable === null || retried(desired, before)) return null;
   const tried = before.rollout?.target;
   if (tried !== undefined && !after.rejections.some(({ revision }) => revision === tried))
     return 'a target that was taken back is not remembered';
@@ -391,7 +397,7 @@ const wakesForBackOffs: Invariant = ({ after, decision, now }) => {
   if (goalOf(after) !== 'running') return null;
   for (const { revision, ordinal, notBefore } of after.restarts) {
     const serves = revision === (after.rollout?.target ?? after.stable?.hash);
-    if (!serves || notBefore <= now || ordinal >= wantedOf(after, revision)) continue;
+    if (!serves || notBefore <= now || notBefore > now + 300_000 || ordinal >= wantedOf(after, revision)) continue;
     if (serving(after, revision, false).some((instance) => instance.ordinal === ordinal)) continue;
     if (decision.wakeAt === null || decision.wakeAt > notBefore) return `nobody wakes for the back-off of ordinal ${ordinal}`;
   }
@@ -436,10 +442,11 @@ export function serving({ instances }: ServiceRecord, revision: string, proven: 
   );
 }
 
+/** Replicas of a Revision: the target's by the newest manifest, stable's by the one it was promoted with. */
 export function wantedOf({ desired, stable, stableService, target }: ServiceRecord, revision: string): number {
-  const service = revision === target?.hash ? desired : (stableService ?? desired);
+  const replicas = (revision === target?.hash ? desired : (stableService ?? desired))?.replicas ?? 0;
   const exclusive = [stable, target].some((known) => known?.hash === revision && known.run.exclusive);
-  return exclusive ? Math.min(1, service?.replicas ?? 0) : (service?.replicas ?? 0);
+  return exclusive ? Math.min(1, replicas) : replicas;
 }
 
 function isOver(seen: ObservedInstance | undefined, { desired }: ServiceRecord): boolean {

@@ -162,8 +162,8 @@ function carryOut(pass: Pass): void {
   setRoute(pass, step.route);
   const kept = step.stable > 0 && record.stable !== null ? [target.hash, record.stable.hash] : [target.hash];
   releaseOthers(pass, kept, 'drain');
-  if (record.stable !== null && step.stable > 0) ensureInstances(pass, record.stable, step.stable, false);
-  ensureInstances(pass, target, step.target, standing.exclusive);
+  if (record.stable !== null && step.stable > 0) ensureInstances(pass, record.stable, step.stable);
+  ensureInstances(pass, target, step.target);
 }
 
 function standingOf(pass: Pass): Standing {
@@ -173,6 +173,7 @@ function standingOf(pass: Pass): Standing {
   return {
     rollout,
     replicas: wantedReplicas(pass, target),
+    stableReplicas: record.stable === null ? 0 : wantedReplicas(pass, record.stable),
     exclusive: isExclusive(record.stable, target),
     targetProven: provenCount(pass, target.hash),
     routeConfirmed: before !== null && observation !== null && observation.routeGeneration >= before.planGeneration,
@@ -189,7 +190,7 @@ function hold(pass: Pass, others: 'retire' | 'drain' = 'drain'): void {
   }
   setRoute(pass, { weights: { [record.stable.hash]: 100 }, hold: false });
   releaseOthers(pass, [record.stable.hash], record.stable.run.exclusive ? 'drain' : others);
-  ensureInstances(pass, record.stable, wantedReplicas(pass, record.stable), record.stable.run.exclusive);
+  ensureInstances(pass, record.stable, wantedReplicas(pass, record.stable));
 }
 
 function isExclusive(stable: Revision | null, target: Revision): boolean {

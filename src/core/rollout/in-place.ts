@@ -7,9 +7,9 @@ import type { Route } from '../../model/plan.ts';
 import type { Standing, Step } from './strategy.ts';
 
 export function inPlace(standing: Standing): Step {
-  const { rollout, replicas, targetProven, routeConfirmed } = standing;
+  const { rollout, replicas, stableReplicas, targetProven, routeConfirmed } = standing;
   const proven = targetProven >= replicas;
-  const beside = { stable: standing.exclusive ? 0 : replicas, target: replicas };
+  const beside = { stable: standing.exclusive ? 0 : stableReplicas, target: replicas };
   if (!proven) {
     const waitsFor = `${replicas - targetProven} of ${replicas} target instances to start and pass their checks`;
     if (standing.exclusive) return { ...beside, phase: 'Swapping', route: to(rollout.target, true), promote: false, waitsFor };

@@ -9,7 +9,9 @@ import type { Rollout, RolloutPhase } from '../../model/rollout.ts';
 /** How a Rollout stands. */
 export interface Standing {
   readonly rollout: Rollout;
+  /** Instances that the target should have, and stable until the target is promoted. */
   readonly replicas: number;
+  readonly stableReplicas: number;
   /** stable and target cannot live side by side. */
   readonly exclusive: boolean;
   /** Serving Instances of the target that have passed their start checks. */
