@@ -7,7 +7,7 @@ import { formatDuration } from '../../base/duration.ts';
 import type { Route } from '../../model/plan.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { RolloutResult, Verdict } from '../../model/rollout.ts';
-import { ensureInstances, provenCount, releaseOthers } from '../instances.ts';
+import { ensureInstances, releaseOthers, serving } from '../instances.ts';
 import { dependenciesReady, rejectionOf, say, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { strategies } from './strategies.ts';
 import type { Standing } from './strategy.ts';
@@ -170,12 +170,13 @@ function standingOf(pass: Pass): Standing {
   const { record, before, observation } = pass;
   const rollout = record.rollout!;
   const target = record.target!;
+  const replicas = wantedReplicas(pass, target);
   return {
     rollout,
-    replicas: wantedReplicas(pass, target),
+    replicas,
     stableReplicas: record.stable === null ? 0 : wantedReplicas(pass, record.stable),
     exclusive: isExclusive(record.stable, target),
-    targetProven: provenCount(pass, target.hash),
+    targetProven: serving(pass, target.hash).filter(({ ordinal, provenAt }) => ordinal < replicas && provenAt !== null).length,
     routeConfirmed: before !== null && observation !== null && observation.routeGeneration >= before.planGeneration,
   };
 }

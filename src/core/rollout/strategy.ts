@@ -14,7 +14,7 @@ export interface Standing {
   readonly stableReplicas: number;
   /** stable and target cannot live side by side. */
   readonly exclusive: boolean;
-  /** Serving Instances of the target that have passed their start checks. */
+  /** Instances of the target that are to stay and have passed their start checks. */
   readonly targetProven: number;
   /** The gateway has confirmed the Route of the Record as it was before this pass. */
   readonly routeConfirmed: boolean;
