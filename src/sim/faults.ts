@@ -224,10 +224,13 @@ export class Faults {
     host.later(prng.between(1, 5_000), () => host.changed());
   }
 
+  /** A Plan that the Host has, or has had, comes again. */
   private repeatPlan(): void {
     const { world, prng } = this;
-    if (world.link.saidPlans.length === 0) return;
-    const { epoch, plan } = prng.pick(world.link.saidPlans);
+    const newest = world.host?.taken?.generation ?? 0;
+    const old = world.link.saidPlans.filter(({ plan }) => plan.generation <= newest);
+    if (old.length === 0) return;
+    const { epoch, plan } = prng.pick(old);
     world.host?.take(epoch, plan);
   }
 }

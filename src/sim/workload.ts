@@ -38,7 +38,8 @@ export class Workload {
   /** Every valid Service that was ever declared. */
   readonly declared = new Map<string, Service>();
   private readonly prng: Prng;
-  private readonly mayBeExclusive: boolean;
+  /** Some Revisions cannot live beside another: calls wait while such a one is swapped. */
+  readonly mayBeExclusive: boolean;
   private readonly automatic: boolean;
   private readonly failureThreshold: number;
   private readonly successThreshold: number;

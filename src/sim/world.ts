@@ -156,7 +156,7 @@ export class World {
 
   private apply(change: Change): void {
     this.changes += 1;
-    this.failures.clear();
+    if (this.workload.calm) this.failures.clear();
     this.load.wakeUp();
     switch (change.kind) {
       case 'source':
@@ -295,7 +295,7 @@ export class World {
   callTimedOut(): void {
     const record = this.store.record;
     if (this.options.faults || !this.workload.calm || record?.stable === null || record === null) return;
-    if ([record.stable, record.target, ...record.leaving].some((revision) => revision?.run.exclusive === true)) return;
+    if (this.workload.mayBeExclusive) return;
     if (record.state === 'Active' || record.state === 'Updating')
       this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
   }
