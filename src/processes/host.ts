@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { dataDirOf } from '../base/data-dir.ts';
 import { FairleadError } from '../base/error.ts';
@@ -40,7 +41,12 @@ async function startHost(settings: ProcessSettings): Promise<Running> {
     gateway,
     maxStarts: Math.max(4, 2 * availableParallelism()),
   });
-  const link = await HostEnd.listen({ socketPath: dataDir.hostSocket, host, clock: systemClock });
+  const link = await HostEnd.listen({
+    socketPath: dataDir.hostSocket,
+    usageFile: join(dataDir.root, 'usage.json'),
+    host,
+    clock: systemClock,
+  });
   const { url } = await gateway.listen(settings.gateway).catch((cause: unknown) => {
     throw portTaken(cause, settings.gateway);
   });

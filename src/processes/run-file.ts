@@ -30,6 +30,10 @@ export async function claim(dataDir: DataDir): Promise<void> {
       data: { pid: file.supervisorPid, dataDir: dataDir.root },
     });
   for (let waitedMs = 0; alive(file.controllerPid) || alive(file.hostPid); waitedMs += 50) {
+    if (waitedMs > 2 * longestFarewellMs)
+      throw new FairleadError('StoreLocked', `A process of an earlier run on ${dataDir.root} cannot be ended.`, {
+        data: { pids: [file.controllerPid, file.hostPid] },
+      });
     if (waitedMs > longestFarewellMs) for (const pid of [file.controllerPid, file.hostPid]) if (alive(pid)) process.kill(pid, 'SIGKILL');
     await sleep(50);
   }

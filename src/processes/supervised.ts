@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { FairleadError } from '../base/error.ts';
+import { FairleadError, messageOf } from '../base/error.ts';
 import type { FromChild, ToChild } from './child.ts';
 import type { ProcessSettings } from './settings.ts';
 
@@ -50,14 +50,9 @@ export class Supervised {
 
   start(): void {
     this.#timer = null;
-    const log = openLog(this.#logFile);
-    const startedAt = performance.now();
-    // fork hands on execPath and execArgv: the child runs from source or from the bundle as we do.
-    const child = fork(this.#entry, [], { stdio: ['ignore', log, log, 'ipc'] });
-    closeSync(log);
-    this.#child = child;
     this.#failure = null;
     this.#gone = Promise.withResolvers();
+    const startedAt = performance.now();
     let over = false;
     const end = (reason: string): void => {
       if (over) return;
@@ -66,6 +61,9 @@ export class Supervised {
       this.#gone.resolve();
       if (!this.#stopping) void this.#ended(reason, performance.now() - startedAt);
     };
+    const child = this.#fork(end);
+    if (child === null) return;
+    this.#child = child;
     child.on('message', (message: FromChild) => this.#heard(message));
     child.on('error', (error) => {
       if (child.pid === undefined) end(error.message);
@@ -73,6 +71,19 @@ export class Supervised {
     child.on('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
     if (child.pid !== undefined) this.#listener.started(child.pid);
     this.send({ kind: 'start', settings: this.#settings() });
+  }
+
+  /** fork hands on execPath and execArgv: the child runs from source or from the bundle as we do. */
+  #fork(end: (reason: string) => void): ChildProcess | null {
+    const log = openLog(this.#logFile);
+    try {
+      return fork(this.#entry, [], { stdio: ['ignore', log, log, 'ipc'] });
+    } catch (thrown) {
+      queueMicrotask(() => end(messageOf(thrown)));
+      return null;
+    } finally {
+      if (typeof log === 'number') closeSync(log);
+    }
   }
 
   send(message: ToChild): void {
@@ -117,8 +128,13 @@ export class Supervised {
   }
 }
 
-function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longestLogBytes) renameSync(path, `${path}.1`);
-  return openSync(path, 'a', 0o600);
+/** Without room for a log a process runs without one. */
+function openLog(path: string): number | 'ignore' {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > longestLogBytes) renameSync(path, `${path}.1`);
+    return openSync(path, 'a', 0o600);
+  } catch {
+    return 'ignore';
+  }
 }

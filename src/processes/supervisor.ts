@@ -2,10 +2,10 @@
  * The tiny parent: starts the controller and the host, starts either again when it ends, and ends with both. It reads no
  * manifest, decides nothing and serves nothing; what it knows of the two is their pids and where they serve.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { dataDirOf, type DataDir } from '../base/data-dir.ts';
-import type { FairleadError } from '../base/error.ts';
+import { FairleadError, messageOf } from '../base/error.ts';
 import { reapOrphans } from '../runtimes/orphans.ts';
 import type { Supervision, SupervisorEvent } from '../cli/context.ts';
 import type { RunFacts } from './child.ts';
@@ -35,10 +35,23 @@ export async function supervise(
   entries: Entries = { controller: entryOf('controller'), host: entryOf('host') },
 ): Promise<Supervision> {
   const dataDir = dataDirOf(settings.dataDir);
-  mkdirSync(dataDir.root, { recursive: true, mode: 0o700 });
+  makeDataDir(dataDir);
   await claim(dataDir);
   await reapOrphans(dataDir.root);
   return new Supervisor(settings, dataDir, onEvent, entries);
+}
+
+function makeDataDir({ root }: DataDir): void {
+  try {
+    if (mkdirSync(root, { recursive: true, mode: 0o700 }) === undefined) return;
+    // It lies among the manifests unless told otherwise, and none of it is to be committed with them.
+    writeFileSync(join(root, '.gitignore'), '*\n');
+  } catch (cause) {
+    throw new FairleadError('Usage', `The data directory ${root} cannot be made (${messageOf(cause)}).`, {
+      cause,
+      data: { next: 'name a folder that can be written to with --data-dir' },
+    });
+  }
 }
 
 class Supervisor implements Supervision {
@@ -96,8 +109,8 @@ class Supervisor implements Supervision {
   async #stop(): Promise<void> {
     await this.#controller.stop(controllerGraceMs, false);
     await this.#host.stop(hostGraceMs, false);
-    await reapOrphans(this.#dataDir.root);
-    remove(this.#dataDir);
+    await this.#tryTo('end what was left running', async () => reapOrphans(this.#dataDir.root));
+    await this.#tryTo('remove run.json', async () => remove(this.#dataDir));
   }
 
   #supervised(name: 'controller' | 'host', entry: string): Supervised {
@@ -111,7 +124,7 @@ class Supervisor implements Supervision {
       exited: async (reason, restartInMs) => {
         this.#update(name === 'host' ? { hostPid: null } : { controllerPid: null });
         this.#onEvent({ kind: 'exited', process: name, reason, restartInMs });
-        if (name === 'host') await reapOrphans(this.#dataDir.root);
+        if (name === 'host') await this.#tryTo('end what the host left running', async () => reapOrphans(this.#dataDir.root));
       },
       failed: (error) => void this.#giveUp(error),
       stopEverything: () => void this.stop(),
@@ -135,8 +148,17 @@ class Supervisor implements Supervision {
 
   #update(facts: Partial<RunFacts>): void {
     this.#facts = { ...this.#facts, ...facts };
-    write(this.#dataDir, this.#facts);
+    void this.#tryTo('write run.json', async () => write(this.#dataDir, this.#facts));
     this.#controller.send({ kind: 'facts', facts: this.#facts });
+  }
+
+  /** Whatever fails here (a full disk) must not end the supervisor: it would take everything with it. */
+  async #tryTo(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      process.emitWarning(`Could not ${what}: ${messageOf(thrown)}`);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The supervisor over two processes that do nothing: what it starts, starts again, stops, and leaves behind. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -123,6 +123,25 @@ it('refuses a data directory that another supervisor runs on, and names it', asy
   const { until } = await start();
   await until('ready');
   await expect(start()).rejects.toMatchObject({ code: 'StoreLocked', data: { pid: process.pid } });
+});
+
+it('goes on without its files when they cannot be written', async () => {
+  const { until } = await start();
+  await until('ready');
+  const { controllerPid } = runFile();
+  rmSync(join(dataDir, 'logs'), { recursive: true });
+  writeFileSync(join(dataDir, 'logs'), 'in the way');
+  rmSync(join(dataDir, 'run.json'));
+  mkdirSync(join(dataDir, 'run.json', 'in-the-way'), { recursive: true });
+  process.kill(controllerPid!, 'SIGKILL');
+  expect(await until('started', 3)).toMatchObject({ process: 'controller' });
+});
+
+it('says so when the data directory cannot be made', async () => {
+  writeFileSync(join(dataDir, 'file'), '');
+  const listener = { host: '127.0.0.1', port: 0 };
+  const settings = { root: dataDir, dataDir: join(dataDir, 'file', 'data'), gateway: listener, status: listener };
+  await expect(supervise(settings, () => {}, entries)).rejects.toMatchObject({ code: 'Usage' });
 });
 
 it('hurries the host when it is told to stop a second time', async () => {
