@@ -2,7 +2,7 @@
  * The host's end of the link. It listens, lets the controller with the highest epoch in and all others go, and tells that
  * one everything it sees. What a slow reader has not taken is not queued: of each Service only the newest is kept to be told.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { FairleadError, messageOf } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -15,6 +15,8 @@ export interface HostEndOptions {
   readonly socketPath: string;
   readonly host: HostControl;
   readonly clock: Clock;
+  /** Where usage that no controller has taken waits for the next life of the Host. */
+  readonly usageFile: string;
 }
 
 const usageMs = 10_000;
@@ -58,14 +60,18 @@ export class HostEnd {
   private constructor(options: HostEndOptions, server: Server) {
     this.#options = options;
     this.#server = server;
+    const usage = takeFile(options.usageFile);
+    if (usage.length > 0) this.#untaken = { batch: ++this.#batch, usage };
     server.on('connection', (socket) => this.#welcome(socket));
     options.host.onChange((service) => this.#controller?.tell(service));
     this.#stopUsage = options.clock.after(usageMs, () => this.#tellUsage());
   }
 
-  /** Lets the controller go and removes the socket. */
+  /** Keeps what was counted and not taken, lets the controller go and removes the socket. */
   async close(): Promise<void> {
     this.#stopUsage();
+    const usage = [...(this.#untaken?.usage ?? []), ...this.#options.host.takeUsage()];
+    if (usage.length > 0) writeFileSync(this.#options.usageFile, JSON.stringify(usage), { mode: 0o600 });
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     rmSync(this.#options.socketPath, { force: true });
@@ -135,6 +141,17 @@ export class HostEnd {
     if (usage.length === 0) return;
     this.#untaken = { batch: ++this.#batch, usage };
     this.#controller.stream.send({ kind: 'usage', ...this.#untaken });
+  }
+}
+
+/** What a file of usage says, once: it is removed. A file that is torn says nothing. */
+function takeFile(path: string): UsageDay[] {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as UsageDay[];
+  } catch {
+    return [];
+  } finally {
+    rmSync(path, { force: true });
   }
 }
 

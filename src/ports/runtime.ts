@@ -38,7 +38,7 @@ export interface RunningInstance {
   readonly port: number | null;
   readonly endpoint: Endpoint;
   /** For `isolation: session`: one more process of the same Revision for one client session. Absent where the endpoint can serve any number. */
-  spawnForSession?(sessionId: string): Promise<RunningInstance>;
+  readonly spawnForSession?: (sessionId: string) => Promise<RunningInstance>;
   /** Resolves when it is over, however that came; never rejects. */
   readonly ended: Promise<InstanceEnd>;
   /** The last lines of stderr, redacted. */
