@@ -4,7 +4,7 @@ import { eventLine } from './event-line.ts';
 import { issueText } from './issues.ts';
 import { paintWord, type Paint } from './paint.ts';
 import { age } from './resource-table.ts';
-import { rolloutText } from './rollout-picture.ts';
+import { reasoned, rolloutText } from './rollout-picture.ts';
 import { oneLine, shorten, table } from './table.ts';
 
 const toolsShown = 20;
@@ -126,7 +126,7 @@ function historyText({ status }: ServiceResource, now: number, paint: Paint): st
 function rejectionsText({ status }: ServiceResource, now: number): string {
   return status.revisions
     .filter(({ rejectedAt }) => rejectedAt !== null)
-    .map(({ name, reason, message, rejectedAt }) => `${name}  ${age(rejectedAt, now)} ago  ${reason}: ${oneLine(message)}\n`)
+    .map(({ name, reason, message, rejectedAt }) => `${name}  ${age(rejectedAt, now)} ago  ${reasoned(reason, oneLine(message))}\n`)
     .join('');
 }
 

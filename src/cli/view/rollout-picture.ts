@@ -17,8 +17,15 @@ export function rolloutText(service: ServiceResource, now: number, paint: Paint,
   const shown = [rollout.stable, rollout.target].filter((name) => name !== null);
   for (const name of shown) lines.push(revisionLine(name, name === rollout.target ? 'target' : 'stable', status, paint, picture));
   if (rollout.message !== '')
-    lines.push(`  ${rollout.running ? 'latest' : 'why'}: ${rollout.reason}: ${rollout.message.split('\n').map(oneLine).join('\n    ')}`);
+    lines.push(
+      `  ${rollout.running ? 'latest' : 'why'}: ${reasoned(rollout.reason, rollout.message.split('\n').map(oneLine).join('\n    '))}`,
+    );
   return `${lines.join('\n')}\n`;
+}
+
+/** A message with its reason before it, unless it names the reason itself. */
+export function reasoned(reason: string, message: string): string {
+  return reason === '' || message.includes(`${reason}:`) ? message : `${reason}: ${message}`;
 }
 
 function tookText(rollout: RolloutStatus, now: number): string {
