@@ -2,11 +2,23 @@
  * Putting a backup in the place of a database that nobody has open. The backup is checked first, the database that was
  * there is kept beside the new one, and at no moment is the name without a whole database or its damaged predecessor.
  */
-import { closeSync, constants, copyFileSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { FairleadError } from '../base/error.ts';
 import { migrations, type Migration } from './schema.ts';
-import { inspectFile, openFile, removeFile, storeError } from './sqlite-file.ts';
+import { inspectFile, openFile, ownerOnly, removeFile, storeError } from './sqlite-file.ts';
 
 /**
  * Puts a copy of `backup` in the place of the database at `path` and returns where the one before is now; null when there
@@ -21,6 +33,7 @@ export function restoreSqlite(path: string, backup: string, steps: readonly Migr
     removeFile(fresh);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     copyFileSync(backup, fresh, constants.COPYFILE_EXCL);
+    chmodSync(fresh, ownerOnly);
     flush(fresh);
     const aside = setAside(path);
     renameSync(fresh, path);

@@ -4,13 +4,15 @@
  * when it is complete, so that an empty or missing file beside a write-ahead log is damage, not a fresh start.
  */
 import { DatabaseSync } from 'node:sqlite';
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FairleadError, messageOf } from '../base/error.ts';
 import { latestVersion, type Migration } from './schema.ts';
 
 /** `FrLd` in the header of every Fairlead database. */
 const applicationId = 0x46724c64;
+/** Mode of every file with a database in it. */
+export const ownerOnly = 0o600;
 /** Result codes of sqlite.org/rescode.html, low byte. */
 const busy = 5;
 const locked = 6;
@@ -151,6 +153,8 @@ function create(path: string, steps: readonly Migration[]): void {
   const fresh = `${path}.new-${process.pid}`;
   removeFile(fresh);
   const database = connect(fresh);
+  // Manifests may hold what only their owner may read. SQLite gives the log the mode of its database.
+  chmodSync(fresh, ownerOnly);
   database.exec(`pragma application_id = ${applicationId}`);
   migrate(database, steps);
   database.close();

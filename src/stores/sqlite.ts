@@ -2,6 +2,7 @@
  * The embedded store: one SQLite file, one process, one writer. Every write is one transaction that begins by checking the
  * epoch and is durable when it returns. SQL as PostgreSQL would take it, but for the placeholders.
  */
+import { chmodSync } from 'node:fs';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Command, CommandKind } from '../model/command.ts';
 import type { Contract } from '../model/contract.ts';
@@ -11,7 +12,7 @@ import type { Change, EventQuery, RevisionSource, Store, UsageDay } from '../por
 import { FairleadError } from '../base/error.ts';
 import { contractsInAll, eventsInAll, eventsOfOneQuery, eventsOfOneService, pruneEvery, revisionSourcesOfOneService } from './bounds.ts';
 import { migrations, type Migration } from './schema.ts';
-import { openFile, removeFile, storeError, transact } from './sqlite-file.ts';
+import { openFile, ownerOnly, removeFile, storeError, transact } from './sqlite-file.ts';
 
 type Row = Record<string, unknown>;
 
@@ -183,6 +184,7 @@ class SqliteStore implements Store {
     this.#guard(() => {
       try {
         this.#run('vacuum into ?', path);
+        chmodSync(path, ownerOnly);
       } catch (thrown) {
         const message = (thrown as Error).message;
         if (message.includes('already exists')) throw new FairleadError('Refused', `${path} is there already; name a new file.`);

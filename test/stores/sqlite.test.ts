@@ -1,7 +1,7 @@
 /** The embedded store: the contract, and what files, other processes and other versions do to it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -209,6 +209,17 @@ describe('backup and restore', () => {
     const store = openSqliteStore(path);
     expect(await store.records()).toHaveLength(200);
     await store.close();
+  });
+
+  it('lets nobody but the owner read any of the files', async () => {
+    const path = freshPath();
+    const store = openSqliteStore(path);
+    await store.backup(`${path}.backup`);
+    const modes = [path, `${path}-wal`, `${path}.backup`].map((file) => statSync(file).mode & 0o777);
+    await store.close();
+    chmodSync(`${path}.backup`, 0o644);
+    restoreSqlite(path, `${path}.backup`);
+    expect([...modes, statSync(path).mode & 0o777]).toEqual([0o600, 0o600, 0o600, 0o600]);
   });
 
   it('restores where there was no database', async () => {
