@@ -165,9 +165,14 @@ export function differences(faulty: World, twin: World): string[] {
   return found;
 }
 
-/** In a storm an abort may hit a Rollout in one run and come after it in the other. */
+/**
+ * In a storm an abort may hit a Rollout in one run and come after it in the other, and a controller that was down may
+ * have missed the last manifest that could be read.
+ */
 function storyDependsOnTiming(world: World): boolean {
-  return !world.workload.calm && (world.aborts > 0 || world.store.commands.length > 0 || wasRejectedLate(world));
+  if (world.workload.calm) return false;
+  const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
+  return !readable || world.store.commands.length > 0 || wasRejectedLate(world);
 }
 
 function wasRejectedLate({ store }: World): boolean {

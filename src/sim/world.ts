@@ -81,6 +81,9 @@ export class World {
   private readonly decideFn: Decide;
   private readonly prng: Prng;
   private skewMs = 0;
+  /** By how much the clock was set back in all: what waits for an instant waits so much longer. */
+  private setBackMs = 0;
+  private stopAskedAt = -1;
   private hosts = 0;
   private failures = new Map<string, { all: number; byFaults: number }>();
   private second = 0;
@@ -132,7 +135,7 @@ export class World {
     if (this.controllers.at(-1)?.alive !== true) this.startController();
     this.link.restore();
     this.host?.changed();
-    const until = queue.now + settleMs;
+    const until = queue.now + settleMs + this.setBackMs;
     while (queue.step(until));
   }
 
@@ -161,6 +164,8 @@ export class World {
     switch (change.kind) {
       case 'source':
         this.source = change.declaration;
+        if (this.source.kind === 'absent' || (this.source.kind === 'declared' && this.source.service.state !== 'Active'))
+          this.stopAskedAt = this.queue.now;
         this.note('source', change.what);
         for (const controller of this.living()) controller.sourceChanged();
         return;
@@ -187,6 +192,7 @@ export class World {
 
   jumpClock(byMs: number): void {
     this.skewMs += byMs;
+    if (byMs < 0) this.setBackMs -= byMs;
     this.clockJumped = true;
   }
 
@@ -279,9 +285,13 @@ export class World {
     return instance.duty === 'serve' && instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4);
   }
 
-  /** Sessions of an exclusive Service cannot be kept while it is swapped. */
+  /** Sessions are not kept when the Service is to stop, nor while an exclusive one is swapped. */
   drainsEarly(instance: SimInstance): boolean {
-    return instance.exclusive || instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4);
+    return (
+      this.stopAskedAt >= instance.dutySince ||
+      instance.exclusive ||
+      instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4)
+    );
   }
 
   /** Nobody may be refused or left waiting while a healthy stable Revision could have answered. */
