@@ -5,11 +5,12 @@
  */
 import { rmSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+/** dist/, or the folder given. */
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const builtIn = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
 /** Packages that are worth a place in the command line's bundle: small, and needed by verbs that should start at once. */
 const bundled = ['commander', 'yaml', 'diff', 'eventsource-parser', '@bomb.sh/tab'];

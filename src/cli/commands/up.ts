@@ -96,7 +96,9 @@ async function announce(
     const overview = await api.get<Overview>('/api/v1/services/stats/overview').catch(() => null);
     const newest = await api.get<ResourceList<EventResource>>('/api/v1/events?limit=1').catch(() => null);
     if (overview?.settled === true && newest !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
-      context.terminal.out(settledText(overview, urls, context.terminal.paint));
+      // npm sets this for what it runs: `npm start` in a checkout, where `fairlead` alone is not on the PATH.
+      const program = context.terminal.env['npm_lifecycle_event'] === undefined ? 'fairlead' : 'npx fairlead';
+      context.terminal.out(settledText(overview, urls, program, context.terminal.paint));
       return;
     }
     await sleep(lookAgainMs, undefined, { signal }).catch(() => {});

@@ -2,7 +2,8 @@
 import type { Overview } from '../../model/resource.ts';
 import type { Paint } from './paint.ts';
 
-export function settledText(overview: Overview, urls: { gatewayUrl: string; statusUrl: string }, paint: Paint): string {
+/** `program` is how this person calls Fairlead: `fairlead`, or `npx fairlead` in a checkout. */
+export function settledText(overview: Overview, urls: { gatewayUrl: string; statusUrl: string }, program: string, paint: Paint): string {
   const { states, total } = overview;
   const failed = states.Error ?? 0;
   const counted = Object.entries(states)
@@ -16,10 +17,10 @@ export function settledText(overview: Overview, urls: { gatewayUrl: string; stat
     `  Status API    ${paint.bold(`${urls.statusUrl}/api/v1/services`)}`,
     '',
     total === 0
-      ? 'Try next: put a manifest into the folder (fairlead validate checks it first).'
+      ? `Try next: put a manifest into the folder (${program} validate checks it first).`
       : failed > 0
-        ? `Try next: fairlead describe service ${overview.troubles[0]?.service ?? 'NAME'}`
-        : 'Try next, in another terminal: fairlead get services · fairlead tools · edit a manifest and watch here.',
+        ? `Try next: ${program} describe service ${overview.troubles[0]?.service ?? 'NAME'}`
+        : `Try next, in another terminal: ${program} get services · ${program} tools · edit a manifest and watch here.`,
     '',
   );
   return `${lines.join('\n')}\n`;
