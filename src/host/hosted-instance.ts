@@ -38,6 +38,8 @@ export interface Surroundings {
 /** What is said of a handshake that broke off because the process ended: its end is the better reason, and known soon after. */
 const mayMeanTheEnd: ReadonlySet<string> = new Set(['HandshakeFailed', 'UpstreamLost', 'ConnectFailed']);
 const endingMs = 500;
+/** How long the sessions of an Instance that is to stop may take to close. */
+const farewellMs = 1_000;
 /** Least time for taking the Contract, however long the handshake took. */
 const contractMs = 5_000;
 
@@ -135,7 +137,7 @@ export class HostedInstance {
     }
     this.#abort.abort();
     this.checks.stop();
-    await this.upstream?.close().catch(() => {});
+    await this.#closeUpstream();
     await this.#running?.stop(timeoutMs);
     await this.#start;
     this.#surroundings.gone(this);
@@ -200,7 +202,7 @@ export class HostedInstance {
     const at = clock.now();
     const own = running !== null && mayMeanTheEnd.has(codeOf(thrown)) ? await this.#endWithin(running, endingMs) : null;
     this.checks.stop();
-    await this.upstream?.close().catch(() => {});
+    await this.#closeUpstream();
     await running?.stop(this.#limits.stopTimeoutMs);
     if (this.#stopping !== null) return;
     if (own !== null) this.#end = { ...own, code: own.code === 'Exited' ? 'ExitedEarly' : own.code };
@@ -225,7 +227,16 @@ export class HostedInstance {
     this.phase = 'ended';
     this.checks.stop();
     this.#surroundings.changed(this, true);
-    void this.upstream?.close().catch(() => {});
+    void this.#closeUpstream();
+  }
+
+  /** Says goodbye; a service that does not answer to that is not waited for. */
+  async #closeUpstream(): Promise<void> {
+    if (this.upstream === null) return;
+    let callOff = (): void => {};
+    const late = new Promise<void>((resolve) => (callOff = this.#parts.clock.after(farewellMs, resolve)));
+    await Promise.race([this.upstream.close().catch(() => {}), late]);
+    callOff();
   }
 
   /** One at a time; a change that comes in between is taken in by one more. */

@@ -17,6 +17,8 @@ export interface HostEndOptions {
   readonly clock: Clock;
   /** Where usage that no controller has taken waits for the next life of the Host. */
   readonly usageFile: string;
+  /** A defect that concerns one Service. It is told here and nothing else suffers. */
+  readonly onProblem: (message: string, error: unknown) => void;
 }
 
 const usageMs = 10_000;
@@ -111,7 +113,7 @@ export class HostEnd {
       replaced.stream.part({ kind: 'refused', code: 'StaleEpoch', message: `epoch ${message.epoch} has taken over` }, 'replaced');
     else replaced?.stream.cut('replaced');
     this.#epoch = message.epoch;
-    this.#controller = new Conversation(stream, this.#options.host);
+    this.#controller = new Conversation(stream, this.#options);
     this.#controller.begin();
     if (this.#untaken !== null) stream.send({ kind: 'usage', ...this.#untaken });
     return this.#controller;
@@ -123,14 +125,22 @@ export class HostEnd {
     const { host } = this.#options;
     switch (message.kind) {
       case 'plan':
-        return host.take(message.plan);
+        return this.#guarded(message.plan.service, () => host.take(message.plan));
       case 'forget':
-        return host.forget(message.service);
+        return this.#guarded(message.service, () => host.forget(message.service));
       case 'usage-taken':
         if (this.#untaken?.batch === message.batch) this.#untaken = null;
         return;
       case 'hello':
         conversation.stream.cut('hello was said already');
+    }
+  }
+
+  #guarded(service: string, work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      this.#options.onProblem(`What was said of ${service} could not be done`, thrown);
     }
   }
 
@@ -161,15 +171,17 @@ type Stream = MessageStream<ToHost, ToController>;
 class Conversation {
   readonly stream: Stream;
   readonly #host: HostControl;
+  readonly #onProblem: HostEndOptions['onProblem'];
   readonly #dirty = new Set<string>();
   readonly #contracts = new Set<string>();
   #scheduled = false;
   #full = false;
   #synced = false;
 
-  constructor(stream: Stream, host: HostControl) {
+  constructor(stream: Stream, { host, onProblem }: HostEndOptions) {
     this.stream = stream;
     this.#host = host;
+    this.#onProblem = onProblem;
     stream.onDrain(() => {
       this.#full = false;
       this.#flush();
@@ -197,17 +209,26 @@ class Conversation {
     for (const service of this.#dirty) {
       if (this.#full) return;
       this.#dirty.delete(service);
-      const observation = this.#host.observe(service);
-      if (observation === null) continue;
-      for (const contract of this.#host.contracts(service)) {
-        if (this.#contracts.has(contract.hash)) continue;
-        this.#contracts.add(contract.hash);
-        this.stream.send({ kind: 'contract', contract });
+      try {
+        this.#full = !this.#say(service);
+      } catch (thrown) {
+        this.#onProblem(`What is seen of ${service} could not be told`, thrown);
       }
-      this.#full = !this.stream.send({ kind: 'observation', observation });
     }
     if (this.#synced || this.#full) return;
     this.#synced = true;
     this.stream.send({ kind: 'synced' });
+  }
+
+  /** The Contracts that it names first. False: enough waits to be read. */
+  #say(service: string): boolean {
+    const observation = this.#host.observe(service);
+    if (observation === null) return true;
+    for (const contract of this.#host.contracts(service)) {
+      if (this.#contracts.has(contract.hash)) continue;
+      this.#contracts.add(contract.hash);
+      this.stream.send({ kind: 'contract', contract });
+    }
+    return this.stream.send({ kind: 'observation', observation });
   }
 }

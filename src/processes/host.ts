@@ -46,6 +46,7 @@ async function startHost(settings: ProcessSettings): Promise<Running> {
     usageFile: join(dataDir.root, 'usage.json'),
     host,
     clock: systemClock,
+    onProblem: (message, error) => log.error({ err: error }, message),
   });
   const { url } = await gateway.listen(settings.gateway).catch((cause: unknown) => {
     throw portTaken(cause, settings.gateway);

@@ -3,8 +3,8 @@
  * rotation, and its last lines in memory. A flood neither blocks the writer nor fills memory: what the disk does not take
  * in time is left out, and the log says how much.
  */
-import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
 export interface LogLimits {
@@ -97,6 +97,23 @@ export class InstanceLog {
       const from = n === 1 ? this.#path : `${this.#path}.${n - 1}`;
       await rename(from, `${this.#path}.${n}`).catch(() => {});
     }
+  }
+}
+
+/** Log files of one Service that are kept, the newest; those of Instances that are long gone make way. */
+const filesOfOneService = 50;
+
+/** Never rejects. */
+export async function pruneLogs(folder: string): Promise<void> {
+  try {
+    const names = await readdir(folder);
+    if (names.length <= filesOfOneService) return;
+    const paths = names.map((name) => join(folder, name));
+    const ages = await Promise.all(paths.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));
+    const old = ages.sort((a, b) => b.at - a.at).slice(filesOfOneService);
+    await Promise.all(old.map(({ path }) => rm(path, { force: true })));
+  } catch {
+    // There is no such folder yet, or somebody tidies it by hand just now.
   }
 }
 

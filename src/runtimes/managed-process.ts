@@ -3,6 +3,7 @@
  * exists and goes when it and everything it started are gone; `ended` resolves only then.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { FairleadError, messageOf } from '../base/error.ts';
 import type { InstanceEnd } from '../model/observation.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -50,9 +51,9 @@ export class ManagedProcess {
   /** Throws StartFailed with the reason of the operating system. */
   static async spawn(options: ManagedProcessOptions): Promise<ManagedProcess> {
     const { id, service, launch, stdio, records } = options;
-    records.write({ id, service, pid: null, startTicks: null });
-    let child: ChildProcess;
+    let child: ChildProcess | null = null;
     try {
+      records.write({ id, service, pid: null, startTicks: null });
       child = spawn(launch.file, launch.args, {
         cwd: launch.cwd,
         env: launch.env,
@@ -60,12 +61,12 @@ export class ManagedProcess {
         // A session and process group of its own: the terminal's Ctrl-C does not reach it, a signal to the group reaches all of it.
         detached: true,
       });
+      const spawned = once(child, 'spawn');
       if (child.pid !== undefined) records.write({ id, service, pid: child.pid, startTicks: startTicksOf(child.pid) });
-      await new Promise((resolve, reject) => {
-        child.once('spawn', resolve);
-        child.once('error', reject);
-      });
+      await spawned;
     } catch (thrown) {
+      // No process without a record: one that could not be written down is not kept.
+      if (child?.pid !== undefined) signal(-child.pid, 'SIGKILL');
       records.remove(id);
       throw new FairleadError('StartFailed', `${launch.file} could not be started: ${messageOf(thrown)}`, {
         cause: thrown,

@@ -5,12 +5,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataDirOf } from '../base/data-dir.ts';
-import { FairleadError } from '../base/error.ts';
+import { FairleadError, messageOf } from '../base/error.ts';
 import type { InstanceEnd } from '../model/observation.ts';
 import type { ProcessRun } from '../model/revision.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Endpoint, RunningInstance, Runtime, StartRequest } from '../ports/runtime.ts';
-import { InstanceLog, type LogLimits } from './instance-log.ts';
+import { InstanceLog, pruneLogs, type LogLimits } from './instance-log.ts';
 import { launchOf, usesDir } from './launch.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { accepts, holderOf, isFree, Ports } from './ports.ts';
@@ -46,8 +46,9 @@ class ProcessRuntime implements Runtime {
   async start(request: StartRequest): Promise<RunningInstance> {
     const { run } = request.revision;
     if (run.runtime !== 'process') throw new FairleadError('Internal', `the process runtime was given a ${run.runtime} run`);
-    const path = join(dataDirOf(this.#options.dataDir).logs, request.service, `${request.instanceId}.log`);
-    const log = new InstanceLog(path, this.#options.logLimits);
+    const folder = join(dataDirOf(this.#options.dataDir).logs, request.service);
+    void pruneLogs(folder);
+    const log = new InstanceLog(join(folder, `${request.instanceId}.log`), this.#options.logLimits);
     try {
       return await this.#startWith(request, run, log, request.instanceId);
     } catch (thrown) {
@@ -193,9 +194,9 @@ function exitedEarly({ message, exitCode, signal }: InstanceEnd): FairleadError 
   return new FairleadError('ExitedEarly', message, { data: { exitCode, signal } });
 }
 
-/** The error with the last lines of stderr, where there was a process. */
-function withOutput(thrown: unknown, managed: ManagedProcess | null): unknown {
-  if (managed === null || !(thrown instanceof FairleadError)) return thrown;
-  const data = { ...thrown.data, stderrTail: managed.stderrTail() };
-  return new FairleadError(thrown.code, thrown.message, { cause: thrown.cause, data });
+/** The error with the last lines of stderr, where there was a process. What the system refuses (no room, no file left) is StartFailed. */
+function withOutput(thrown: unknown, managed: ManagedProcess | null): FairleadError {
+  const error = thrown instanceof FairleadError ? thrown : new FairleadError('StartFailed', messageOf(thrown), { cause: thrown });
+  if (managed === null) return error;
+  return new FairleadError(error.code, error.message, { cause: error.cause, data: { ...error.data, stderrTail: managed.stderrTail() } });
 }

@@ -1,4 +1,5 @@
 /** How sessions with an Instance come to be, one Connector for each kind of Endpoint. */
+import { isIP, type LookupFunction } from 'node:net';
 import { Pool } from 'undici';
 import { FairleadError } from '../base/error.ts';
 import type { Endpoint, LineChannel } from '../ports/runtime.ts';
@@ -82,9 +83,19 @@ async function shakeHands(session: PipeSession, client: ClientFacts, timeoutMs: 
 function httpEndpoint(endpoint: Exclude<Endpoint, { kind: 'stdio' }>, options: UpstreamOptions): { endpoint: HttpEndpoint; url: URL } {
   const url = new URL(endpoint.url);
   // Event streams hold a connection each for as long as they live, so their number cannot be bounded here.
-  const pool = new Pool(url.origin, { connections: null, pipelining: 1, allowH2: false, connect: { timeout: 10_000 } });
+  const connect = { timeout: 10_000, ...(endpoint.address !== undefined && { lookup: lookupOf(endpoint.address) }) };
+  const pool = new Pool(url.origin, { connections: null, pipelining: 1, allowH2: false, connect });
   const headers = { 'user-agent': `${hostFacts.clientInfo.name}/${hostFacts.clientInfo.version}`, ...endpoint.headers };
   return { endpoint: { pool, path: url.pathname + url.search, headers, maxMessageBytes: options.maxMessageBytes }, url };
+}
+
+/** Answers every name with the one address that was checked when the Instance was started. */
+function lookupOf(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_name, options, callback) => {
+    if (options.all) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
 }
 
 /**

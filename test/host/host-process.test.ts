@@ -19,6 +19,8 @@ import { planFor, planned } from './world.ts';
 
 const root = join(import.meta.dirname, '../..');
 const everything = join(root, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+/** Keeps the official server, which would listen on every interface, to this machine. */
+const loopback = join(root, 'examples/loopback.cjs');
 const echo = join(root, 'test/fixtures/echo-server.ts');
 
 let dataDir: string;
@@ -122,7 +124,11 @@ describe('the host process', () => {
     link.send(
       plan(
         'http',
-        run(['node', everything, 'streamableHttp'], { transport: 'http', port: 'auto', env: { ...env(), PORT: '${instance.port}' } }),
+        run(['node', '--require', loopback, everything, 'streamableHttp'], {
+          transport: 'http',
+          port: 'auto',
+          env: { ...env(), PORT: '${instance.port}' },
+        }),
       ),
     );
     await until('both are well', () => well('stdio') && well('http'));

@@ -99,9 +99,16 @@ let clock: ManualClock;
 let host: FakeHost;
 let end: HostEnd;
 const links: HostLink[] = [];
+const problems: string[] = [];
 
 async function listen(): Promise<void> {
-  end = await HostEnd.listen({ socketPath, host, clock, usageFile: join(dir, 'usage.json') });
+  end = await HostEnd.listen({
+    socketPath,
+    host,
+    clock,
+    usageFile: join(dir, 'usage.json'),
+    onProblem: (message) => problems.push(message),
+  });
 }
 
 function controller(epoch: number): { link: HostLink; ear: Ear } {
@@ -279,6 +286,30 @@ describe('who does not speak as agreed', () => {
     expect(socket.closed).toBe(false);
     await clock.pass(100);
     await closed;
+  });
+});
+
+describe('a defect that one service brings to light', () => {
+  it('is told, and the other services go on', async () => {
+    const { link, ear } = controller(1);
+    await until(() => ear.heard.length === 1);
+    const { take, observe } = host;
+    host.take = (plan) => {
+      if (plan.service === 'bad') throw new Error('defect');
+      take.call(host, plan);
+    };
+    host.observe = (service) => {
+      if (service === 'bad') throw new Error('defect');
+      return observe.call(host, service);
+    };
+    link.send(planFor('bad'));
+    link.send(planFor('good'));
+    await until(() => host.heard.length === 1);
+    host.see('bad', 1);
+    host.see('good', 1);
+    await until(() => ear.heard.length === 2);
+    expect(ear.heard).toEqual(['connected host-1 []', 'observed good:1']);
+    expect(problems.splice(0)).toHaveLength(2);
   });
 });
 

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { InstanceLog, Tail } from '../../src/runtimes/instance-log.ts';
+import { InstanceLog, pruneLogs, Tail } from '../../src/runtimes/instance-log.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -50,6 +50,19 @@ describe('an instance log', () => {
   it('makes no file for a service that says nothing', async () => {
     await new InstanceLog(join(dir, 'x.log')).close();
     expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('the logs of a service', () => {
+  it('are those of its newest Instances', async () => {
+    for (let n = 0; n < 60; n++) {
+      writeFileSync(join(dir, `${n}.log`), 'x');
+      utimesSync(join(dir, `${n}.log`), n, n);
+    }
+    await pruneLogs(dir);
+    const left = readdirSync(dir).map((name) => Number.parseInt(name, 10));
+    expect([left.length, Math.min(...left), Math.max(...left)]).toEqual([50, 10, 59]);
+    await expect(pruneLogs(join(dir, 'no-such-folder'))).resolves.toBeUndefined();
   });
 });
 

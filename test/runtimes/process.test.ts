@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCodeName } from '../../src/base/error-codes.ts';
@@ -69,6 +70,26 @@ describe('launching', () => {
     const error = await failure(world.start(run()));
     expect(error.code).toBe(code);
     expect(world.records()).toEqual([]);
+  });
+
+  it('says so when there is no room to write down what it starts', async () => {
+    rmSync(join(world.dataDir, 'instances'), { recursive: true });
+    writeFileSync(join(world.dataDir, 'instances'), 'in the way');
+    expect((await failure(world.start(processRun('echo')))).code).toBe('StartFailed');
+  });
+
+  it('says so when the host has no descriptor left, and goes on once it has', async () => {
+    const { pid } = process;
+    const before = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))![1]!;
+    // Made now: once nothing can be opened, nothing could be started that gives the limit back either.
+    const restorer = spawn('sh', ['-c', `read go; prlimit --pid ${pid} --nofile=${before}:`], { stdio: ['pipe', 'ignore', 'ignore'] });
+    spawnSync('prlimit', ['--pid', String(pid), `--nofile=${readdirSync('/proc/self/fd').length}:`]);
+    const error = await failure(world.start(processRun('echo')));
+    restorer.stdin.end('go\n');
+    await once(restorer, 'exit');
+    expect(error.code).toBe('StartFailed');
+    expect(world.records()).toEqual([]);
+    await world.start(processRun('echo'));
   });
 
   it('says what it looked for, and that a file is not executable', async () => {
