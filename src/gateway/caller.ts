@@ -96,7 +96,7 @@ export class Caller {
   /** The Instance that the next call must go to, if this Caller is bound to one that may go on. */
   bound(backend: Backend): Member | null {
     const own = this.#bindings.get(backend.service)?.own;
-    return own != null && backend.mayContinue(own.member) ? own.member : null;
+    return own && backend.mayContinue(own.member) ? own.member : null;
   }
 
   /** The session at `member`, opened now when there is none. */

@@ -215,7 +215,7 @@ function factsOf(message: Inbound): ClientFacts | null {
   return {
     protocolVersion: negotiated(protocolVersion ?? unsaidVersion),
     capabilities: isObject(capabilities) ? capabilities : {},
-    clientInfo: { ...info, name: String(info['name'] ?? 'unknown'), version: String(info['version'] ?? '0') },
+    clientInfo: { ...info, name: textOr(info['name'], 'unknown'), version: textOr(info['version'], '0') },
   };
 }
 
@@ -231,4 +231,8 @@ function prefersStream(request: IncomingMessage): boolean {
 function acceptsOnlyJson(request: IncomingMessage): boolean {
   const accept = header(request, 'accept');
   return accept !== null && !accept.includes('text/event-stream') && !accept.includes('*/*');
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

@@ -160,7 +160,7 @@ export class Situation {
     if (outcome === 'pass') counts.passesInARow = inARow;
     if (outcome === 'fail') counts.failsInARow = inARow;
     if (outcome === 'error') counts.errorsInARow = inARow;
-    return checks.map(({ name, type }) => ({ name, type, outcome, message: `${outcome}`, at: this.now, latencyMs: 1, ...counts }));
+    return checks.map(({ name, type }) => ({ name, type, outcome, message: outcome, at: this.now, latencyMs: 1, ...counts }));
   }
 
   observation(): Observation | null {

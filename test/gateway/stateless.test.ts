@@ -112,7 +112,7 @@ describe('what a stateless request must carry', () => {
     ['no method header', { _meta: meta }, { 'mcp-protocol-version': version }, -32_020],
     ['another method in the header', { _meta: meta }, { ...good, 'mcp-method': 'tools/call' }, -32_020],
   ])('%s: refused with 400', async (_what, params, headers, code) => {
-    const reply = await post(endpoint, { jsonrpc: '2.0', id: 9, method: 'tools/list', params }, headers as Record<string, string>);
+    const reply = await post(endpoint, { jsonrpc: '2.0', id: 9, method: 'tools/list', params }, headers);
     expect(reply.status).toBe(400);
     expect(reply.messages[0]).toMatchObject({ id: 9, error: { code } });
   });
