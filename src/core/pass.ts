@@ -82,10 +82,3 @@ export function dependenciesReady(pass: Pass): boolean {
 export function rejectionOf(pass: Pass, revisionHash: string) {
   return pass.record.rejections.find((rejection) => rejection.revision === revisionHash);
 }
-
-/** Revisions that Instances of this Service may be of, by hash. */
-export function knownRevision({ record }: Pass, hash: string): Revision | undefined {
-  if (record.stable?.hash === hash) return record.stable;
-  if (record.target?.hash === hash) return record.target;
-  return record.promoted.find((revision) => revision.hash === hash) ?? record.leaving.find((revision) => revision.hash === hash);
-}

@@ -32,26 +32,6 @@ export function pathText(path: readonly Segment[]): string {
   return text;
 }
 
-/** The segments of a path text as `pathText` writes it, or null when it is not one. */
-export function parsePath(text: string): Segment[] | null {
-  const segments: Segment[] = [];
-  const pattern = /\.?([A-Za-z_$][\w$-]*)|\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\]/y;
-  while (pattern.lastIndex < text.length) {
-    const match = pattern.exec(text);
-    if (match === null) return null;
-    if (match[1] !== undefined) segments.push(match[1]);
-    else if (match[2] !== undefined) segments.push(Number(match[2]));
-    else {
-      try {
-        segments.push(JSON.parse(match[3]!) as string);
-      } catch {
-        return null;
-      }
-    }
-  }
-  return segments;
-}
-
 /** The value at a path of a plain tree; undefined when there is none. Looks at own members only. */
 export function valueAt(tree: unknown, path: readonly Segment[]): unknown {
   let value = tree;

@@ -2,9 +2,7 @@
  * Plants a mutant: a small, named mistake in the heart, made in the text of one file as Node loads it. Nothing is
  * written. Must be called before anything of src/core is imported.
  */
-import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { mutants, type Mutant } from './mutants.ts';
 
 const core = new URL('../core/', import.meta.url);
@@ -26,9 +24,4 @@ export function plant(name: string): void {
 export function mutate(text: string, { name, find, replace }: Mutant): string {
   if (text.split(find).length !== 2) throw new Error(`mutant ${name} no longer applies`);
   return text.replace(find, () => replace);
-}
-
-/** Whether the place of a mutant is still there. */
-export function applies(mutant: Mutant): boolean {
-  return readFileSync(fileURLToPath(new URL(mutant.file, core)), 'utf8').split(mutant.find).length === 2;
 }
