@@ -5,7 +5,7 @@
  */
 import type { ConditionType } from './condition.ts';
 import type { Issue } from './issue.ts';
-import type { CheckResult, InstanceEnd, TrafficCounters } from './observation.ts';
+import type { CheckResult, InstanceEnd } from './observation.ts';
 import type { Duty } from './plan.ts';
 import type { HealthState, LifecycleState } from './record.ts';
 import type { RolloutPhase, RolloutResult } from './rollout.ts';
@@ -198,9 +198,6 @@ export interface HealthReport {
   readonly instances: readonly Pick<InstanceStatus, 'name' | 'revision' | 'role' | 'phase' | 'health' | 'checks'>[];
   readonly observedCommit: string;
 }
-
-/** Counters of one Revision since the host started. */
-export type Traffic = Readonly<Record<string, TrafficCounters>>;
 
 /** `/api/v1/services/stats/overview`. */
 export interface Overview {
