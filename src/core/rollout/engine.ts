@@ -177,7 +177,11 @@ function standingOf(pass: Pass): Standing {
     stableReplicas: record.stable === null ? 0 : wantedReplicas(pass, record.stable),
     exclusive: isExclusive(record.stable, target),
     targetProven: serving(pass, target.hash).filter(({ ordinal, provenAt }) => ordinal < replicas && provenAt !== null).length,
-    routeConfirmed: before !== null && observation !== null && observation.routeGeneration >= before.planGeneration,
+    routeConfirmed:
+      before?.route?.weights[target.hash] === 100 &&
+      !before.route.hold &&
+      observation !== null &&
+      observation.routeGeneration >= before.planGeneration,
   };
 }
 

@@ -15,8 +15,13 @@ export function inPlace(standing: Standing): Step {
     if (standing.exclusive) return { ...beside, phase: 'Swapping', route: to(rollout.target, true), promote: false, waitsFor };
     return { ...beside, phase: 'Proving', route: back(rollout), promote: false, waitsFor };
   }
-  const promote = rollout.phase === 'Switching' && routeConfirmed;
-  return { ...beside, phase: 'Switching', route: to(rollout.target, false), promote, waitsFor: 'the gateway to confirm the route' };
+  return {
+    ...beside,
+    phase: 'Switching',
+    route: to(rollout.target, false),
+    promote: routeConfirmed,
+    waitsFor: 'the gateway to confirm the route',
+  };
 }
 
 function to(revision: string, hold: boolean): Route {

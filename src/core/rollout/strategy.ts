@@ -16,7 +16,7 @@ export interface Standing {
   readonly exclusive: boolean;
   /** Instances of the target that are to stay and have passed their start checks. */
   readonly targetProven: number;
-  /** The gateway has confirmed the Route of the Record as it was before this pass. */
+  /** The gateway has confirmed that it sends all calls to the target. */
   readonly routeConfirmed: boolean;
 }
 
