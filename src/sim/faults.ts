@@ -202,7 +202,8 @@ export class Faults {
   }
 
   private putChecks(instance: SimInstance, outcomes: readonly CheckOutcome[]): void {
-    instance.blips.push(...outcomes, 'pass', 'pass');
+    instance.blips.push(...outcomes);
+    if (instance.behaviour.worth === 'good') instance.blips.push('pass', 'pass');
     this.world.host?.checkAfter(instance, 10);
   }
 

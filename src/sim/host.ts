@@ -24,6 +24,8 @@ export class SimInstance {
   /** Outcomes that faults put before those of its behaviour. */
   readonly blips: CheckOutcome[] = [];
   checking = false;
+  /** A check has failed so often that stopping it at once is right. */
+  wasDown = false;
   /** It has passed all its start checks at least once. */
   proven = false;
   sessions = 0;
@@ -220,6 +222,8 @@ export class SimHost {
       return nextResult(earlier, name, type, now, at);
     });
     const started = instance.checks.every(({ type, passesInARow }) => type === 'performance' || passesInARow >= health.successThreshold);
+    if (instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow >= health.failureThreshold || errorsInARow >= 4))
+      instance.wasDown = true;
     if (started) {
       instance.proven = true;
       world.provenRevisions.add(instance.revision);

@@ -133,16 +133,9 @@ const promotedOnlyWhenProvenAndRouted: Invariant = ({ before, after, observation
   if (after.stable === null) return before !== null && before.stable !== null ? 'stable was forgotten' : null;
   if (after.stable.hash === before?.stable?.hash)
     return after.stable.run === before.stable.run || sameJson(after.stable, before.stable) ? null : 'stable changed under its hash';
-  const verdict = after.verdicts[0];
-  if (
-    before === null ||
-    before.rollout === null ||
-    verdict?.number !== before.rollout.number ||
-    verdict.result !== 'Promoted' ||
-    before.rollout.target !== after.stable.hash
-  )
+  const [verdict] = after.verdicts;
+  if (before === null || verdict === before.verdicts[0] || verdict?.result !== 'Promoted' || verdict.target !== after.stable.name)
     return 'stable changed without a promotion';
-  if (before.rollout.phase !== 'Switching') return `promoted in phase ${before.rollout.phase}`;
   if (serving(before, after.stable.hash, true).length < wantedOf(after, after.stable.hash)) return 'promoted without proof';
   if (after.promoted[0]?.hash !== after.stable.hash) return 'promoted, and not in the list of the promoted';
   const { host } = world;

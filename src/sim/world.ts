@@ -83,7 +83,7 @@ export class World {
   private skewMs = 0;
   /** By how much the clock was set back in all: what waits for an instant waits so much longer. */
   private setBackMs = 0;
-  private stopAskedAt = -1;
+  private stopAskedAt = -Infinity;
   private hosts = 0;
   private failures = new Map<string, { all: number; byFaults: number }>();
   private second = 0;
@@ -127,7 +127,6 @@ export class World {
 
   /** Faults stop, whatever is down comes back, and time passes. */
   private settle(): void {
-    const { queue } = this;
     this.closing = true;
     this.faults.stop();
     this.note('world', 'faults stop');
@@ -135,14 +134,21 @@ export class World {
     if (this.controllers.at(-1)?.alive !== true) this.startController();
     this.link.restore();
     this.host?.changed();
-    const until = queue.now + settleMs + this.setBackMs;
-    while (queue.step(until));
+    this.pass(settleMs + this.setBackMs);
   }
 
   /** Lets some more time pass, in which nothing may change by itself. */
   stay(): void {
-    const until = this.queue.now + stayMs;
-    while (this.queue.step(until));
+    this.pass(stayMs);
+  }
+
+  /** Time passes; it does not end between a Plan's being stored and its being in force. */
+  private pass(forMs: number): void {
+    const { queue } = this;
+    const until = queue.now + forMs;
+    while (queue.step(until));
+    for (let more = 0; more < 100 && this.host?.inForce?.generation !== this.store.record?.planGeneration; more++)
+      while (queue.step(until + more * 10));
   }
 
   private planNext(): void {
@@ -280,18 +286,9 @@ export class World {
     if (counted.byFaults > 0 && counted.all >= 3) this.tainted.add(revision);
   }
 
-  /** Whether calls of an Instance that is being stopped are cut for a reason that is not the engine's. */
-  mayBeCut(instance: SimInstance): boolean {
-    return instance.duty === 'serve' && instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4);
-  }
-
-  /** Sessions are not kept when the Service is to stop, nor while an exclusive one is swapped. */
+  /** Sessions are not kept when the Service is to stop, on an Instance that fails, nor while an exclusive one is swapped. */
   drainsEarly(instance: SimInstance): boolean {
-    return (
-      this.stopAskedAt >= instance.dutySince ||
-      instance.exclusive ||
-      instance.checks.some(({ failsInARow, errorsInARow }) => failsInARow > 0 || errorsInARow >= 4)
-    );
+    return this.queue.now - this.stopAskedAt < 60_000 || instance.exclusive || instance.wasDown;
   }
 
   /** Nobody may be refused or left waiting while a healthy stable Revision could have answered. */
