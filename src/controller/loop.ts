@@ -178,8 +178,14 @@ export class Loop implements HostListener {
     });
   }
 
-  usage(usage: readonly UsageDay[]): void {
-    this.#inBackground('Usage was not stored', async () => this.#parts.store.addUsage(this.#parts.epoch, usage));
+  /** Rejects when it was not stored: the Host keeps it and says it again. */
+  async usage(usage: readonly UsageDay[]): Promise<void> {
+    try {
+      await this.#parts.store.addUsage(this.#parts.epoch, usage);
+    } catch (thrown) {
+      if (!this.#fencedBy(thrown)) this.#parts.listener.problem('Usage was not stored', thrown);
+      throw thrown;
+    }
   }
 
   disconnected(reason: string): void {

@@ -116,13 +116,14 @@ class ControllerEnd implements HostLink {
     }
   }
 
-  /** The Host keeps what it counted until we have it for good; when storing fails it says it again on the next connection. */
+  /** The Host keeps what it counted until we have it for good. */
   async #takeUsage(stream: MessageStream<ToController, ToHost>, { batch, usage }: ToController & { kind: 'usage' }): Promise<void> {
+    let stored = true;
     try {
       await this.#listener!.usage(usage);
     } catch {
-      return;
+      stored = false;
     }
-    stream.send({ kind: 'usage-taken', batch });
+    stream.send({ kind: 'usage-taken', batch, stored });
   }
 }

@@ -34,6 +34,8 @@ export class HostEnd {
   #batch = 0;
   /** Usage that was taken from the gateway and of which no controller has said that it has it. */
   #untaken: { batch: number; usage: readonly UsageDay[] } | null = null;
+  /** Whether the controller that listens now has been told of it and has not yet answered. */
+  #asked = false;
   #stopUsage: () => void;
 
   /** Throws StartFailed when the socket cannot be had. A socket file that a killed Host left is replaced. */
@@ -115,6 +117,7 @@ export class HostEnd {
     this.#epoch = message.epoch;
     this.#controller = new Conversation(stream, this.#options);
     this.#controller.begin();
+    this.#asked = this.#untaken !== null;
     if (this.#untaken !== null) stream.send({ kind: 'usage', ...this.#untaken });
     return this.#controller;
   }
@@ -129,7 +132,9 @@ export class HostEnd {
       case 'forget':
         return this.#guarded(message.service, () => host.forget(message.service));
       case 'usage-taken':
-        if (this.#untaken?.batch === message.batch) this.#untaken = null;
+        if (this.#untaken?.batch !== message.batch) return;
+        this.#asked = false;
+        if (message.stored) this.#untaken = null;
         return;
       case 'hello':
         conversation.stream.cut('hello was said already');
@@ -146,10 +151,13 @@ export class HostEnd {
 
   #tellUsage(): void {
     this.#stopUsage = this.#options.clock.after(usageMs, () => this.#tellUsage());
-    if (this.#controller === null || this.#untaken !== null) return;
-    const usage = this.#options.host.takeUsage();
-    if (usage.length === 0) return;
-    this.#untaken = { batch: ++this.#batch, usage };
+    if (this.#controller === null || this.#asked) return;
+    if (this.#untaken === null) {
+      const usage = this.#options.host.takeUsage();
+      if (usage.length === 0) return;
+      this.#untaken = { batch: ++this.#batch, usage };
+    }
+    this.#asked = true;
     this.#controller.stream.send({ kind: 'usage', ...this.#untaken });
   }
 }

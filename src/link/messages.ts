@@ -17,7 +17,8 @@ export type ToHost =
   | { readonly kind: 'hello'; readonly protocol: number; readonly epoch: number }
   | { readonly kind: 'plan'; readonly plan: Plan }
   | { readonly kind: 'forget'; readonly service: string }
-  | { readonly kind: 'usage-taken'; readonly batch: number };
+  /** `stored` false: say it again later. */
+  | { readonly kind: 'usage-taken'; readonly batch: number; readonly stored: boolean };
 
 export type ToController =
   /** `epoch`: the highest that the Host has seen. The connection is over. */

@@ -83,7 +83,7 @@ describe('launching', () => {
     const before = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))![1]!;
     // Made now: once nothing can be opened, nothing could be started that gives the limit back either.
     const restorer = spawn('sh', ['-c', `read go; prlimit --pid ${pid} --nofile=${before}:`], { stdio: ['pipe', 'ignore', 'ignore'] });
-    spawnSync('prlimit', ['--pid', String(pid), `--nofile=${readdirSync('/proc/self/fd').length}:`]);
+    spawnSync('sh', ['-c', `prlimit --pid ${pid} --nofile=${readdirSync('/proc/self/fd').length}:`]);
     const error = await failure(world.start(processRun('echo')));
     restorer.stdin.end('go\n');
     await once(restorer, 'exit');
