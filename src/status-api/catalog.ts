@@ -2,6 +2,7 @@
 import type { Contract } from '../model/contract.ts';
 import { FairleadError } from '../base/error.ts';
 import type { Overview, ServiceResource, ToolResource } from '../model/resource.ts';
+import type { Service } from '../model/service.ts';
 import type { ReadModel, ServiceView } from '../ports/read-model.ts';
 import { contractOf, serviceResource, toolResources, type ToolNames } from './resources.ts';
 
@@ -12,6 +13,7 @@ export class Catalog {
   readonly model: ReadModel;
   private readonly names: ToolNames;
   private readonly contracts = new Map<string, Contract>();
+  private readonly counts = new WeakMap<Service, { readonly contract: string; readonly count: number }>();
 
   constructor(model: ReadModel, names: ToolNames) {
     this.model = model;
@@ -44,11 +46,23 @@ export class Catalog {
   }
 
   async service(view: ServiceView): Promise<ServiceResource> {
-    return serviceResource(view, await this.contract(view), this.names);
+    return serviceResource(view, await this.toolCount(view));
   }
 
-  services(): Promise<ServiceResource[]> {
-    return Promise.all(this.model.services().map((view) => this.service(view)));
+  services(views: readonly ServiceView[]): Promise<ServiceResource[]> {
+    return Promise.all(views.map((view) => this.service(view)));
+  }
+
+  /** Tools that clients see. Counted once for a Service and a Contract: both never change. */
+  private async toolCount(view: ServiceView): Promise<number> {
+    const contract = await this.contract(view);
+    const { desired } = view.record;
+    if (contract === null || desired === null) return 0;
+    const known = this.counts.get(desired);
+    if (known?.contract === contract.hash) return known.count;
+    const count = contract.tools.filter(({ name }) => this.names(desired, name) !== null).length;
+    this.counts.set(desired, { contract: contract.hash, count });
+    return count;
   }
 
   async tools(view: ServiceView): Promise<ToolResource[]> {
@@ -61,7 +75,7 @@ export class Catalog {
   }
 
   async overview(): Promise<Overview> {
-    const services = await this.services();
+    const services = await this.services(this.model.services());
     const sources = this.model.sources();
     const tally = (words: readonly (string | null)[]): Record<string, number> => {
       const counts: Record<string, number> = {};

@@ -45,7 +45,8 @@ export function contractOf({ record, observation }: ServiceView): string | null 
   return instances.find(speaks)?.contract ?? null;
 }
 
-export function serviceResource(view: ServiceView, contract: Contract | null, names: ToolNames): ServiceResource {
+/** `tools`: how many of its tools clients see. */
+export function serviceResource(view: ServiceView, tools: number): ServiceResource {
   const { record, issues } = view;
   const desired = record.desired;
   const instances = instanceStatuses(view);
@@ -64,7 +65,7 @@ export function serviceResource(view: ServiceView, contract: Contract | null, na
     ).length,
     stable: record.stable?.name ?? null,
     target: record.target?.name ?? null,
-    tools: desired === null ? 0 : (contract?.tools ?? []).filter(({ name }) => names(desired, name) !== null).length,
+    tools,
     calls: traffic.reduce((sum, { calls }) => sum + calls, 0),
     errors: traffic.reduce((sum, counters) => sum + errorsOf(counters), 0),
     rollout: runningRollout(record),
@@ -313,22 +314,8 @@ function plainMetadata(name: string, service: string | null, createdAt: number |
   return { name, service, labels: {}, annotations: {}, generation: 0, createdAt: instantOrNull(createdAt) };
 }
 
-/** Whether every word of `q` is somewhere in a resource's names and descriptions. */
-export function mentions(item: AnyResource, q: string): boolean {
-  const text = [
-    item.metadata.name,
-    item.metadata.service ?? '',
-    ...(item.kind === 'Service' ? [descriptionOf(item.spec), ...item.status.tags] : []),
-    ...(item.kind === 'Tool' ? [item.spec.tool, item.spec.title ?? '', item.spec.description ?? ''] : []),
-  ]
-    .join('\n')
-    .toLowerCase();
-  return q
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
-}
-
-function descriptionOf(spec: Readonly<Record<string, unknown>>): string {
-  return typeof spec['description'] === 'string' ? spec['description'] : '';
+/** The words that ?q= looks through. */
+export function wordsOf(item: AnyResource): (string | null)[] {
+  const { name, service } = item.metadata;
+  return item.kind === 'Tool' ? [name, service, item.spec.tool, item.spec.title, item.spec.description] : [name, service];
 }

@@ -9,13 +9,13 @@ import {
   eventResource,
   instanceResources,
   instanceStatuses,
-  mentions,
   revisionResources,
   rolloutResources,
   sourceResource,
+  wordsOf,
 } from './resources.ts';
 import { pageQuery, serviceFilter } from './schemas.ts';
-import { page, selectServices, type PageQuery, type ServiceFilter } from './selection.ts';
+import { mentions, page, resourceList, selectServices, type PageQuery, type ServiceFilter } from './selection.ts';
 import type { Streams } from './streams.ts';
 
 interface Named {
@@ -75,13 +75,13 @@ export function addRoutes(app: FastifyInstance, catalog: Catalog, streams: Strea
       );
   };
   const listOf = (kind: ResourceKind, items: readonly AnyResource[], query: Query) => {
-    const keyed = items.map((item, index) => ({
-      item,
-      key: `${item.metadata.service ?? ''}/${String(index).padStart(6, '0')}/${item.metadata.name}`,
-    }));
-    const keys = new Map(keyed.map(({ item, key }) => [item, key]));
-    const found = items.filter((item) => query.q === undefined || mentions(item, query.q));
-    return page(`${kind}List`, found, (item) => keys.get(item)!, query, catalog.commit());
+    const keys = keysOf(items);
+    const found = items.filter((item) => mentions(wordsOf(item), query.q));
+    return resourceList(
+      kind,
+      page(found, (item) => keys.get(item)!, query),
+      catalog.commit(),
+    );
   };
 
   get(
@@ -93,7 +93,8 @@ export function addRoutes(app: FastifyInstance, catalog: Catalog, streams: Strea
     },
     async (query, _name, request, reply) => {
       if (wantsStream(request)) return streams.services(catalog, request, reply, query);
-      return page('ServiceList', selectServices(await catalog.services(), query), ({ metadata }) => metadata.name, query, catalog.commit());
+      const shown = page(selectServices(model.services(), query), ({ record }) => record.service, query);
+      return resourceList('Service', { ...shown, items: await catalog.services(shown.items) }, catalog.commit());
     },
   );
   get('/services/stats/overview', { summary: 'Counts, whether everything has settled, and what is in trouble', answers: 'Overview' }, () =>
@@ -199,6 +200,19 @@ export function addRoutes(app: FastifyInstance, catalog: Catalog, streams: Strea
     ...model.about(),
     startedAt: new Date(model.about().startedAt).toISOString(),
   }));
+}
+
+/** Where each item stands for the cursor: its service, then its place among those of the service. */
+function keysOf(items: readonly AnyResource[]): Map<AnyResource, string> {
+  const seen = new Map<string, number>();
+  return new Map(
+    items.map((item) => {
+      const service = item.kind === 'Event' ? '' : (item.metadata.service ?? '');
+      const place = (seen.get(service) ?? 0) + 1;
+      seen.set(service, place);
+      return [item, `${service}/${String(place).padStart(6, '0')}`];
+    }),
+  );
 }
 
 function wantsStream(request: FastifyRequest): boolean {

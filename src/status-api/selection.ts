@@ -1,8 +1,7 @@
 /** What of a list is asked for: filters, label selectors, pages. Pure; a bad one throws `Usage` with the place in its words. */
 import { FairleadError } from '../base/error.ts';
-import type { AnyResource, ResourceList, ServiceResource } from '../model/resource.ts';
-import { apiVersion } from '../model/resource.ts';
-import { mentions } from './resources.ts';
+import { apiVersion, type AnyResource, type ResourceKind, type ResourceList } from '../model/resource.ts';
+import type { ServiceView } from '../ports/read-model.ts';
 
 export interface ServiceFilter {
   readonly type?: string;
@@ -21,19 +20,29 @@ export interface PageQuery {
 type LabelTest = (labels: Readonly<Record<string, string>>) => boolean;
 
 /** Services that pass every filter given; several values of one filter are comma-separated alternatives, in any case. */
-export function selectServices(services: readonly ServiceResource[], filter: ServiceFilter): ServiceResource[] {
-  const among = (wanted: string | undefined, value: string | null): boolean =>
+export function selectServices(services: readonly ServiceView[], filter: ServiceFilter): readonly ServiceView[] {
+  const among = (wanted: string | undefined, value: string | undefined): boolean =>
     wanted === undefined || wanted.split(',').some((word) => word.trim().toLowerCase() === (value ?? '').toLowerCase());
   const labels = filter.label === undefined ? [] : parseLabels(filter.label);
   return services.filter(
-    (service) =>
-      among(filter.type, service.status.type) &&
-      among(filter.state, service.status.state) &&
-      among(filter.health, service.status.health) &&
-      (filter.tag === undefined || service.status.tags.includes(filter.tag)) &&
-      labels.every((test) => test(service.metadata.labels)) &&
-      (filter.q === undefined || mentions(service, filter.q)),
+    ({ record }) =>
+      among(filter.type, record.desired?.type) &&
+      among(filter.state, record.state) &&
+      among(filter.health, record.health) &&
+      (filter.tag === undefined || (record.desired?.tags ?? []).includes(filter.tag)) &&
+      labels.every((test) => test(record.desired?.labels ?? {})) &&
+      mentions([record.service, record.desired?.description, ...(record.desired?.tags ?? [])], filter.q),
   );
+}
+
+/** Whether every word of `q` is somewhere in the texts, in any case. */
+export function mentions(texts: readonly (string | null | undefined)[], q: string | undefined): boolean {
+  if (q === undefined) return true;
+  const text = texts.join('\n').toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 /** `team=platform,tier!=test,owner,!legacy` as kubectl reads it. */
@@ -45,34 +54,37 @@ export function parseLabels(selector: string): LabelTest[] {
         data: { next: 'write key=value, key!=value, key or !key, separated by commas' },
       });
     const [, not, lone, key, operator, value] = match;
-    if (lone !== undefined) return (labels) => lone in labels !== (not === '!');
-    return (labels) => (labels[key!] === value) !== (operator === '!=');
+    if (lone !== undefined) return (labels) => Object.hasOwn(labels, lone) !== (not === '!');
+    return (labels) => (Object.hasOwn(labels, key!) && labels[key!] === value) !== (operator === '!=');
   });
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Cursor of the next page; null on the last. */
+  readonly next: string | null;
+  readonly total: number;
 }
 
 /**
  * One page of items that are sorted by `keyOf`. The cursor holds the last key of the page before, so a list that changes
  * between pages repeats and skips nothing that stayed. Throws Usage for a cursor that is none of ours.
  */
-export function page<Item extends AnyResource>(
-  kind: ResourceList['kind'],
-  items: readonly Item[],
-  keyOf: (item: Item) => string,
-  query: PageQuery,
-  observedCommit: string,
-): ResourceList<Item> {
+export function page<Item>(items: readonly Item[], keyOf: (item: Item) => string, query: PageQuery): Page<Item> {
   const after = query.continue === undefined ? null : readCursor(query.continue);
   const rest = after === null ? items : items.filter((item) => keyOf(item) > after);
-  const limit = query.limit ?? 500;
-  const shown = rest.slice(0, limit);
+  const shown = rest.slice(0, query.limit ?? 500);
   const last = shown.at(-1);
-  return {
-    apiVersion,
-    kind,
-    metadata: { continue: rest.length > limit && last !== undefined ? writeCursor(keyOf(last)) : null, total: items.length },
-    items: shown,
-    observedCommit,
-  };
+  return { items: shown, next: rest.length > shown.length && last !== undefined ? writeCursor(keyOf(last)) : null, total: items.length };
+}
+
+/** The list as the API says it. */
+export function resourceList<Item extends AnyResource>(
+  kind: ResourceKind,
+  { items, next, total }: Page<Item>,
+  observedCommit: string,
+): ResourceList<Item> {
+  return { apiVersion, kind: `${kind}List`, metadata: { continue: next, total }, items, observedCommit };
 }
 
 function writeCursor(key: string): string {

@@ -52,7 +52,7 @@ export class Streams {
       for (const name of names) {
         const view = catalog.model.service(name);
         if (view === null) stream.send('removed', { name });
-        else for (const service of selectServices([await catalog.service(view)], filter)) stream.send('change', service);
+        else if (selectServices([view], filter).length > 0) stream.send('change', await catalog.service(view));
       }
     };
     stream.onEnd(
