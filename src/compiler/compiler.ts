@@ -49,6 +49,7 @@ class ThreadCompiler implements Compiler {
   readonly #condemned = new Map<string, string>();
   readonly #numbers = new Map<string, number>();
   #told = emptyTold();
+  #last: Compilation | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -61,10 +62,13 @@ class ThreadCompiler implements Compiler {
 
   compile(snapshot: Snapshot): Promise<Compilation> {
     return this.#inTurn(async () => {
+      const last = this.#last;
+      if (last !== null && last.snapshot === snapshot.id && this.#snapshot?.root === snapshot.root) return { ...last, changed: [] };
       this.#snapshot = snapshot;
       const answer = await this.#ask(() => ({ kind: 'compile' }));
       if (answer.kind !== 'compilation') throw failure(answer);
-      return this.#take(snapshot.id, answer.compilation);
+      this.#last = this.#take(snapshot.id, answer.compilation);
+      return this.#last;
     });
   }
 
@@ -125,7 +129,10 @@ class ThreadCompiler implements Compiler {
       try {
         const request: Request = { delta: this.#delta(), task: task() };
         const answer = await worker.ask(request);
-        this.#synced = new Map(this.#snapshot?.files.map((file) => [file.path, file.hash]));
+        // What it has taken in is then unknown: the next one begins anew.
+        if (answer.kind === 'failed') throw new Error(answer.message);
+        for (const { path, hash } of request.delta.files) this.#synced.set(path, hash);
+        for (const path of request.delta.removed) this.#synced.delete(path);
         return answer;
       } catch (thrown) {
         await worker.end();

@@ -16,6 +16,8 @@ export interface ReadDocument {
   /** null when the document has nothing in it. */
   readonly value: unknown;
   readonly issues: readonly Issue[];
+  /** Whether null stands anywhere in the value. */
+  readonly nulls: boolean;
   /** True when the text cannot be trusted to be what its author meant: nothing of it may be used. */
   readonly broken: boolean;
   readonly locate: Locate;
@@ -52,20 +54,21 @@ export function readDocument(file: string, text: string, firstLine: number): Rea
     const tooMuch = limitExceeded(tokens);
     if (tooMuch !== null) {
       report(tooMuch.code, 'error', tooMuch.message, tooMuch.offset, [], tooMuch.expected);
-      return { value: null, issues, broken: true, locate: start };
+      return { value: null, issues, nulls: false, broken: true, locate: start };
     }
     const document = compose(tokens);
-    if (document === null) return { value: null, issues, broken: false, locate: start };
+    if (document === null) return { value: null, issues, nulls: false, broken: false, locate: start };
     // Only the first: after a mistake the parser's other complaints are mostly about the same one.
     const [mistake] = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
     if (mistake !== undefined) reportSyntax(mistake, report);
-    if (mistake !== undefined || document.contents === null) return { value: null, issues, broken: mistake !== undefined, locate: start };
-    const value = plainValue(document, report, (offset) => placeAt(text, offset, firstLine).line);
-    return { value, issues, broken: issues.some((issue) => issue.severity === 'error'), locate: locator(document, text, firstLine) };
+    if (mistake !== undefined || document.contents === null)
+      return { value: null, issues, nulls: false, broken: mistake !== undefined, locate: start };
+    const plain = plainValue(document, report, (offset) => placeAt(text, offset, firstLine).line);
+    return { ...plain, issues, broken: issues.some((issue) => issue.severity === 'error'), locate: locator(document, text, firstLine) };
   } catch (thrown) {
     // The composer recurses; a limit above that does not hold for some shape ends here rather than in the caller.
     report('SyntaxError', 'error', `The document cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 0, []);
-    return { value: null, issues, broken: true, locate: start };
+    return { value: null, issues, nulls: false, broken: true, locate: start };
   }
 }
 
@@ -138,29 +141,32 @@ function reportSyntax(problem: Document.Parsed['errors'][number], report: Report
 }
 
 /** The plain tree; everything in it that is refused is reported. Aliases are followed, and counted each time. */
-function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: number) => number): unknown {
+function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: number) => number): { value: unknown; nulls: boolean } {
   let nodes = 0;
   let aliases = 0;
   let bomb = false;
+  let nulls = false;
   let duplicates = 0;
   const following = new Set<Node>();
 
   /** The alias in the document itself that is being followed: what is wrong inside what it stands for is told there. */
   let followed: { readonly offset: number; readonly path: readonly Segment[] } | null = null;
 
-  const convert = (node: Node | null | undefined, path: readonly Segment[]): unknown => {
+  /** Where `convert` stands; read at once by whoever reports. */
+  const path: Segment[] = [];
+
+  const convert = (node: Node | null | undefined): unknown => {
     if (node === null || node === undefined || bomb) return null;
     nodes += 1;
     const offset = node.range?.[0] ?? 0;
-    const outermost = followed ?? { offset, path };
     if (nodes > maxNodes || aliases > maxAliases) {
       bomb = true;
       report(
         'AliasBomb',
         'error',
         `Aliases blow the document up to more than ${aliases > maxAliases ? `${maxAliases} copies` : `${maxNodes} values`}.`,
-        outermost.offset,
-        outermost.path,
+        followed?.offset ?? offset,
+        followed?.path ?? path,
         'fewer aliases; templates share settings between services',
       );
       return null;
@@ -180,29 +186,32 @@ function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: 
         return null;
       }
       if (following.has(target)) {
-        report('AliasCycle', 'error', `The alias *${node.source} stands inside what it stands for.`, outermost.offset, outermost.path);
+        const at = followed ?? { offset, path };
+        report('AliasCycle', 'error', `The alias *${node.source} stands inside what it stands for.`, at.offset, at.path);
         return null;
       }
       const outer = followed;
-      followed = outermost;
+      followed ??= { offset, path: [...path] };
       following.add(target);
-      const value = convert(target, path);
+      const value = convert(target);
       following.delete(target);
       followed = outer;
       return value;
     }
-    if (isScalar(node)) return scalarValue(node, offset, path, report);
+    if (isScalar(node)) {
+      nulls ||= node.value === null;
+      return scalarValue(node, offset, path, report);
+    }
     const tag = node.tag;
     if (tag !== undefined && tag !== 'tag:yaml.org,2002:map' && tag !== 'tag:yaml.org,2002:seq')
       report('UnknownTag', 'error', `YAML tags are not used here: ${tag}`, offset, path, 'plain values without a tag');
-    if (isSeq(node)) return node.items.map((item, index) => convert(item as Node, [...path, index]));
+    if (isSeq(node)) return node.items.map((item, index) => within(index, item as Node));
     if (isYamlMap(node)) {
       const map: Record<string, unknown> = {};
       const keys = new Map<string, number>();
       for (const pair of node.items) {
         const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
         const keyOffset = (pair.key as Node | null)?.range?.[0] ?? offset;
-        const keyPath = [...path, key];
         const before = keys.get(key);
         if (before !== undefined) {
           duplicates += 1;
@@ -212,21 +221,28 @@ function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: 
               'error',
               `The key \`${key}\` is given twice: on line ${lineOf(before)} and on line ${lineOf(keyOffset)}.`,
               keyOffset,
-              keyPath,
+              [...path, key],
               'each key once',
             );
         } else if (key === '__proto__' || key === 'constructor' || key === 'prototype')
-          report('ForbiddenKey', 'error', `The key \`${key}\` is never accepted.`, keyOffset, keyPath, 'another name');
+          report('ForbiddenKey', 'error', `The key \`${key}\` is never accepted.`, keyOffset, [...path, key], 'another name');
         else {
           keys.set(key, keyOffset);
-          map[key] = convert(pair.value as Node | null, keyPath);
+          map[key] = within(key, pair.value as Node | null);
         }
       }
       return map;
     }
     return null;
   };
-  return convert(document.contents, []);
+  const within = (segment: Segment, node: Node | null): unknown => {
+    path.push(segment);
+    const value = convert(node);
+    path.pop();
+    nulls ||= value === null;
+    return value;
+  };
+  return { value: convert(document.contents), nulls };
 }
 
 function scalarValue(

@@ -100,7 +100,7 @@ function judgeParams(params: Readonly<Record<string, unknown>>, written: unknown
   const argumentWords = [...texts(valueAt(written, ['run', 'command'])), ...texts(valueAt(written, ['run', 'args']))];
   for (const [name, value] of Object.entries(params)) {
     for (const text of typeof value === 'string' ? [value] : texts(value)) {
-      if (leavesRoot(text) || /(^|[=:,;\s])(\.\.[\\/])/.test(text))
+      if (text.includes('..') && (leavesRoot(text) || /(^|[=:,;\s])(\.\.[\\/])/.test(text)))
         findings.push({
           code: 'PathOutsideSource',
           severity: 'error',

@@ -191,7 +191,7 @@ function classify(file: string, document: DocumentText, read: ReadDocument, read
     });
   }
   // Null deletes what a template gave; for the schema it is as if the field were not there.
-  const findings = validateDocument(kind as Kind, mergeTrees(undefined, head), true);
+  const findings = validateDocument(kind as Kind, read.nulls ? mergeTrees(undefined, head) : head, true);
   const known = kind === 'Controller' ? (subject ?? '') : subject;
   const issues = [...read.issues, ...findings.map((finding) => toIssue(finding, file, locate, subject))];
   reading.issues.push(...issues);

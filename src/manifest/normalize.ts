@@ -78,8 +78,9 @@ export function normalize(metadata: Metadata, spec: ServiceSpec, root: string, o
     ['spec', 'dependsOn'],
   );
   if (run === null || reader.findings.some((finding) => finding.severity === 'error')) return { service: null, findings: reader.findings };
-  const full = { ...withoutHash, revision: revisionOf(name, run) };
-  return { service: { ...full, specHash: hashValue(full), origin }, findings: reader.findings };
+  const revision = revisionOf(name, run);
+  const specHash = hashValue({ ...withoutHash, revision: revision.hash });
+  return { service: { ...withoutHash, revision, specHash, origin }, findings: reader.findings };
 }
 
 /** The Revision of a run spec, named after its Service. */

@@ -82,7 +82,21 @@ function linearPattern(pattern: string): { test(text: string): boolean } {
 }
 linearPattern.code = 'linearPattern';
 
+let compiler: Ajv2020 | null = null;
+
+/** The declarations were held against the schema of declarations, so no meta-schema has to be compiled for them. */
 function compileSchemas(schemas: Declarations['schemas']): ValidateFunction {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, code: { regExp: linearPattern } });
-  return ajv.compile({ type: 'object', properties: schemas });
+  compiler ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strict: false,
+    meta: false,
+    validateSchema: false,
+    addUsedSchema: false,
+    code: { regExp: linearPattern, optimize: false },
+  });
+  const schema = { type: 'object', properties: schemas };
+  const validate = compiler.compile(schema);
+  compiler.removeSchema(schema);
+  return validate;
 }

@@ -56,6 +56,7 @@ export class Workspace {
   #files = new Map<string, KeptFile>();
   #services = new Map<Manifest, KeptService>();
   #inheritances = new Map<string, Inheritance>();
+  #templates: ReadonlyMap<string, readonly Manifest[]> = new Map();
   /** Valid Services of the last compilation. */
   #known: ReadonlyMap<string, Service> = new Map();
   #last: Compiled | null = null;
@@ -71,6 +72,7 @@ export class Workspace {
     fork.#files = new Map(this.#files);
     fork.#services = new Map(this.#services);
     fork.#inheritances = new Map(this.#inheritances);
+    fork.#templates = this.#templates;
     fork.#known = this.#known;
     fork.#last = this.#last;
     return fork;
@@ -185,6 +187,8 @@ export class Workspace {
 
   /** Keeps each line of templates whose Manifests are the very same; the rest are made anew when somebody needs them. */
   #refreshInheritances(templates: ReadonlyMap<string, readonly Manifest[]>): void {
+    if (sameManifests(this.#templates, templates)) return;
+    this.#templates = templates;
     const kept = new Map<string, Inheritance>();
     for (const [key, before] of this.#inheritances) {
       const fresh = inherit(key === '' ? [] : key.split('\0'), templates);
@@ -248,6 +252,15 @@ function groupByName(files: readonly ManifestFile[], kind: Manifest['kind']): Ma
     }
   }
   return groups;
+}
+
+function sameManifests(a: ReadonlyMap<string, readonly Manifest[]>, b: ReadonlyMap<string, readonly Manifest[]>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, manifests] of a) {
+    const others = b.get(name);
+    if (others?.length !== manifests.length || !manifests.every((manifest, index) => manifest === others[index])) return false;
+  }
+  return true;
 }
 
 function duplicateIssue(manifest: Manifest, all: readonly Manifest[]): Issue {

@@ -16,6 +16,8 @@ export interface KnownFile {
   readonly file: SnapshotFile;
   /** What the stat was when it was read: same stamp, same bytes. */
   readonly stamp: string;
+  /** When it was last written to or moved, ms since the epoch by the file system's clock. */
+  readonly touchedAt: number;
   /** True for a symlink, whose target may change without the link's folder saying so. */
   readonly link: boolean;
 }
@@ -56,19 +58,21 @@ export async function listManifests(root: string): Promise<string[]> {
 export async function readManifest(root: string, path: string, known: KnownFile | undefined): Promise<KnownFile | 'changing' | null> {
   const absolute = join(root, path);
   try {
-    const link = (await lstat(absolute)).isSymbolicLink();
+    const itself = await lstat(absolute, { bigint: true });
+    const link = itself.isSymbolicLink();
     if (link && !(await leadsInside(root, absolute))) return null;
-    const before = await stat(absolute, { bigint: true });
+    const look = (): Promise<BigIntStats> => (link ? stat : lstat)(absolute, { bigint: true });
+    const before = link ? await look() : itself;
     if (!before.isFile()) return null;
     const stamp = stampOf(before);
     if (known?.stamp === stamp && known.link === link) return known;
     const bytes = await readFile(absolute);
-    const after = await stat(absolute, { bigint: true });
+    const after = await look();
     if (stampOf(after) !== stamp || BigInt(bytes.length) !== after.size) return 'changing';
     const kept = bytes.length > maxFileBytes ? bytes.subarray(0, maxFileBytes) : bytes;
     const hash = sha256(kept);
     const file = known?.file.hash === hash ? known.file : { path, hash, bytes: new Uint8Array(kept) };
-    return { file, stamp, link };
+    return { file, stamp, touchedAt: Number(after.ctimeMs > after.mtimeMs ? after.ctimeMs : after.mtimeMs), link };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null;
@@ -78,6 +82,7 @@ export async function readManifest(root: string, path: string, known: KnownFile 
     return {
       file: { path, hash: sha256(`unreadable ${problem}`), bytes: new Uint8Array(), problem },
       stamp: `unreadable ${problem}`,
+      touchedAt: 0,
       link: false,
     };
   }

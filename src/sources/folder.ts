@@ -194,7 +194,7 @@ class FolderSource implements WritableSource {
     return paths;
   }
 
-  /** Reads files that may have changed; returns the paths of those that did, or were being written to. */
+  /** Reads files that may have changed; returns the paths of those that did and may change again, or were being written to. */
   async #read(paths: readonly string[]): Promise<string[]> {
     const changed: string[] = [];
     const readOne = async (path: string): Promise<void> => {
@@ -202,7 +202,7 @@ class FolderSource implements WritableSource {
       const now = await readManifest(this.#root, path, known);
       if (now === null) this.#known.delete(path);
       else if (now !== 'changing') this.#known.set(path, now);
-      if (now === 'changing' || now?.stamp !== known?.stamp) changed.push(path);
+      if (now === 'changing' || (now?.stamp !== known?.stamp && !this.#longUntouched(now))) changed.push(path);
     };
     // A few at a time: thousands of open files at once are refused by the system.
     const queue = new Set(paths).values();
@@ -214,12 +214,19 @@ class FolderSource implements WritableSource {
     return changed;
   }
 
+  /** True for a file that nobody wrote to for so long that a second look would find the same: most files at the start. */
+  #longUntouched(file: KnownFile | null): boolean {
+    return file !== null && this.#clock.now() - file.touchedAt > longestWaitMs;
+  }
+
   /** Tells the listener when the files are others than it was told last; returns the id of the Snapshot there is now. */
   #handOut(): string {
-    const before = new Map(this.#handedOut?.files.map((file) => [file.path, file]));
     const files: SnapshotFile[] = [];
     for (const [path, { file }] of this.#known) if (!this.#unsettled.has(path)) files.push(file);
-    for (const path of this.#unsettled) if (before.has(path)) files.push(before.get(path)!);
+    for (const path of this.#unsettled) {
+      const before = this.#handedOut?.files.find((file) => file.path === path);
+      if (before !== undefined) files.push(before);
+    }
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
     const id = sha256(files.map((file) => `${file.hash} ${file.path}\n`).join('')).slice(0, 40);
     if (id !== this.#handedOut?.id && !this.#suspended && !this.#closed) {
