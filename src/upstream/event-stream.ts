@@ -14,6 +14,8 @@ export interface EventStreamOptions {
   readonly maxFailuresInARow: number;
   /** Least wait before it is asked for again, whatever the service names: one that ends each stream at once must not be hammered. */
   readonly minRetryMs: number;
+  /** The service has answered the first request, by a stream or a refusal, or it failed. Called once. */
+  answered?(): void;
   message(text: string): void;
   /** The stream is over for good: refused with this status (405: none is offered), or given up (null). */
   over(status: number | null, error: FairleadError | null): void;
@@ -39,7 +41,13 @@ export function openEventStream(endpoint: HttpEndpoint, options: EventStreamOpti
   const wait = (ms: number): void => {
     if (!stopped) timer = setTimeout(open, ms);
   };
+  let waited = options.answered;
+  const answered = (): void => {
+    waited?.();
+    waited = undefined;
+  };
   const failed = (status: number | null, error: FairleadError | null): void => {
+    answered();
     failuresInARow++;
     if (stopped) return;
     // Nothing listens there any more, or it says no: asking again soon is of no use to a caller who waits.
@@ -56,7 +64,10 @@ export function openEventStream(endpoint: HttpEndpoint, options: EventStreamOpti
       endpoint,
       { method: 'GET', headers: { accept: 'text/event-stream', ...options.headers(), ...resume } },
       {
-        head: ({ status }) => void (status === 200 && (failuresInARow = 0)),
+        head: ({ status }) => {
+          if (status === 200) failuresInARow = 0;
+          answered();
+        },
         message: (text, event) => !stopped && (event ?? 'message') === 'message' && options.message(text),
         refused: ({ status }) => failed(status, null),
         failed(error, stream) {

@@ -22,6 +22,8 @@ const defaultRetryMs = 1_000;
 /** How long a stream may stay open after its answer came, before it is cut. */
 const lingerMs = 5_000;
 const closeTimeoutMs = 2_000;
+/** How long the session's own stream may take to open before the session is used without it. */
+const streamWaitMs = 250;
 const internalError = -32603;
 
 /** `stateless-only`: the service refused initialize because it speaks only the stateless protocol. */
@@ -124,12 +126,15 @@ export class HttpSession implements EndableSession {
   async #begin(facts: ServerFacts, timeoutMs: number): Promise<void> {
     this.#facts = facts;
     await this.#told(notificationText('notifications/initialized'), timeoutMs);
+    const { promise: answered, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, streamWaitMs);
     const stop = openEventStream(this.#endpoint, {
       headers: () => this.#headers(),
       lastEventId: null,
       firstWaitMs: null,
       maxFailuresInARow: Number.POSITIVE_INFINITY,
       minRetryMs: 1_000,
+      answered: resolve,
       message: (text) => this.#read(text, null),
       over: (status) => {
         this.#open.delete(stop);
@@ -137,6 +142,9 @@ export class HttpSession implements EndableSession {
       },
     });
     this.#open.add(stop);
+    // What a service says on this stream before it is open is lost, and services ask on it during the first call already.
+    await answered;
+    clearTimeout(timer);
   }
 
   #headers(): Record<string, string> {
