@@ -1,4 +1,5 @@
 /** What can only be seen of all Services together: dependency circles, unknown dependencies, one port or prefix for two. */
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
 import type { Segment } from './place.ts';
@@ -93,7 +94,7 @@ function findShared(services: ReadonlyMap<string, Service>): AcrossFinding[] {
     if (run.runtime === 'process' && typeof run.port === 'number') group(ports, run.port, service);
     group(prefixes, service.expose.prefix, service);
   }
-  const report = (sharing: readonly Service[], code: string, what: string, path: readonly Segment[], expected: string) => {
+  const report = (sharing: readonly Service[], code: IssueCode, what: string, path: readonly Segment[], expected: string) => {
     if (sharing.length < 2) return;
     for (const service of sharing) {
       const others = sharing

@@ -1,4 +1,5 @@
 /** The controller's own settings file (`fairlead.yaml`, kind Controller), read and checked like any manifest. */
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { ControllerManifest } from '../model/gen/controller.ts';
 import type { Issue } from '../model/issue.ts';
 import { readManifestFile } from './manifest-file.ts';
@@ -39,7 +40,7 @@ export function readControllerSettings(
   const issues = [...file.issues];
   const manifests = file.manifests.filter((manifest) => manifest.kind === 'Controller');
   const [manifest] = manifests;
-  const fail = (code: string, message: string, line: number) =>
+  const fail = (code: IssueCode, message: string, line: number) =>
     issues.push({ code, severity: 'error', message, file: path, line, column: 1, path: '' });
   if (manifest === undefined && !issues.some((issue) => issue.severity === 'error')) fail('MissingField', 'The file holds no settings.', 1);
   else if (manifests.length > 1) fail('DuplicateSettings', 'The file holds more than one document of kind Controller.', manifests[1]!.line);

@@ -4,6 +4,7 @@
  * which only a document with something wrong in it costs.
  */
 import { Composer, Parser, isAlias, isMap as isYamlMap, isScalar, isSeq, type CST, type Document, type Node } from 'yaml';
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import { pathText, placeAt, type Place, type Segment } from './place.ts';
 
@@ -27,7 +28,7 @@ export interface ReadDocument {
 export type Locate = (path: readonly Segment[], at?: 'key' | 'value') => Place;
 
 type Report = (
-  code: string,
+  code: IssueCode,
   severity: Issue['severity'],
   message: string,
   offset: number,
@@ -86,7 +87,7 @@ function compose(tokens: Iterable<CST.Token>): Document.Parsed | null {
 }
 
 interface Exceeded {
-  readonly code: string;
+  readonly code: IssueCode;
   readonly message: string;
   readonly expected: string;
   readonly offset: number;
@@ -124,7 +125,7 @@ function limitExceeded(tokens: readonly CST.Token[]): Exceeded | null {
 }
 
 /** What some of the parser's error codes are called here; every other one is a SyntaxError. */
-const syntaxMistakes: Readonly<Record<string, { readonly code: string; readonly words: string; readonly expected: string }>> = {
+const syntaxMistakes: Readonly<Record<string, { readonly code: IssueCode; readonly words: string; readonly expected: string }>> = {
   TAB_AS_INDENT: { code: 'TabIndent', words: 'A tab stands where YAML allows only spaces', expected: 'spaces for indentation' },
   BAD_INDENT: { code: 'BadIndentation', words: 'Wrong indentation', expected: 'keys of one mapping in one column' },
   BLOCK_AS_IMPLICIT_KEY: {

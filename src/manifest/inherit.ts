@@ -1,4 +1,5 @@
 /** Templates: the line of layers that a Service inherits from, and what they declare together. */
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import { locateInManifest, specOf, type Manifest } from './manifest-file.ts';
 import { mergeTrees } from './merge.ts';
@@ -30,7 +31,7 @@ export function inherit(names: readonly string[], templates: TemplateIndex): Inh
   const layers: Manifest[] = [];
   const problems: Finding[] = [];
   const visit = (name: string, trail: readonly string[], position: number) => {
-    const report = (code: string, message: string, more: Partial<Finding> = {}) =>
+    const report = (code: IssueCode, message: string, more: Partial<Finding> = {}) =>
       problems.push({ code, severity: 'error', message, path: ['spec', 'extends', position], ...more });
     const chain = [...trail, name].join(' → ');
     if (trail.includes(name))

@@ -2,6 +2,7 @@
  * `${…}` in the plain tree of a Service. A placeholder alone in a scalar keeps the type of its value; inside text it
  * becomes text; nothing that is put in is ever read as YAML or as a placeholder again. `$${` stands for a literal `${`.
  */
+import type { IssueCode } from '../model/issue-codes.ts';
 import { isMap, valueAt, type Segment } from './place.ts';
 import { nearest } from './suggest.ts';
 import type { Finding } from './schema.ts';
@@ -33,7 +34,7 @@ export function interpolate(spec: unknown, scope: Scope): Interpolated {
   const resolving: string[] = [];
   const resolvedParams = new Map<string, unknown>();
 
-  const fail = (code: string, message: string, path: readonly Segment[], more: Partial<Finding> = {}) => {
+  const fail = (code: IssueCode, message: string, path: readonly Segment[], more: Partial<Finding> = {}) => {
     findings.push({ code, severity: 'error', message, path, ...more });
     return undefined;
   };

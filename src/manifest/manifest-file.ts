@@ -2,6 +2,7 @@
  * One file to the Manifests in it. A Manifest is one document as read, with enough to find places in it again; nothing
  * of another file is looked at here, so that a file which did not change never has to be read twice.
  */
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import { locateIn, readDocument, type Locate, type ReadDocument } from './document.ts';
 import { mergeTrees } from './merge.ts';
@@ -215,7 +216,7 @@ function missing(field: string, expected: string): Finding {
   return { code: 'MissingField', severity: 'error', message: `\`${field}\` is missing.`, path: [field], expected };
 }
 
-function note(code: string, message: string, file: string, line: number): Issue {
+function note(code: IssueCode, message: string, file: string, line: number): Issue {
   return { code, severity: 'note', message, file, line, column: 1, path: '' };
 }
 

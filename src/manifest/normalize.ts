@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { parseDuration } from '../base/duration.ts';
 import { hashValue } from '../base/hash.ts';
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Check as CheckSpec, DependencyCheck, ServiceSpec } from '../model/gen/service.ts';
 import type { ProcessRun, RemoteRun, Revision, RunSpec } from '../model/revision.ts';
 import type { Check, Origin, Service } from '../model/service.ts';
@@ -93,7 +94,7 @@ export function revisionOf(service: string, run: RunSpec): Revision {
 class SpecReader {
   readonly findings: Finding[] = [];
 
-  report(code: string, message: string, path: readonly Segment[], expected?: string, severity: Finding['severity'] = 'error'): void {
+  report(code: IssueCode, message: string, path: readonly Segment[], expected?: string, severity: Finding['severity'] = 'error'): void {
     this.findings.push({ code, severity, message, path, ...(expected === undefined ? {} : { expected }) });
   }
 

@@ -1,6 +1,7 @@
 /** Parameters: what templates declare, and whether what a Service gives is that. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
+import { looksSecret } from './judge.ts';
 import { segmentsOf, show, type Finding } from './schema.ts';
 import { nearest } from './suggest.ts';
 import { isMap } from './place.ts';
@@ -59,7 +60,7 @@ export function declareParams(layers: readonly unknown[]): Declarations {
         findings.push({
           code: 'InvalidParameter',
           severity: 'error',
-          message: `The parameter \`${String(path[0])}\` is ${show(error.data)}, and ${error.message ?? 'is not valid'} (${chain}).`,
+          message: `The parameter \`${String(path[0])}\` is ${looksSecret(String(path[0]), String(error.data)) ? '****' : show(error.data)}, and ${error.message ?? 'is not valid'} (${chain}).`,
           path: ['spec', 'params', ...path],
           expected: show(schemas[String(path[0])]),
         });

@@ -8,6 +8,7 @@ import { RE2JS } from 're2js';
 import controllerSchema from '../../schemas/controller.schema.json' with { type: 'json' };
 import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import templateSchema from '../../schemas/service-template.schema.json' with { type: 'json' };
+import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Locate } from './document.ts';
 import { pathText, valueAt, type Segment } from './place.ts';
@@ -28,7 +29,7 @@ export const kindsNotYet: Readonly<Record<string, string>> = {
 interface Annotations {
   readonly title?: string;
   readonly properties?: Readonly<Record<string, unknown>>;
-  readonly 'x-code'?: string;
+  readonly 'x-code'?: IssueCode;
   readonly 'x-expected'?: string;
   readonly 'x-not-yet-fields'?: Readonly<Record<string, string>>;
   readonly 'x-not-yet-values'?: Readonly<Record<string, string>>;
@@ -63,7 +64,7 @@ function validators(): Readonly<Record<Kind, ValidateFunction>> {
 
 /** What is wrong with a part of a document, before its place in a file is known. */
 export interface Finding {
-  readonly code: string;
+  readonly code: IssueCode;
   readonly severity: Issue['severity'];
   readonly message: string;
   readonly path: readonly Segment[];
@@ -124,7 +125,7 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
   const schema = (error.parentSchema ?? {}) as Annotations;
   const expected = schema['x-expected'];
   const field = pathText(path) || 'the document';
-  const finding = (code: string, message: string, more: Partial<Finding> = {}): Finding => ({
+  const finding = (code: IssueCode, message: string, more: Partial<Finding> = {}): Finding => ({
     code,
     severity: 'error',
     message,
@@ -132,6 +133,8 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
     ...(expected === undefined ? {} : { expected }),
     ...more,
   });
+  // What stands in env and headers may be a secret, and is never shown.
+  const shown = path.includes('env') || path.includes('headers') ? 'The value' : show(error.data);
   const limit = String((error.params as { limit?: unknown }).limit);
   switch (error.keyword) {
     case 'additionalProperties':
@@ -154,18 +157,11 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
         expected: `\`${String((error.params as { allowedValue: unknown }).allowedValue)}\``,
       });
     case 'enum':
-      return unknownValue(error.data, (error.params as { allowedValues: unknown[] }).allowedValues.map(String), schema, finding, field);
+      return unknownValue(error.data, (error.params as { allowedValues: unknown[] }).allowedValues.map(String), schema, path);
     case 'discriminator': {
       const { tag, tagValue, error: what } = error.params as { tag: string; tagValue: unknown; error: string };
-      if (what === 'tag' || tagValue === undefined) return null; // `required` says it
-      const at = [...path, tag];
-      return unknownValue(
-        tagValue,
-        checkTypes,
-        schema,
-        (code, message, more) => finding(code, message, { ...more, path: at }),
-        pathText(at),
-      );
+      // A tag that is not there is what `required` says.
+      return what === 'tag' || tagValue === undefined ? null : unknownValue(tagValue, checkTypes, schema, [...path, tag]);
     }
     case 'pattern': {
       const name = (error as { propertyName?: string }).propertyName;
@@ -176,7 +172,7 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
         });
       return finding(
         schema['x-code'] ?? 'InvalidValue',
-        `${show(error.data)} is not right for \`${field}\`.`,
+        `${shown} is not right for \`${field}\`.`,
         suggestionFor(schema['x-code'], error.data),
       );
     }
@@ -202,7 +198,7 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
   }
 }
 
-type MakeFinding = (code: string, message: string, more?: Partial<Finding>) => Finding;
+type MakeFinding = (code: IssueCode, message: string, more?: Partial<Finding>) => Finding;
 
 const checkTypes = serviceSchema.$defs.check.oneOf.map((check) => check.properties.type.const);
 
@@ -239,17 +235,19 @@ function wrongType(error: ErrorObject, finding: MakeFinding, field: string, sche
   });
 }
 
-function unknownValue(data: unknown, allowed: readonly string[], schema: Annotations, finding: MakeFinding, field: string): Finding {
+function unknownValue(data: unknown, allowed: readonly string[], schema: Annotations, path: readonly Segment[]): Finding {
+  const field = pathText(path);
   const later = typeof data === 'string' ? schema['x-not-yet-values']?.[data] : undefined;
-  if (later !== undefined) {
-    const { path } = finding('', '');
-    return notYet(`\`${field}: ${String(data)}\``, later, path, false);
-  }
+  if (later !== undefined) return notYet(`\`${field}: ${String(data)}\``, later, path, false);
   const near = typeof data === 'string' ? nearest(data, allowed) : null;
-  return finding('UnknownValue', `${show(data)} is not known for \`${field}\`.`, {
+  return {
+    code: 'UnknownValue',
+    severity: 'error',
+    message: `${show(data)} is not known for \`${field}\`.`,
+    path,
     expected: `one of ${allowed.join(', ')}`,
     ...(near === null ? {} : { suggestion: near }),
-  });
+  };
 }
 
 /** A Finding for what the format has and Fairlead does not do yet. */

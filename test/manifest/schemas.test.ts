@@ -1,7 +1,9 @@
 /** The published schemas: what editors are told is what Fairlead does. */
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { issueCodes } from '../../src/model/issue-codes.ts';
 import { compileFiles } from '../../src/manifest/workspace.ts';
 import { validateDocument, type Kind } from '../../src/manifest/schema.ts';
 import { staleTypes } from '../../scripts/generate-types.ts';
@@ -64,6 +66,19 @@ describe('the schemas', () => {
     const { services, issues } = compileTexts({ 'a.yaml': text });
     expect(issues).toEqual([]);
     expect(services.get('a')?.specHash).toBe(bare!.specHash);
+  });
+
+  it('name only codes that are in the register', async () => {
+    const used = new Set<string>();
+    for (const name of Object.keys(kinds))
+      for (const [, code] of (await readFile(`${folder}${name}`, 'utf8')).matchAll(/"x-code": "(\w+)"/g)) used.add(code!);
+    expect(used.size).toBeGreaterThan(0);
+    expect([...used].filter((code) => !(code in issueCodes))).toEqual([]);
+  });
+
+  it('are schemas by the meta-schema that they name', async () => {
+    const ajv = new Ajv2020({ strict: false });
+    for (const name of Object.keys(kinds)) expect([name, ajv.validateSchema(await read(name))]).toEqual([name, true]);
   });
 
   it('know the manifests of the examples', async () => {
