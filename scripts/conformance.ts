@@ -1,5 +1,5 @@
 /**
- * `npm run conformance`: the official MCP conformance suites against a fixture, direct and through the gateway, side by side.
+ * `npm run conformance`: the official MCP conformance suites against a fixture, direct and through a whole Fairlead, side by side.
  *
  * Exit 1 when the stable suite or 2025-11-25 differ through the gateway from direct or carry any failure or warning, and when
  * 2026-07-28 differs or fails in a way that test/fixtures/conformance-expectations.json does not say why.
@@ -10,7 +10,7 @@ import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startConformanceServer } from '../test/fixtures/conformance-server.ts';
-import { serveThrough } from '../test/gateway/harness.ts';
+import { projectRoot, up } from '../test/interop/up.ts';
 
 interface Suite {
   readonly name: string;
@@ -114,16 +114,23 @@ function markdown(sections: readonly { readonly suite: Suite; readonly rows: rea
 
 const expectations = JSON.parse(readFileSync('test/fixtures/conformance-expectations.json', 'utf8')) as Expectations;
 const fixture = await startConformanceServer(0);
-const gateway = await serveThrough([{ plan: { service: 'fixture' }, endpoint: { kind: 'http', url: fixture.url, headers: {} } }]);
+const command = ['node', join(projectRoot, 'test/fixtures/conformance-server.ts'), '${instance.port}'];
+const manifest = {
+  apiVersion: 'fairlead.dev/v1alpha1',
+  kind: 'Service',
+  metadata: { name: 'fixture' },
+  spec: { transport: 'http', run: { command, port: 'auto', path: '/mcp' } },
+};
+const fairlead = await up({ 'fixture.yaml': JSON.stringify(manifest) }, ['fixture']);
 const sections: { suite: Suite; rows: Row[] }[] = [];
 try {
   for (const suite of suites) {
     const direct = await run(suite, fixture.url);
-    const through = await run(suite, `${gateway.url}/services/fixture/mcp`);
+    const through = await run(suite, `${fairlead.gatewayUrl}/services/fixture/mcp`);
     sections.push({ suite, rows: compare(suite, direct, through, expectations) });
   }
 } finally {
-  await gateway.close();
+  await fairlead.stop();
   await fixture.close();
 }
 

@@ -19,6 +19,7 @@ import { callTool, listTools, problem } from './rest.ts';
 import type { Scope } from './scope.ts';
 import { ServiceScope } from './service-scope.ts';
 import { SessionEdge } from './session-edge.ts';
+import { SseEdge } from './sse-edge.ts';
 import { StatelessEdge } from './stateless-edge.ts';
 import { isStatelessPost } from './stateless-request.ts';
 
@@ -53,6 +54,7 @@ class McpGateway implements Gateway {
   readonly #all: AllScope;
   readonly #sessions: SessionEdge;
   readonly #stateless: StatelessEdge;
+  readonly #sse: SseEdge;
   readonly #listener: Listener;
   readonly #idleCallbacks: ((instanceId: string) => void)[] = [];
 
@@ -62,6 +64,7 @@ class McpGateway implements Gateway {
     this.#all = new AllScope(this.#catalog, this.#forwarder, this.#scopes);
     this.#stateless = new StatelessEdge(options.clock);
     this.#sessions = new SessionEdge({ clock: options.clock, maxSessions: options.maxSessions ?? 50_000 });
+    this.#sse = new SseEdge(this.#sessions, options.clock);
     this.#listener = new Listener({
       limits: { ...defaultLimits, ...options.limits },
       allowedHosts: options.allowedHosts ?? [],
@@ -149,6 +152,7 @@ class McpGateway implements Gateway {
     await new Promise<void>((resolve) => this.#options.clock.after(0, resolve));
     this.#sessions.close();
     this.#stateless.close();
+    this.#sse.close();
     for (const scope of this.#scopes.values()) scope.anonymous.close();
     await this.#listener.close(this.#options.clock, flushMs);
   }
@@ -170,8 +174,10 @@ class McpGateway implements Gateway {
 
   async #handle(path: readonly string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (path[0] === 'api') return this.#rest(path, request, response);
+    if (path[0] === 'services' && !this.#catalog.begun) return this.#notYet(response);
+    const oldWay = path.length === 3 && path[0] === 'services' && (path[2] === 'sse' || path[2] === 'messages');
+    if (oldWay) return this.#handleSse(path[1]!, path[2]!, request, response);
     const scope = this.#scopeAt(path);
-    if (scope === null && path[0] === 'services' && !this.#catalog.begun) return this.#notYet(response);
     if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
     switch (request.method) {
       case 'POST':
@@ -219,22 +225,42 @@ class McpGateway implements Gateway {
     return this.#options.maxBodyBytes ?? 16 << 20;
   }
 
-  async #post(scope: Scope, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handleSse(service: string, end: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const scope = this.#published(service);
+    if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
+    const method = end === 'sse' ? 'GET' : 'POST';
+    if (request.method !== method) return sendEmpty(response, 405, { allow: method });
+    if (end === 'sse') return this.#sse.open(scope, `/services/${service}/messages`, response);
+    return this.#read(request, response, ({ messages }) => this.#sse.post(scope, messages, request, response));
+  }
+
+  #post(scope: Scope, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    return this.#read(request, response, ({ messages, batch }) =>
+      isStatelessPost(messages, request)
+        ? this.#stateless.post(scope, messages, request, response)
+        : this.#sessions.post(scope, messages, batch, request, response),
+    );
+  }
+
+  /** Reads the messages of a POST, or says why they cannot be read. */
+  async #read(request: IncomingMessage, response: ServerResponse, take: (body: Body) => Promise<void>): Promise<void> {
     if (!isJson(request)) {
       const text = errorText(null, -32_000, 'Unsupported Media Type: Content-Type must be application/json');
       return sendJson(response, 415, text, { connection: 'close' });
     }
     const text = await readBodyText(request, this.#maxBodyBytes);
+    let body: Body;
     try {
-      const { messages, batch } = readBody(text);
-      if (isStatelessPost(messages, request)) await this.#stateless.post(scope, messages, request, response);
-      else await this.#sessions.post(scope, messages, batch, request, response);
+      body = readBody(text);
     } catch (thrown) {
       if (!(thrown instanceof RpcError)) throw thrown;
-      sendJson(response, 400, errorText(null, thrown.rpcCode, thrown.message, thrown.data));
+      return sendJson(response, 400, errorText(null, thrown.rpcCode, thrown.message, thrown.data));
     }
+    await take(body);
   }
 }
+
+type Body = ReturnType<typeof readBody>;
 
 function isJson(request: IncomingMessage): boolean {
   return header(request, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';

@@ -71,19 +71,19 @@ export class SessionEdge {
     if (prefersStream(request)) stream.upgrade();
     const callOff = this.#options.clock.after(streamAfterMs, () => stream.upgrade());
     try {
-      stream.finish(await this.#run(scope, session, message, stream));
+      stream.finish(await this.run(scope, session, message, stream));
     } finally {
       callOff();
     }
   }
 
   async #answerBatch(scope: Scope, session: ClientSession, requests: readonly Inbound[], stream: Stream): Promise<void> {
-    const answers = await Promise.all(requests.map((message) => this.#run(scope, session, message, stream)));
+    const answers = await Promise.all(requests.map((message) => this.run(scope, session, message, stream)));
     stream.finish(`[${answers.join(',')}]`);
   }
 
   /** Never rejects: whatever goes wrong is an answer. */
-  async #run(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<string> {
+  async run(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<string> {
     const id = message.envelope.id ?? 'null';
     if (session.underWay.has(id)) return errorText(id, rpc.invalidRequest, 'Invalid Request: a request with this id is under way');
     const controller = new AbortController();
@@ -108,8 +108,7 @@ export class SessionEdge {
     const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock.now());
     try {
       const answer = await scope.initialize(session, message);
-      this.#makeRoom();
-      this.sessions.set(session.id, session);
+      this.keep(session);
       sendJson(response, 200, answer, { 'mcp-session-id': session.id });
     } catch (thrown) {
       session.close();
@@ -131,7 +130,7 @@ export class SessionEdge {
   delete(scope: Scope, request: IncomingMessage, response: ServerResponse): void {
     const session = this.#sessionOf(scope, request, response);
     if (session === null) return;
-    this.#end(session);
+    this.end(session);
     sendEmpty(response, 200);
   }
 
@@ -142,7 +141,13 @@ export class SessionEdge {
     this.sessions.clear();
   }
 
-  #end(session: ClientSession): void {
+  /** Takes in a session that has been initialised. */
+  keep(session: ClientSession): void {
+    this.#makeRoom();
+    this.sessions.set(session.id, session);
+  }
+
+  end(session: ClientSession): void {
     this.sessions.delete(session.id);
     session.close();
   }
@@ -186,7 +191,7 @@ export class SessionEdge {
         }
       }
       if (oldest === null) return;
-      this.#end(oldest);
+      this.end(oldest);
     }
   }
 
@@ -196,7 +201,7 @@ export class SessionEdge {
       for (const session of this.sessions.values()) {
         session.keepAlive();
         if (session.busy) session.touchedAt = now;
-        else if (now - session.touchedAt > idleSessionMs) this.#end(session);
+        else if (now - session.touchedAt > idleSessionMs) this.end(session);
       }
       this.#callOffSweep = this.#scheduleSweep();
     });
@@ -204,16 +209,17 @@ export class SessionEdge {
 }
 
 /** The version to answer an initialize with: the client's own where the gateway speaks it, the newest otherwise. */
-export function negotiated(version: string): string {
+function negotiated(version: string): string {
   return sessionVersions.includes(version) ? version : sessionVersions[0]!;
 }
 
-function factsOf(message: Inbound): ClientFacts | null {
+/** Who the client says it is; null when its initialize is not right. `also`: a version that is spoken only here. */
+export function factsOf(message: Inbound, also?: string): ClientFacts | null {
   const { protocolVersion, capabilities, clientInfo } = message.params;
   if (protocolVersion !== undefined && typeof protocolVersion !== 'string') return null;
   const info = isObject(clientInfo) ? clientInfo : {};
   return {
-    protocolVersion: negotiated(protocolVersion ?? unsaidVersion),
+    protocolVersion: protocolVersion === also && also !== undefined ? also : negotiated(protocolVersion ?? unsaidVersion),
     capabilities: isObject(capabilities) ? capabilities : {},
     clientInfo: { ...info, name: textOr(info['name'], 'unknown'), version: textOr(info['version'], '0') },
   };

@@ -45,7 +45,8 @@ export class ClientSession implements ClientSink {
   readonly #store = new EventStore();
   readonly #streams = new Map<number, Stream>();
   readonly #asks = new Map<string, Ask>();
-  #standalone: Stream;
+  readonly #standalone: Stream;
+  #listened = false;
   #streamCount = 0;
   #askCount = 0;
   #closed = false;
@@ -89,7 +90,9 @@ export class ClientSession implements ClientSink {
   /** A GET: the standalone stream, or what followed an event. False when the event is none of this session. */
   listen(response: ServerResponse, lastEventId: string | null): boolean {
     if (lastEventId === null) {
-      this.#standalone.resume(response, Number.MAX_SAFE_INTEGER);
+      // What was said before the client first listened waits for it.
+      this.#standalone.resume(response, this.#listened ? Number.MAX_SAFE_INTEGER : 0);
+      this.#listened = true;
       return true;
     }
     const place = this.#store.place(lastEventId);
@@ -102,6 +105,11 @@ export class ClientSession implements ClientSink {
       (open ?? ended).resume(response, place.seq);
     }
     return true;
+  }
+
+  /** The standalone stream, for a client that gets all its answers there. */
+  get standalone(): Stream {
+    return this.#standalone;
   }
 
   keepAlive(): void {

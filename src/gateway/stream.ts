@@ -7,7 +7,7 @@ import type { EventStore } from './event-store.ts';
 
 /** A client that reads so slowly that this much waits for it loses its connection; it may resume. */
 const maxBufferedBytes = 8 << 20;
-const streamHeaders = {
+export const streamHeaders = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
@@ -121,7 +121,7 @@ export class Stream {
     this.#streaming = true;
     this.#response = response;
     this.#watch(response);
-    response.writeHead(200, { ...streamHeaders, ...this.#options.headers });
+    if (!response.headersSent) response.writeHead(200, { ...streamHeaders, ...this.#options.headers });
     response.flushHeaders();
     for (const event of this.#options.store?.after(this.number, seq) ?? []) {
       response.write(eventText(event.text, `${event.stream}-${event.seq}`));
