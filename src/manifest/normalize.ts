@@ -242,10 +242,15 @@ function folderOf(cwd: string, root: string, reader: SpecReader): string {
   return posix.join(root, cwd).replace(/(?<=.)\/$/, '');
 }
 
-/** True for a relative path that climbs above where it starts. */
+/** True for a path that, taken from where it starts, climbs above that. Linear, which posix.normalize is not. */
 export function leavesRoot(path: string): boolean {
-  const normal = posix.normalize(path.replaceAll('\\', '/'));
-  return normal === '..' || normal.startsWith('../');
+  let depth = 0;
+  for (const part of path.split(/[\\/]/)) {
+    if (part === '..') depth -= 1;
+    else if (part !== '' && part !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
 }
 
 function checkOf(check: CheckSpec, path: readonly Segment[], reader: SpecReader): Check {

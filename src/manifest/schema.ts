@@ -90,6 +90,9 @@ export function toIssue(finding: Finding, file: string, locate: Locate, subject?
   };
 }
 
+/** Most findings that are shown of one document: each costs a look for its place. */
+const maxFindings = 100;
+
 /**
  * What the schema of a kind finds wrong with a document. With `placeholders` text that has `${` in it may stand anywhere:
  * its type is only known once parameters have been put in.
@@ -99,7 +102,12 @@ export function validateDocument(kind: Kind, document: unknown, placeholders: bo
   if (validate(document)) return [];
   const findings: Finding[] = [];
   const seen = new Set<string>();
-  for (const error of validate.errors ?? []) {
+  const errors = validate.errors ?? [];
+  for (const error of errors) {
+    if (findings.length === maxFindings) {
+      const message = `The document has ${errors.length - maxFindings} more that are not shown.`;
+      return [...findings, { code: 'MoreIssues', severity: 'note', message, path: [] }];
+    }
     if (placeholders && typeof error.data === 'string' && error.data.includes('${')) continue;
     const finding = findingOf(error, document);
     if (finding === null) continue;

@@ -147,7 +147,10 @@ export class Workspace {
       services,
       invalid,
       issues: sortIssues(issues),
-      empty: files.every((file) => file.manifests.length === 0 && file.brokenServices.length === 0 && !file.broken),
+      empty: files.every(
+        ({ manifests, brokenServices, broken }) =>
+          manifests.every(({ kind }) => kind === 'Controller') && brokenServices.length === 0 && !broken,
+      ),
       brokenFiles: files.filter((file) => file.broken).map((file) => file.path),
     };
     this.#known = services;

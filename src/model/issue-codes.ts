@@ -22,6 +22,7 @@ export const issueCodes = {
   TooManyNodes: 'The document has more than 10,000 keys and values.',
   NumberOutOfRange: 'A number that is not finite, or an integer beyond 2^53. Use quotes if it is text.',
   LeadingZero: 'A number with a leading zero is read as decimal. A warning; use quotes for text, 0o for octal.',
+  MoreIssues: 'The document has more issues than are shown; they come up once the first are mended. A note.',
   // Fields
   UnknownApiVersion: 'This Fairlead does not know the apiVersion; the Issue lists those it does.',
   UnknownKind: 'There is no such kind.',

@@ -90,6 +90,7 @@ describe('a workspace', () => {
   it('is empty only when no file holds a manifest at all', () => {
     expect(put({ 'one.yaml': null, 'two.yaml': null, 'a.yaml': null, 'b.yaml': null }).empty).toBe(false);
     expect(put({ 'c.yaml': '# none\n' }).empty).toBe(true);
+    expect(put({ 'c.yaml': 'apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec: {}\n' }).empty).toBe(true);
     expect(put({ 'c.yaml': '}' }).empty).toBe(false);
   });
 });
