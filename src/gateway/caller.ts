@@ -78,8 +78,10 @@ export class Caller {
     else this.#subscriptions.set(service, uris);
   }
 
+  /** Whether the client wants to hear of this resource: it, or one that it is a part of, was subscribed to. */
   subscribedTo(service: string, uri: string): boolean {
-    return this.#subscriptions.get(service)?.has(uri) ?? false;
+    for (const subscribed of this.#subscriptions.get(service) ?? []) if (uri.startsWith(subscribed)) return true;
+    return false;
   }
 
   /** Sessions that are open now, of every service. */

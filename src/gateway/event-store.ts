@@ -9,7 +9,7 @@ export interface StoredEvent {
 }
 
 const maxEvents = 256;
-const maxCharacters = 1 << 20;
+const maxCharacters = 1 << 18;
 
 export class EventStore {
   #events: StoredEvent[] = [];

@@ -105,7 +105,7 @@ export class SessionEdge {
     }
     const facts = factsOf(message);
     if (facts === null) return sendJson(response, 200, errorText(id, rpc.invalidParams, 'Invalid params: protocolVersion is missing'));
-    const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock.now());
+    const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock);
     try {
       const answer = await scope.initialize(session, message);
       this.keep(session);

@@ -5,8 +5,10 @@
  * never reach the client (each gets an id of this hop), so that services cannot answer or cancel for one another.
  */
 import { FairleadError } from '../base/error.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { ClientFacts, Envelope } from '../ports/upstream.ts';
 import { Caller, type ClientSink } from './caller.ts';
+import { ChangeNotices } from './change-notices.ts';
 import { EventStore } from './event-store.ts';
 import type { ListKind } from './listening.ts';
 import { errorText, notificationOf, rawAt, replaceAt, rpc, type Inbound } from './message.ts';
@@ -17,6 +19,8 @@ import type { ServerResponse } from 'node:http';
 /** A request of a service that the client has not answered yet. */
 interface Ask {
   readonly service: string;
+  /** The stream of the call that it belongs to. */
+  readonly stream: Stream;
   /** Raw id that the service gave it. */
   readonly serviceId: string;
   readonly progressToken: string | null;
@@ -42,6 +46,7 @@ export class ClientSession implements ClientSink {
   readonly underWay = new Map<string, AbortController>();
   /** Milliseconds since the epoch of the last sign of life. */
   touchedAt: number;
+  readonly #changes: ChangeNotices;
   readonly #store = new EventStore();
   readonly #streams = new Map<number, Stream>();
   readonly #asks = new Map<string, Ask>();
@@ -51,12 +56,13 @@ export class ClientSession implements ClientSink {
   #askCount = 0;
   #closed = false;
 
-  constructor(id: string, scope: string | null, facts: ClientFacts, now: number) {
+  constructor(id: string, scope: string | null, facts: ClientFacts, clock: Clock) {
     this.id = id;
     this.scope = scope;
     this.protocolVersion = facts.protocolVersion;
     this.caller = new Caller(id, facts, this);
-    this.touchedAt = now;
+    this.touchedAt = clock.now();
+    this.#changes = new ChangeNotices(clock, (message) => this.tell(message));
     this.#standalone = new Stream(0, null, this.#streamOptions(false));
     this.#standalone.upgrade();
   }
@@ -85,6 +91,7 @@ export class ClientSession implements ClientSink {
   /** The POST was answered. A stream that its client lost stays, so that the end of it can be fetched. */
   closeStream(stream: Stream): void {
     this.#streams.delete(stream.number);
+    this.#dropAsks((ask) => ask.stream === stream, 'the call is over');
   }
 
   /** A GET: the standalone stream, or what followed an event. False when the event is none of this session. */
@@ -124,6 +131,8 @@ export class ClientSession implements ClientSink {
 
   notification(service: string, message: Envelope): void {
     if (message.method === 'notifications/cancelled') return this.#cancelAsk(service, message);
+    // At `/mcp` the Catalog says so, once it has what changed.
+    if (message.method?.endsWith('/list_changed')) return this.scope === null ? undefined : this.#changes.say(message);
     if (message.method === 'notifications/resources/updated') {
       const uri = rawAt(message.text, ['params', 'uri']);
       if (uri === null || !this.caller.subscribedTo(service, String(JSON.parse(uri)))) return;
@@ -140,7 +149,7 @@ export class ClientSession implements ClientSink {
   }
 
   listChanged(_service: string, kinds: readonly ListKind[]): void {
-    for (const kind of kinds) this.tell(notificationOf(`notifications/${kind}/list_changed`));
+    for (const kind of kinds) this.#changes.say(notificationOf(`notifications/${kind}/list_changed`));
   }
 
   request(service: string, message: Envelope): Promise<string> {
@@ -162,6 +171,7 @@ export class ClientSession implements ClientSink {
     return new Promise((resolve) => {
       this.#asks.set(hopId, {
         service,
+        stream,
         serviceId,
         progressToken: rawAt(message.text, ['params', '_meta', 'progressToken']),
         answer: resolve,
@@ -178,6 +188,15 @@ export class ClientSession implements ClientSink {
     if (ask === undefined) return;
     this.#asks.delete(message.id ?? '');
     ask.answer(replaceAt(message.text, ['id'], ask.serviceId));
+  }
+
+  /** Answers in the client's place what it will not answer any more. */
+  #dropAsks(which: (ask: Ask) => boolean, reason: string): void {
+    for (const [hopId, ask] of this.#asks) {
+      if (!which(ask)) continue;
+      this.#asks.delete(hopId);
+      ask.answer(errorText(ask.serviceId, rpc.internal, reason));
+    }
   }
 
   #cancelAsk(service: string, message: Envelope): void {
@@ -211,10 +230,8 @@ export class ClientSession implements ClientSink {
     if (this.#closed) return;
     this.#closed = true;
     for (const controller of this.underWay.values()) controller.abort(new FairleadError('Cancelled', 'the session ended'));
-    for (const [hopId, ask] of this.#asks) {
-      this.#asks.delete(hopId);
-      ask.answer(errorText(ask.serviceId, rpc.internal, 'the client is gone'));
-    }
+    this.#dropAsks(() => true, 'the client is gone');
+    this.#changes.close();
     for (const stream of this.#streams.values()) stream.end();
     this.#standalone.end();
     this.caller.close();

@@ -75,7 +75,7 @@ export class SseEdge {
     const { id } = message.envelope;
     const facts = factsOf(message, oldestVersion);
     if (facts === null || id === null) return this.#say(connection, errorText(id, rpc.invalidParams, 'Invalid params: not an initialize'));
-    const session = new ClientSession(randomUUID(), scope.service, facts, this.#clock.now());
+    const session = new ClientSession(randomUUID(), scope.service, facts, this.#clock);
     try {
       const answer = await scope.initialize(session, message);
       if (response.destroyed) return session.close();

@@ -232,6 +232,28 @@ describe('what a service tells its clients', () => {
     await listening.close();
   });
 
+  it('is a few notices, not a storm, when a service says a thousand times that its lists changed', async () => {
+    const upstream = new FakeUpstream('i1', { shared: false });
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint);
+    const listening = await client.listen();
+    const { listener } = upstream.sessions[0]!;
+    for (let i = 0; i < 1_000; i++) listener.notification(notification('notifications/tools/list_changed', { i }));
+    expect((await listening.message())?.['params']).toEqual({ i: 0 });
+    expect((await listening.message())?.['params']).toEqual({ i: 999 });
+    await listening.close();
+  });
+
+  it('waits for a client that has not listened yet', async () => {
+    const upstream = new FakeUpstream('i1', { shared: false });
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint);
+    upstream.sessions[0]!.listener.notification(notification('notifications/message', { level: 'info', data: 'early' }));
+    const listening = await client.listen();
+    expect((await listening.message())?.['params'].data).toBe('early');
+    await listening.close();
+  });
+
   it('goes on after the last event that a client has seen', async () => {
     const upstream = new FakeUpstream('i1', { shared: false });
     world.route({ service: 'files' }, instance(upstream));
