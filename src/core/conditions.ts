@@ -33,8 +33,8 @@ export function judgeConditions(pass: Pass): void {
     return { type, status, reason, message, observedGeneration: record.generation, lastTransitionAt };
   });
   if (changed) record.conditions = next;
-  if (statusOf(record.conditions, 'Synced') === 'True' && record.appliedSnapshot !== record.observedSnapshot)
-    record.appliedSnapshot = record.observedSnapshot;
+  const applied = record.desired?.origin.snapshot;
+  if (statusOf(record.conditions, 'Synced') === 'True' && applied !== undefined) record.appliedSnapshot = applied;
 }
 
 export function statusOf(conditions: readonly Condition[], type: ConditionType): Condition['status'] {
@@ -105,7 +105,11 @@ function syncedRunning(pass: Pass): Said {
   return ['True', 'Applied', `${record.stable.name} is what the manifest says.`];
 }
 
-function valid({ given }: Pass): Said {
+function valid({ given, record }: Pass): Said {
+  if (given.declaration.kind === 'unknown') {
+    const known = record.conditions.find(({ type }) => type === 'Valid');
+    return known === undefined ? ['Unknown', 'SourceUnknown', given.declaration.reason] : [known.status, known.reason, known.message];
+  }
   if (given.declaration.kind !== 'invalid') return ['True', 'Compiled', 'The manifest compiles.'];
   const [issue] = given.declaration.issues.filter(({ severity }) => severity === 'error');
   if (issue === undefined) return ['False', 'ManifestInvalid', 'The manifest does not compile.'];

@@ -30,8 +30,9 @@ function takeService(pass: Pass, service: Service): void {
   const { record } = pass;
   const before = record.desired;
   record.deleting = false;
-  if (before?.specHash === service.specHash && before.origin.file === service.origin.file && before.origin.line === service.origin.line)
-    return;
+  const samePlace = before?.origin.file === service.origin.file && before.origin.line === service.origin.line;
+  const mended = statusOf(record.conditions, 'Valid') === 'False';
+  if (before?.specHash === service.specHash && samePlace && !mended) return;
   record.desired = service;
   record.observedSnapshot = service.origin.snapshot;
   if (service.revision.hash === record.stable?.hash) record.stableService = service;
