@@ -96,6 +96,11 @@ export class Faults {
     return this.world.queue.now < this.routeLagUntil ? this.prng.between(1, 5_000) : 0;
   }
 
+  /** How much later than the Plan says a Route may have come into force. */
+  longestRouteLagMs(): number {
+    return this.enabled.length === 0 ? 10 : 5_010;
+  }
+
   /** The error code that a start fails with, or null. */
   startFault(revision: Revision): string | null {
     if (revision.run.exclusive && this.world.queue.now < this.portTakenUntil) return 'PortTaken';

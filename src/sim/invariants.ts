@@ -152,6 +152,9 @@ const rollbackRestoresStable: Invariant = ({ before, after, desired }) => {
   if (before === null || verdict === undefined || verdict === before.verdicts[0] || verdict.number === before.verdicts[0]?.number)
     return null;
   if (verdict.result === 'Promoted') return null;
+  if (verdict.result === 'RolledBack' && before.stable === null) return 'rolled back to nothing';
+  if (verdict.result === 'RolledBack' && after.desired?.migration.rollback.automatic === false)
+    return 'rolled back though the manifest forbids it';
   if (!sameJson(before.stable, after.stable)) return `a rollout that was ${verdict.result} changed stable`;
   if (verdict.result === 'Superseded' || after.stable === null || retried(desired, before)) return null;
   const tried = before.rollout?.target;
@@ -170,6 +173,29 @@ const rejectedIsNotTriedAgain: Invariant = ({ before, after, desired }) => {
   const forgotten = before.rejections.find(({ revision }) => !after.rejections.some((other) => other.revision === revision));
   return forgotten === undefined ? null : `the rejection of ${forgotten.name} was forgotten`;
 };
+
+const retryIsHeard: Invariant = ({ before, after, desired }) => {
+  if (before === null || desired.commands.at(-1)?.kind !== 'retry' || !retried(desired, before)) return null;
+  const still = after.rejections.find(
+    ({ revision, at }) => revision === before.desired?.revision.hash && before.rejections.some((other) => other.at === at),
+  );
+  return still === undefined ? null : `${still.name} is still rejected after a retry`;
+};
+
+/** Failed target Instances are counted; three, or one that says enough, end the Rollout when there is something to go back to. */
+const failedEnoughIsOver: Invariant = ({ before, after, observation }) => {
+  const { rollout, desired } = after;
+  if (rollout === null || before === null) return null;
+  if (before.rollout?.number === rollout.number) {
+    const hasEnded = ({ id }: InstanceRecord): boolean => observation?.instances.find((seen) => seen.id === id)?.phase === 'ended';
+    const ended = serving(before, rollout.target, false).filter(hasEnded).length;
+    if (rollout.failures < before.rollout.failures + ended) return `${ended} instances of the target ended, and were not counted`;
+  }
+  if (rollout.stable === null || desired?.migration.rollback.automatic !== true || goalOf(after) !== 'running') return null;
+  if (rollout.failures >= 3) return 'a rollout goes on after three failures';
+  return certain.has(rollout.lastFailure?.code ?? '') ? `a rollout goes on after ${rollout.lastFailure!.code}` : null;
+};
+const certain = new Set(['CommandNotFound', 'HandshakeTimeout', 'CheckFailed']);
 
 /** Rule 13. */
 const dependantsWait: Invariant = ({ before, after, desired }) => {
@@ -222,11 +248,15 @@ const planGenerationGrows: Invariant = ({ before, after }) => {
 };
 
 /** [14] Snapshots of the simulated source are numbered. */
-const olderSnapshotIsNotApplied: Invariant = ({ before, after, desired }) => {
+const olderSnapshotIsNotApplied: Invariant = ({ before, after, desired, world }) => {
   if (before === null) return null;
   if (numberOf(after.observedSnapshot) < numberOf(before.observedSnapshot)) return 'the observed snapshot went back';
   if (numberOf(after.appliedSnapshot) < numberOf(before.appliedSnapshot)) return 'the applied snapshot went back';
+  if (after.appliedSnapshot !== before.appliedSnapshot && world.invalidSnapshots.has(after.appliedSnapshot))
+    return 'a snapshot with an invalid manifest is said to be applied';
   if (after.desired === before.desired) return null;
+  const grew = after.generation - before.generation;
+  if (grew !== (after.desired?.specHash === before.desired?.specHash ? 0 : 1)) return `the generation grew by ${grew}`;
   return desired.declaration.kind === 'declared' && after.desired === desired.declaration.service ? null : 'desired came from nowhere';
 };
 
@@ -390,8 +420,10 @@ const wakesForBackOffs: Invariant = ({ after, decision, now }) => {
   if (goalOf(after) !== 'running') return null;
   for (const { revision, ordinal, notBefore } of after.restarts) {
     const serves = revision === (after.rollout?.target ?? after.stable?.hash);
-    if (!serves || notBefore <= now || notBefore > now + 300_000 || ordinal >= wantedOf(after, revision)) continue;
+    if (!serves || notBefore <= now || ordinal >= wantedOf(after, revision)) continue;
     if (serving(after, revision, false).some((instance) => instance.ordinal === ordinal)) continue;
+    const alone = [after.stable, after.target, ...after.leaving].some((known) => known?.run.exclusive === true);
+    if (notBefore > now + 300_000) return alone ? null : `ordinal ${ordinal} waits ${notBefore - now} ms, longer than any back-off`;
     if (decision.wakeAt === null || decision.wakeAt > notBefore) return `nobody wakes for the back-off of ordinal ${ordinal}`;
   }
   return null;
@@ -408,6 +440,8 @@ const onChange = named({
   promotedOnlyWhenProvenAndRouted,
   rollbackRestoresStable,
   rejectedIsNotTriedAgain,
+  retryIsHeard,
+  failedEnoughIsOver,
   dependantsWait,
   deadlineHolds,
   instancesAreOnRecord,

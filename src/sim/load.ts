@@ -137,9 +137,19 @@ export class Load {
   dutyChanged(instance: SimInstance, duty: Duty, plan: Plan): void {
     const { world } = this;
     if (duty !== 'drain') return;
-    if (instance.duty === 'retire' && instance.sessions > 0 && instance.alive && !world.clockJumped && plan.route !== null) {
-      const forMs = world.queue.now - instance.dutySince;
-      if (forMs < plan.limits.drainTimeoutMs - 5_100 && !world.drainsEarly(instance))
+    const wasStable = world.store.record?.promoted.some(({ hash }) => hash === instance.revision) ?? false;
+    if (
+      wasStable &&
+      instance.sessions > 0 &&
+      instance.alive &&
+      plan.route !== null &&
+      !world.workload.mayBeExclusive &&
+      !world.clockJumped &&
+      !world.drainsEarly(instance)
+    ) {
+      const forMs = instance.duty === 'retire' ? world.queue.now - instance.dutySince : 0;
+      const promisedMs = plan.limits.drainTimeoutMs - world.faults.longestRouteLagMs();
+      if (forMs < promisedMs)
         world.violate('no-session-cut', `${instance.id} lost ${instance.sessions} sessions after ${forMs} ms of retiring`);
     }
     for (const session of this.sessions) {

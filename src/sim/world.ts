@@ -77,6 +77,7 @@ export class World {
   readonly provenRevisions = new Set<string>();
   /** Revisions that faults made fail so often or so badly that rejecting them is right. */
   readonly tainted = new Set<string>();
+  readonly invalidSnapshots = new Set<string>();
   aborts = 0;
   private readonly decideFn: Decide;
   private readonly prng: Prng;
@@ -172,6 +173,7 @@ export class World {
         this.source = change.declaration;
         if (this.source.kind === 'absent' || (this.source.kind === 'declared' && this.source.service.state !== 'Active'))
           this.stopAskedAt = this.queue.now;
+        if (this.source.kind === 'invalid') this.invalidSnapshots.add(this.source.snapshot);
         this.note('source', change.what);
         for (const controller of this.living()) controller.sourceChanged();
         return;
