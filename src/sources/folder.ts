@@ -167,14 +167,15 @@ class FolderSource implements WritableSource {
         await this.#pause(recheckMs);
         changed = await this.#read([...changed, ...(await this.#takeDirty())]);
       }
-      this.#unsettled = new Set(changed);
+      const emptied = this.#justEmptied();
+      this.#unsettled = new Set([...changed, ...emptied]);
       this.#watch();
       this.#failure = null;
       this.#rescanLater(this.#rescanMs);
       this.#handOut();
-      if (changed.length > 0) {
-        for (const path of changed) this.#dirty.add(path);
-        this.#scanSoon(this.#quietMs);
+      if (this.#unsettled.size > 0) {
+        for (const path of this.#unsettled) this.#dirty.add(path);
+        this.#scanSoon(changed.length > 0 ? this.#quietMs : longestWaitMs);
       }
     } catch (thrown) {
       await this.#fail(thrown);
@@ -202,7 +203,7 @@ class FolderSource implements WritableSource {
       const now = await readManifest(this.#root, path, known);
       if (now === null) this.#known.delete(path);
       else if (now !== 'changing') this.#known.set(path, now);
-      if (now === 'changing' || (now?.stamp !== known?.stamp && !this.#longUntouched(now))) changed.push(path);
+      if (now === 'changing' || this.#mayChange(now, known)) changed.push(path);
     };
     // A few at a time: thousands of open files at once are refused by the system.
     const queue = new Set(paths).values();
@@ -214,9 +215,22 @@ class FolderSource implements WritableSource {
     return changed;
   }
 
-  /** True for a file that nobody wrote to for so long that a second look would find the same: most files at the start. */
-  #longUntouched(file: KnownFile | null): boolean {
-    return file !== null && this.#clock.now() - file.touchedAt > longestWaitMs;
+  /** True when a second look may find another file: it is other than it was, unless long since, or was written to just now. */
+  #mayChange(now: KnownFile | null, known: KnownFile | undefined): boolean {
+    if (now === null) return known !== undefined;
+    const untouchedMs = this.#clock.now() - now.touchedAt;
+    // A touch in the future is another clock's: then only the stamps count.
+    if (untouchedMs >= 0 && untouchedMs < this.#quietMs) return true;
+    return now.stamp !== known?.stamp && untouchedMs <= longestWaitMs;
+  }
+
+  /** Files that were just made empty: whoever writes a file anew empties it first, and has the contents to follow. */
+  #justEmptied(): string[] {
+    const since = this.#clock.now() - longestWaitMs;
+    const emptied: string[] = [];
+    for (const [path, { file, touchedAt }] of this.#known)
+      if (file.bytes.length === 0 && file.problem === undefined && touchedAt > since) emptied.push(path);
+    return emptied;
   }
 
   /** Tells the listener when the files are others than it was told last; returns the id of the Snapshot there is now. */

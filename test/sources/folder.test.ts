@@ -87,6 +87,22 @@ describe('a folder', () => {
     for (const snapshot of witness.snapshots) expect(textsOf(snapshot)['a.yaml']).toMatch(/^whole$|end\n$/);
   });
 
+  it('does not act upon a file that was emptied to be written anew, and on others meanwhile', async () => {
+    await start({ 'a.yaml': 'whole', 'b.yaml': '1' });
+    await harness.put({ 'a.yaml': '', 'b.yaml': '2' });
+    const between = await witness.until((snapshot) => textsOf(snapshot)['b.yaml'] === '2');
+    expect(textsOf(between)['a.yaml']).toBe('whole');
+    await harness.put({ 'a.yaml': 'new' });
+    await witness.until((snapshot) => textsOf(snapshot)['a.yaml'] === 'new');
+    expect(witness.snapshots.map((snapshot) => textsOf(snapshot)['a.yaml'])).not.toContain('');
+  });
+
+  it('believes a file to be empty that stays so', async () => {
+    await start({ 'a.yaml': 'whole' });
+    await harness.put({ 'a.yaml': '' });
+    expect(textsOf(await witness.until((snapshot) => textsOf(snapshot)['a.yaml'] === ''))).toEqual({ 'a.yaml': '' });
+  });
+
   it('hands out other changes though one file never stands still, and that one as it last was', async () => {
     await start({ 'a.yaml': '1', 'busy.yaml': 'quiet' });
     let count = 0;
