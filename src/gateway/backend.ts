@@ -206,16 +206,25 @@ export class Backend {
         throw new FairleadError('NotFound', `service ${this.service} is not published`, { data: { service: this.service } });
       const member = this.pick(key, passOver);
       if (member !== null) return member;
+      if (this.#refuses()) throw this.#unavailable();
       const now = this.#clock.now();
       const lookAgainAt = passOver.size > 0 ? Math.min(deadlineAt, now + secondLookMs) : deadlineAt;
       const woken = now < deadlineAt && (await this.#wait(this.#waiters, lookAgainAt, signal));
-      if (!woken && this.#clock.now() >= deadlineAt) {
-        throw new FairleadError('ServiceUnavailable', `service ${this.service} has no instance that may be called now`, {
-          data: { service: this.service },
-        });
-      }
+      if (!woken && this.#clock.now() >= deadlineAt) throw this.#unavailable();
       if (!woken) passOver.clear();
     }
+  }
+
+  /** No Revision may be called and nothing says that one soon will: waiting would be in vain. */
+  #refuses(): boolean {
+    const route = this.#plan.route;
+    return route !== null && !route.hold && !Object.values(route.weights).some((weight) => weight > 0);
+  }
+
+  #unavailable(): FairleadError {
+    return new FairleadError('ServiceUnavailable', `service ${this.service} has no instance that may be called now`, {
+      data: { service: this.service },
+    });
   }
 
   begin(member: Member): void {

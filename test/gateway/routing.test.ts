@@ -161,6 +161,14 @@ describe('no instance at the moment', () => {
     expect(answer['error'].data).toEqual({ code: 'ServiceUnavailable', retryable: true, service: 'files' });
   });
 
+  it('refuses at once when no revision may be called and nothing says that one soon will', async () => {
+    const upstream = new FakeUpstream('i1');
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint);
+    world.route({ service: 'files', weights: {}, limits: { callTimeoutMs: 3_600_000 } });
+    expect((await client.call('echo'))['error'].data).toEqual({ code: 'ServiceUnavailable', retryable: true, service: 'files' });
+  });
+
   it('tells those who wait when the service is no longer published', async () => {
     const upstream = new FakeUpstream('i1');
     world.route({ service: 'files' }, instance(upstream));

@@ -182,10 +182,7 @@ export function planOf(shape: PlanShape, instances: readonly GatewayInstance[]):
       incarnation: 1,
       duty: shape.duties?.[each.id] ?? 'serve',
     })),
-    route:
-      shape.published === false
-        ? null
-        : { weights: shape.weights ?? (revisions[0] === undefined ? {} : { [revisions[0]]: 100 }), hold: shape.hold ?? false },
+    route: shape.published === false ? null : { weights: shape.weights ?? { [revisions[0] ?? 'r1']: 100 }, hold: shape.hold ?? false },
     terms: {},
     limits: {
       startTimeoutMs: 10_000,
