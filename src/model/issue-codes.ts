@@ -69,7 +69,6 @@ export const issueCodes = {
   UnknownDependency: 'A service that is depended on is not declared. A warning: the dependant waits.',
   PortConflict: 'Two Services have one fixed port.',
   PrefixConflict: 'Two Services publish under one prefix.',
-  DuplicateSettings: 'The settings file has more than one document of kind Controller.',
 } as const satisfies Record<string, string>;
 
 export type IssueCode = keyof typeof issueCodes;
