@@ -11,7 +11,7 @@
  * rejected on the way depends on timing: then what is left to compare is what the last declaration alone decides.
  */
 import type { ServiceRecord } from '../model/record.ts';
-import { conditionOf, goalOf, serving, wantedOf } from './invariants.ts';
+import { conditionOf, goalOf, serving, wantedOf } from './terms.ts';
 import type { World } from './world.ts';
 
 export function problems(world: World): string[] {
