@@ -15,7 +15,7 @@ export interface EventStreamOptions {
   /** Least wait before it is asked for again, whatever the service names: one that ends each stream at once must not be hammered. */
   readonly minRetryMs: number;
   /** The service has answered the first request, by a stream or a refusal, or it failed. Called once. */
-  answered?(): void;
+  readonly answered?: () => void;
   message(text: string): void;
   /** The stream is over for good: refused with this status (405: none is offered), or given up (null). */
   over(status: number | null, error: FairleadError | null): void;
