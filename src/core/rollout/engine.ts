@@ -24,8 +24,8 @@ export function advanceRollout(pass: Pass): void {
   const { record } = pass;
   const wanted = wantedRevision(pass);
   if (record.rollout !== null && record.rollout.target !== wanted.hash) supersede(pass, wanted);
-  if (record.rollout !== null) judge(pass);
   if (record.rollout === null && mayBegin(pass, wanted)) begin(pass, wanted);
+  if (record.rollout !== null) judge(pass);
   if (record.rollout === null) hold(pass);
   else carryOut(pass);
 }
