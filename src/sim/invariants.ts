@@ -7,6 +7,7 @@ import {
   goalOf,
   serving,
   wantedOf,
+  isOver,
   retried,
   conditionOf,
   numberOf,
@@ -113,14 +114,30 @@ const suspendedHolds: Invariant = ({ before, after, desired }) => {
   return after.desired === before.desired && after.deleting === before.deleting ? null : 'a change was applied while suspended';
 };
 
+const declaredIsNotDeleted: Invariant = ({ after, desired }) =>
+  desired.declaration.kind === 'declared' && after.deleting && !after.suspended ? 'declared, and still to be deleted' : null;
+
 const commandsAreTakenOnce: Invariant = ({ before, after, desired }) => {
+  const toggles = desired.commands.filter(({ id, kind }) => id > (before?.commandId ?? 0) && (kind === 'suspend' || kind === 'resume'));
+  const toggled = toggles.at(-1)?.kind;
+  if (toggled !== undefined && after.suspended !== (toggled === 'suspend')) return `${toggled} was not heard`;
   const last = desired.commands.at(-1)?.id ?? 0;
   const expected = Math.max(before?.commandId ?? 0, last);
   return after.commandId === expected ? null : `commands up to ${expected} were there, up to ${after.commandId} taken`;
 };
 
+/** An Instance that fails its checks before it ever passed them is not kept. */
+const downInstancesEnd: Invariant = ({ after, observation }) => {
+  for (const { id, duty, provenAt } of after.instances) {
+    if (duty !== 'serve' || provenAt !== null) continue;
+    const seen = observation?.instances.find((one) => one.id === id);
+    if (seen?.phase === 'connected' && isOver(seen, after)) return `${id} is kept though it fails its checks`;
+  }
+  return null;
+};
+
 /** [17] */
-const statusIsTrue: Invariant = ({ after, desired, observation }) => {
+const statusIsTrue: Invariant = ({ before, after, desired, observation }) => {
   const goal = goalOf(after);
   const synced = conditionOf(after, 'Synced') === 'True';
   const ready = conditionOf(after, 'Ready') === 'True';
@@ -133,9 +150,11 @@ const statusIsTrue: Invariant = ({ after, desired, observation }) => {
   if (!ready) return null;
   if (goal !== 'running' || after.stable === null) return 'Ready without a stable revision that should run';
   const proven = serving(after, after.stable.hash, true);
+  const phaseOf = (id: string): string | undefined => observation?.instances.find((seen) => seen.id === id)?.phase;
+  if (observation !== null && before?.hostId !== observation.hostId && proven.some(({ id }) => phaseOf(id) !== 'connected'))
+    return 'Ready with instances of a host that is no more';
   if (proven.length < wantedOf(after, after.stable.hash)) return 'Ready with instances missing';
-  if (observation !== null && proven.some(({ id }) => observation.instances.find((seen) => seen.id === id)?.phase === 'ended'))
-    return 'Ready with an instance that has ended';
+  if (proven.some(({ id }) => phaseOf(id) === 'ended')) return 'Ready with an instance that has ended';
   return null;
 };
 
@@ -263,8 +282,17 @@ const wakesForBackOffs: Invariant = ({ after, decision, now }) => {
   return null;
 };
 
+const wakesForDeadline: Invariant = ({ after, decision, now }) => {
+  const { rollout, desired } = after;
+  if (rollout === null || rollout.stable === null || desired === null || goalOf(after) !== 'running') return null;
+  const { progressDeadlineMs, rollback } = desired.migration;
+  const deadlineAt = rollout.startedAt + progressDeadlineMs;
+  const woken = decision.wakeAt !== null && decision.wakeAt <= deadlineAt;
+  return rollback.automatic && deadlineAt > now && !woken ? 'nobody wakes for the deadline of the rollout' : null;
+};
+
 const named = (invariants: Readonly<Record<string, Invariant>>): readonly (readonly [string, Invariant])[] => Object.entries(invariants);
-const always = named({ wakesInTime, wakesForBackOffs });
+const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline });
 const onChange = named({
   ...rolloutInvariants,
   lifecycleFollowsTheTable,
@@ -273,6 +301,8 @@ const onChange = named({
   olderSnapshotIsNotApplied,
   badSourceDisturbsNothing,
   suspendedHolds,
+  declaredIsNotDeleted,
+  downInstancesEnd,
   commandsAreTakenOnce,
   statusIsTrue,
   stateIsTrue,
