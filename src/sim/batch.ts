@@ -85,11 +85,11 @@ export function emptyTally(): Tally {
   return { seeds: 0, steps: 0, passes: 0, faults: 0, violations: [] };
 }
 
-export function count(tally: Tally, result: SeedResult, crashAt: number | null): void {
+export function count(tally: Tally, result: SeedResult): void {
   tally.steps += result.steps;
   tally.passes += result.passes;
   tally.faults += result.faults;
-  if (result.violation !== null) tally.violations.push({ seed: result.seed, crashAt, ...result.violation });
+  if (result.violation !== null) tally.violations.push({ seed: result.seed, crashAt: result.crashAt, ...result.violation });
 }
 
 function add(tally: Tally, part: Tally): void {

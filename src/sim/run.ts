@@ -1,4 +1,4 @@
-/** One seed: a run with faults, its end judged, then its twin without faults, and the two held against each other. */
+/** One seed: a run with faults, its end judged, its twin without faults, and the two held against each other. */
 import { decide } from '../core/decide.ts';
 import { differences, problems } from './end-state.ts';
 import { Violation, World, type WorldOptions } from './world.ts';
@@ -7,46 +7,80 @@ export interface SeedOptions {
   readonly seed: number;
   readonly steps: number;
   readonly trace: boolean;
-  /** Instead of faults: crash the controller at its n-th crash point. */
+  /** Instead of the seed's faults: crash the controller once, at its n-th crash point, counted from 1. */
   readonly crashAt: number | null;
 }
 
 export interface SeedResult {
   readonly seed: number;
+  readonly crashAt: number | null;
   readonly steps: number;
   readonly passes: number;
   readonly faults: number;
-  /** How many crash points the run with faults came by. */
-  readonly crashPoints: number;
   readonly violation: { readonly oracle: string; readonly message: string } | null;
   readonly traceHash: string;
   /** Empty unless asked for. */
   readonly trace: readonly string[];
 }
 
-export function runSeed(options: SeedOptions): SeedResult {
-  const { seed, steps, trace, crashAt } = options;
-  const faulty = new World({ seed, steps, trace, crashAt, faults: crashAt === null, twinOf: null }, decide);
+export function runSeed({ seed, steps, trace, crashAt }: SeedOptions): SeedResult {
+  if (crashAt !== null) return crashOnce(quietRun({ seed, steps, trace }), crashAt, trace);
+  const faulty = new World({ seed, steps, trace, crashAt: null, faults: true, twinOf: null }, decide);
   let twin: World | null = null;
-  let violation: SeedResult['violation'] = null;
-  try {
+  const violation = violationOf(() => {
     const stopAt = faulty.run();
     judgeEnd(faulty);
-    const twinOptions: WorldOptions = { seed, steps, trace, crashAt: null, faults: false, twinOf: { changes: faulty.changes, stopAt } };
-    twin = new World(twinOptions, decide);
+    twin = new World({ seed, steps, trace, crashAt: null, faults: false, twinOf: { changes: faulty.changes, stopAt } }, decide);
     twin.run();
     judgeEnd(twin);
-    const [difference] = differences(faulty, twin);
-    if (difference !== undefined) twin.violate('same-end-as-without-faults', difference);
-  } catch (thrown) {
-    violation = violationOf(thrown);
-  }
+    compare(faulty, twin);
+  });
+  return result(faulty, twin, violation);
+}
+
+/** Every crash point of a seed's run without faults, one at a time: enumerated, not drawn. */
+export function* runCrashes(seed: number, steps: number): Generator<SeedResult> {
+  const quiet = quietRun({ seed, steps, trace: false });
+  if (quiet.violation !== null) yield result(quiet.world, null, quiet.violation);
+  else for (let crashAt = 1; crashAt <= quiet.world.crashPoints; crashAt++) yield crashOnce(quiet, crashAt, false);
+}
+
+interface QuietRun {
+  readonly world: World;
+  readonly options: WorldOptions;
+  readonly stopAt: number;
+  readonly violation: SeedResult['violation'];
+}
+
+function quietRun({ seed, steps, trace }: Pick<SeedOptions, 'seed' | 'steps' | 'trace'>): QuietRun {
+  const options = { seed, steps, trace, crashAt: null, faults: false, twinOf: null };
+  const world = new World(options, decide);
+  let stopAt = 0;
+  const violation = violationOf(() => {
+    stopAt = world.run();
+    judgeEnd(world);
+  });
+  return { world, options, stopAt, violation };
+}
+
+function crashOnce(quiet: QuietRun, crashAt: number, trace: boolean): SeedResult {
+  const twinOf = { changes: quiet.world.changes, stopAt: quiet.stopAt };
+  const crashed = new World({ ...quiet.options, trace, crashAt, twinOf }, decide);
+  const violation = violationOf(() => {
+    crashed.run();
+    judgeEnd(crashed);
+    compare(crashed, quiet.world);
+  });
+  return { ...result(crashed, null, quiet.violation ?? violation), crashAt, faults: 1 };
+}
+
+function result(faulty: World, twin: World | null, violation: SeedResult['violation']): SeedResult {
   return {
-    seed,
+    seed: faulty.seed,
+    crashAt: null,
     steps: faulty.queue.steps + (twin?.queue.steps ?? 0),
     passes: faulty.passes + (twin?.passes ?? 0),
-    faults: faulty.faults.count + (crashAt === null ? 0 : 1),
-    crashPoints: faulty.crashPoints,
+    faults: faulty.faults.count,
     violation,
     traceHash: `${faulty.trace.hash}${twin?.trace.hash ?? ''}`,
     trace: [...(faulty.trace.lines ?? []), ...(twin?.trace.lines ? ['--- without faults', ...twin.trace.lines] : [])],
@@ -66,8 +100,17 @@ function judgeEnd(world: World): void {
   if (!restless && world.store.record !== before) world.violate('stays-as-desired', 'the record changed though nothing happened');
 }
 
-function violationOf(thrown: unknown): NonNullable<SeedResult['violation']> {
-  if (thrown instanceof Violation) return { oracle: thrown.oracle, message: thrown.message };
-  const message = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-  return { oracle: 'never-throws', message };
+function compare(faulty: World, twin: World): void {
+  const [difference] = differences(faulty, twin);
+  if (difference !== undefined) faulty.violate('same-end-as-without-faults', difference);
+}
+
+function violationOf(run: () => void): SeedResult['violation'] {
+  try {
+    run();
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof Violation) return { oracle: thrown.oracle, message: thrown.message };
+    return { oracle: 'never-throws', message: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };
+  }
 }

@@ -5,7 +5,7 @@ import { plant } from './mutation.ts';
 
 const { mutant } = workerData as { readonly mutant: string | null };
 if (mutant !== null) plant(mutant);
-const { runSeed } = await import('./run.ts');
+const { runCrashes, runSeed } = await import('./run.ts');
 
 parentPort!.on('message', (chunk: Chunk) => parentPort!.postMessage(run(chunk)));
 
@@ -13,18 +13,10 @@ function run({ from, seeds, steps, untilFirst, enumerate }: Chunk): Tally {
   const tally = emptyTally();
   for (let seed = from; seed < from + seeds; seed++) {
     tally.seeds += 1;
-    if (enumerate) crashEverywhere(tally, seed, steps, untilFirst);
-    else count(tally, runSeed({ seed, steps, trace: false, crashAt: null }), null);
-    if (untilFirst && tally.violations.length > 0) break;
+    for (const result of enumerate ? runCrashes(seed, steps) : [runSeed({ seed, steps, trace: false, crashAt: null })]) {
+      count(tally, result);
+      if (untilFirst && result.violation !== null) return tally;
+    }
   }
   return tally;
-}
-
-/** First without a crash, to learn how many crash points there are, then once for each of them. */
-function crashEverywhere(tally: Tally, seed: number, steps: number, untilFirst: boolean): void {
-  const { crashPoints } = runSeed({ seed, steps, trace: false, crashAt: Number.MAX_SAFE_INTEGER });
-  for (let crashAt = 1; crashAt <= crashPoints; crashAt++) {
-    count(tally, runSeed({ seed, steps, trace: false, crashAt }), crashAt);
-    if (untilFirst && tally.violations.length > 0) return;
-  }
 }

@@ -30,6 +30,8 @@ interface Draft {
   limits: number;
   checks: number;
   dependsOn: boolean;
+  /** Whether a Rollout that fails is taken back by itself. */
+  automatic: boolean;
 }
 
 export class Workload {
@@ -40,7 +42,6 @@ export class Workload {
   private readonly prng: Prng;
   /** Some Revisions cannot live beside another: calls wait while such a one is swapped. */
   readonly mayBeExclusive: boolean;
-  private readonly automatic: boolean;
   private readonly failureThreshold: number;
   private readonly successThreshold: number;
   private readonly deadlineMs: number;
@@ -56,7 +57,6 @@ export class Workload {
     const { prng } = this;
     this.calm = prng.chance(0.5);
     this.mayBeExclusive = prng.chance(0.25);
-    this.automatic = prng.chance(0.92);
     this.failureThreshold = prng.between(1, 3);
     this.successThreshold = prng.between(1, 2);
     this.deadlineMs = this.calm ? 600_000 : prng.pick([20_000, 60_000, 300_000, 600_000]);
@@ -68,6 +68,7 @@ export class Workload {
       limits: 0,
       checks: 0,
       dependsOn: prng.chance(0.25),
+      automatic: prng.chance(0.95),
     };
   }
 
@@ -147,10 +148,14 @@ export class Workload {
 
   private adjust(): Change {
     const { draft, prng } = this;
-    const which = prng.between(0, 2);
-    if (which === 0) draft.replicas = prng.between(1, 3);
-    else if (which === 1) draft.limits += 1;
-    else draft.checks = 1 - draft.checks;
+    const adjustment = prng.weighted<() => void>([
+      [() => (draft.replicas = prng.between(1, 3)), 4],
+      [() => (draft.limits += 1), 2],
+      [() => (draft.checks = 1 - draft.checks), 2],
+      [() => (draft.dependsOn = !draft.dependsOn), 1],
+      [() => (draft.automatic = !draft.automatic || prng.chance(0.5)), 1],
+    ]);
+    adjustment();
     return this.source('adjusts');
   }
 
@@ -227,9 +232,9 @@ export class Workload {
       migration: {
         strategy: 'in-place',
         progressDeadlineMs: this.deadlineMs,
-        rollback: { automatic: this.automatic, window: 2 },
+        rollback: { automatic: draft.automatic, window: 2 },
       },
-      specHash: `${revision.hash.slice(0, 8)}/${replicas}/${state}/${draft.limits}/${draft.checks}/${dependsOn}`,
+      specHash: `${revision.hash.slice(0, 8)}/${replicas}/${state}/${draft.limits}/${draft.checks}/${dependsOn}/${draft.automatic}`,
       origin: { source: 'folder', snapshot: `snapshot-${++this.snapshots}`, file: 'svc.yaml', line: 1 },
     };
   }
