@@ -63,7 +63,7 @@ export class Declarations {
     return this.#invalidOf(name) ?? [];
   }
 
-  /** The Service that says it was `formerly` of this name, while the name itself is not declared; null when none does. */
+  /** The Service that says it was `formerly` of this name (the first by name where several do), while the name itself is not declared; null when none does. */
   successorOf(name: string): string | null {
     return this.isDeclared(name) ? null : (this.#successors.get(name) ?? null);
   }
@@ -136,7 +136,7 @@ export class Declarations {
     this.#successors = new Map();
     for (const name of this.#valid) {
       const formerly = this.#services.get(name)!.formerly;
-      if (formerly !== null) this.#successors.set(formerly, name);
+      if (formerly !== null && !this.#successors.has(formerly)) this.#successors.set(formerly, name);
     }
     for (const name of before.keys()) if (!this.#successors.has(name)) affected.add(name);
   }

@@ -4,7 +4,7 @@
  * said all that it holds (or that it cannot be read). What a failed save would have done is decided again later.
  */
 import type { Decide, Decision } from '../core/decide.ts';
-import { adopt, restoreArchived } from '../core/adopt.ts';
+import { adopt, leaveBehind, restoreArchived } from '../core/adopt.ts';
 import type { DependencyFact, Desired } from '../model/desired.ts';
 import type { Contract } from '../model/contract.ts';
 import type { Event, EventDraft } from '../model/event.ts';
@@ -42,7 +42,8 @@ interface Pass {
   readonly key: string;
   readonly before: ServiceRecord | null;
   readonly decision: Decision;
-  readonly adopts: string | null;
+  /** The Record of another name that this one takes over. */
+  readonly adopts: ServiceRecord | null;
 }
 
 const firstRetryMs = 100;
@@ -154,12 +155,10 @@ export class Loop implements HostListener {
     this.#connected = true;
     this.#observations.clear();
     this.#sent.clear();
-    for (const observation of observations) {
-      // Nothing runs that was not stored first: what has no Record is a ghost of a store that is no more.
-      if (this.#records.has(observation.service)) this.#observations.set(observation.service, observation);
-      else this.#parts.link.forget(observation.service);
-    }
+    for (const observation of observations) this.#observations.set(observation.service, observation);
     this.queueAll();
+    // What has no Record is to be forgotten. After all others: it may be the old name of one that has yet to claim its Instances.
+    for (const { service } of observations) this.#queue.add(service);
     this.#gate();
   }
 
@@ -227,16 +226,15 @@ export class Loop implements HostListener {
     const declaration = declarations.of(key);
     let before = this.#records.get(key) ?? null;
     let observation = this.#observations.get(key) ?? null;
-    let adopts: string | null = null;
+    let adopts: ServiceRecord | null = null;
     if (before === null && (declaration.kind === 'declared' || declaration.kind === 'invalid')) {
-      adopts = declaration.kind === 'declared' ? this.#adoptable(declaration.service.formerly) : null;
-      const now = clock.now();
+      const archived = await store.archived(key);
+      adopts = declaration.kind === 'declared' ? this.#adoptable(key, declaration.service.formerly) : null;
       if (adopts !== null) {
-        before = adopt(this.#records.get(adopts)!, key);
-        observation = asOf(this.#observations.get(adopts), key);
-      } else {
-        const archived = await store.archived(key);
-        before = archived === null ? null : restoreArchived(archived, now);
+        before = adopt(adopts, key, archived);
+        observation = asOf(this.#observations.get(adopts.service), key);
+      } else if (archived !== null) {
+        before = restoreArchived(archived, clock.now());
       }
     }
     const commands = this.#commanded.delete(key) ? await store.commands(key, before?.commandId ?? 0) : [];
@@ -250,15 +248,16 @@ export class Loop implements HostListener {
     }
   }
 
-  /** `formerly`, when it names a Record that nobody declares any more. */
-  #adoptable(formerly: string | null): string | null {
-    if (formerly === null || !this.#records.has(formerly) || this.#parts.declarations.isDeclared(formerly)) return null;
-    return formerly;
+  /** The Record that `formerly` names, when nobody declares it any more and nobody else is to have it. */
+  #adoptable(key: string, formerly: string | null): ServiceRecord | null {
+    if (formerly === null || this.#parts.declarations.successorOf(formerly) !== key) return null;
+    return this.#records.get(formerly) ?? null;
   }
 
   /** Stores what the passes changed, all in one transaction; a pass that changed nothing writes nothing. */
   async #persist(passes: readonly Pass[]): Promise<void> {
-    const changes = passes.map(changeOf).filter((change) => change !== null);
+    const now = this.#parts.clock.now();
+    const changes = passes.flatMap((pass) => changesOf(pass, now));
     if (changes.length === 0) return;
     const events = await this.#parts.store.save(this.#parts.epoch, changes);
     if (events.length > 0) this.#parts.listener.events(events);
@@ -279,10 +278,10 @@ export class Loop implements HostListener {
       this.#forget(key);
     }
     if (adopts !== null) {
-      this.#remember(adopts, null);
-      this.#forget(adopts);
-      this.#queueDependants(adopts);
-      listener.changed(adopts);
+      this.#remember(adopts.service, null);
+      this.#forget(adopts.service);
+      this.#queueDependants(adopts.service);
+      listener.changed(adopts.service);
     }
     this.#queue.wake(key, archive ? null : decision.wakeAt);
     if (wasReady !== isReady(this.#records.get(key))) this.#queueDependants(key);
@@ -362,10 +361,11 @@ export class Loop implements HostListener {
   }
 }
 
-function changeOf({ before, decision, adopts }: Pass): Change | null {
+function changesOf({ before, decision, adopts }: Pass, now: number): Change[] {
   const { record, events, archive } = decision;
-  if (record === null || (record === before && events.length === 0 && !archive && adopts === null)) return null;
-  return { record, events, archive, adopts };
+  if (record === null || (record === before && events.length === 0 && !archive && adopts === null)) return [];
+  const change = { record, events, archive };
+  return adopts === null ? [change] : [{ record: leaveBehind(adopts, now), events: [], archive: true }, change];
 }
 
 function isReady(record: ServiceRecord | undefined): boolean {

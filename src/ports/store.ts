@@ -14,8 +14,6 @@ export interface Change {
   readonly events: readonly EventDraft[];
   /** True when the service is gone: the Record moves to the archive under its name. */
   readonly archive: boolean;
-  /** The Record of another name that this one takes over (`formerly`): deleted in the same transaction. */
-  readonly adopts: string | null;
 }
 
 export interface EventQuery {

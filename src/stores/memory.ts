@@ -42,8 +42,7 @@ class MemoryStore implements Store {
 
   async save(epoch: number, changes: readonly Change[]): Promise<Event[]> {
     this.#fence(epoch);
-    for (const { record, archive, adopts } of changes) {
-      if (adopts !== null) this.#records.delete(adopts);
+    for (const { record, archive } of changes) {
       if (archive) {
         this.#records.delete(record.service);
         this.#archive.set(record.service, record);

@@ -204,7 +204,6 @@ class SqliteStore implements Store {
     const { record } = change;
     const body = JSON.stringify(record);
     const upsert = 'on conflict (service) do update set body = excluded.body';
-    if (change.adopts !== null) this.#run('delete from records where service = ?', change.adopts);
     if (change.archive) {
       this.#run('delete from records where service = ?', record.service);
       this.#run(`insert into archive (service, body) values (?, ?) ${upsert}`, record.service, body);

@@ -296,22 +296,6 @@ describe('what the source says', () => {
     expect(world.state('a')).toBe('Active');
   });
 
-  it('of a service that was formerly another takes over its record in one step', async () => {
-    const world = await new World().with(named('old'));
-    const stable = world.controller.readModel.service('old')!.record.stable!;
-    world.source.declare([{ ...named('old'), name: 'new', formerly: 'old', specHash: 'renamed' }]);
-    await world.settle();
-    expect(world.state('old')).toBeUndefined();
-    expect(world.controller.readModel.service('new')!.record).toMatchObject({
-      state: 'Active',
-      stable: { hash: stable.hash },
-      rolloutCount: 1,
-    });
-    expect((await world.store.records()).map((record) => record.service)).toEqual(['new']);
-    expect(await world.store.archived('old')).toBeNull();
-    expect(world.host.sent).toContainEqual({ forget: 'old' });
-  });
-
   it('is compiled again when the compiler broke, and everything goes on until then', async () => {
     const world = await new World().with(named('a'));
     world.source.failCompilations = 1;

@@ -24,7 +24,7 @@ export function draftOf(service: string | null, reason = 'StateChanged'): EventD
 }
 
 export function changeOf(record: ServiceRecord, fields: Partial<Change> = {}): Change {
-  return { record, events: [], archive: false, adopts: null, ...fields };
+  return { record, events: [], archive: false, ...fields };
 }
 
 /** Runs the suite; `open` is called once a test and what it returns is closed after it. */
@@ -109,11 +109,11 @@ export function storeContract(kind: string, open: () => Promise<Store>): void {
       expect((await store.records()).map((record) => record.service)).toEqual(['a', 'b']);
     });
 
-    it('replaces the Record of the old name when a new one takes it over', async () => {
+    it('moves one Record to the archive and saves another in one step', async () => {
       await store.save(epoch, [changeOf(recordOf('old'))]);
-      await store.save(epoch, [changeOf(recordOf('new'), { adopts: 'old' })]);
+      await store.save(epoch, [changeOf(recordOf('old', { nextIncarnation: 7 }), { archive: true }), changeOf(recordOf('new'))]);
       expect((await store.records()).map((record) => record.service)).toEqual(['new']);
-      expect(await store.archived('old')).toBeNull();
+      expect(await store.archived('old')).toMatchObject({ nextIncarnation: 7 });
     });
 
     it('keeps Commands until a Record says that it took them, and never reuses an id', async () => {
