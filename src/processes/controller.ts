@@ -2,7 +2,6 @@
  * The controller process: store, folder source, compiler, link to the host, loop, admin socket, status API. The only
  * file that knows which kinds of each it is made of.
  */
-import { pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { serveAdmin } from '../admin/server.ts';
 import { dataDirOf } from '../base/data-dir.ts';
@@ -18,14 +17,14 @@ import { createStatusApi } from '../status-api/server.ts';
 import { openSqliteStore } from '../stores/sqlite.ts';
 import { runChild, type Parent, type RunFacts, type Running } from './child.ts';
 import { systemClock } from './clock.ts';
+import { openLog } from './log.ts';
 import type { ProcessSettings } from './settings.ts';
 import { toolNames } from './tool-names.ts';
 
 const startedAt = Date.now();
 
 async function startController(settings: ProcessSettings, parent: Parent): Promise<Running> {
-  // Standard error is the process's log file.
-  const log = pino({ base: { process: 'controller', pid: process.pid } }, pino.destination(2));
+  const log = openLog('controller', process.pid);
   const dataDir = dataDirOf(settings.dataDir);
   let facts: RunFacts | null = null;
   let statusUrl = '';

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { dataDirOf } from '../base/data-dir.ts';
 import { FairleadError } from '../base/error.ts';
 import { createGateway } from '../gateway/gateway.ts';
@@ -18,11 +17,11 @@ import { createRemoteRuntime } from '../runtimes/remote.ts';
 import { connectUpstream } from '../upstream/connect.ts';
 import { runChild, type Running } from './child.ts';
 import { systemClock } from './clock.ts';
+import { openLog } from './log.ts';
 import type { Listener, ProcessSettings } from './settings.ts';
 
 async function startHost(settings: ProcessSettings): Promise<Running> {
-  // Standard error is the process's log file.
-  const log = pino({ base: { process: 'host', pid: process.pid } }, pino.destination(2));
+  const log = openLog('host', process.pid);
   const dataDir = dataDirOf(settings.dataDir);
   const reaped = await reapOrphans(dataDir.root);
   if (reaped.processes > 0) log.warn({ ...reaped }, 'ended what an earlier host left running');
