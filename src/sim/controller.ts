@@ -129,6 +129,7 @@ export class SimController {
       case 'saved':
         world.note('store', `saves ${record.state} plan ${record.planGeneration}${archive ? ' archived' : ''}`);
         for (const { reason, message } of events) world.note('event', `${reason}: ${message}`);
+        world.saved(record);
         this.record = archive ? null : record;
         return true;
       case 'stale-epoch':

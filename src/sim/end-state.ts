@@ -26,6 +26,7 @@ export function problems(world: World): string[] {
   if (record.commandId !== world.store.commands.length) found.push('a command was not taken');
   if (host === null || world.controllers.at(-1)?.alive !== true) found.push('somebody is down');
   found.push(...leftovers(world, record));
+  if (host?.inForce?.generation !== record.planGeneration) found.push(`plan ${record.planGeneration} is not in force`);
   if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
   else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
   const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);
@@ -110,8 +111,7 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   if (conditionOf(record, 'Ready') !== 'True') found.push('not Ready');
   if (record.leaving.length > 0) found.push('revisions are still leaving');
   const inForce = world.host?.inForce ?? null;
-  if (inForce?.generation !== record.planGeneration || inForce.route?.weights[stable.hash] !== 100)
-    found.push('the gateway does not send calls to stable');
+  if (inForce?.route?.weights[stable.hash] !== 100) found.push('the gateway does not send calls to stable');
   return found;
 }
 

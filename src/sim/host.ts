@@ -24,6 +24,8 @@ export class SimInstance {
   /** Outcomes that faults put before those of its behaviour. */
   readonly blips: CheckOutcome[] = [];
   checking = false;
+  /** It has served as one of the stable Revision. */
+  wasStable = false;
   /** A check has failed so often that stopping it at once is right. */
   wasDown = false;
   /** It has passed all its start checks at least once. */

@@ -100,6 +100,7 @@ const badSourceDisturbsNothing: Invariant = ({ decide, desired, before, after, o
   const { kind } = desired.declaration;
   if (kind === 'declared' || kind === 'absent' || before === null) return null;
   if (after.desired !== before.desired) return `a source that is ${kind} changed what is desired`;
+  if (kind === 'unknown' && conditionOf(after, 'Valid') !== conditionOf(before, 'Valid')) return 'a source that is unknown changed Valid';
   if (after.deleting !== before.deleting) return `a source that is ${kind} changed whether it is deleted`;
   if (before.desired === null || before.deleting) return null;
   const valid = decide({ ...desired, declaration: { kind: 'declared', service: before.desired } }, before, observation, now);
@@ -177,6 +178,7 @@ const restartBudgetHolds: Invariant = ({ before, after, observation, desired, no
   for (const instance of before.instances) {
     if (instance.duty !== 'serve' || observation?.instances.find(({ id }) => id === instance.id)?.phase !== 'ended') continue;
     if (instance.revision !== after.stable?.hash && instance.revision !== after.target?.hash) continue;
+    if (observation.hostId !== before.hostId) continue;
     const wrong = wrongBackOff(before, after, instance, now);
     if (wrong !== null) return wrong;
   }

@@ -137,9 +137,8 @@ export class Load {
   dutyChanged(instance: SimInstance, duty: Duty, plan: Plan): void {
     const { world } = this;
     if (duty !== 'drain') return;
-    const wasStable = world.store.record?.promoted.some(({ hash }) => hash === instance.revision) ?? false;
     if (
-      wasStable &&
+      instance.wasStable &&
       instance.sessions > 0 &&
       instance.alive &&
       plan.route !== null &&

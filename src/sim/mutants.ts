@@ -237,6 +237,24 @@ export const mutants: readonly Mutant[] = [
     replace: '',
   },
   { name: 'resume is not heard', file: commands, find: 'record.suspended = false;', replace: '' },
+  {
+    name: 'a restored record has the plan that the host forgot',
+    file: 'adopt.ts',
+    find: 'planGeneration: record.planGeneration + 1,',
+    replace: '',
+  },
+  {
+    name: 'forgets that a manifest is spoilt when it cannot be read',
+    file: conditions,
+    find: '[known.status, known.reason, known.message]',
+    replace: "['True', 'Compiled', '']",
+  },
+  {
+    name: 'promotes only from a phase of its own',
+    file: inPlace,
+    find: 'promote: routeConfirmed',
+    replace: "promote: routeConfirmed && rollout.phase === 'Switching'",
+  },
   // What is said
   {
     name: 'claims Synced for what is not',

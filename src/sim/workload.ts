@@ -49,6 +49,8 @@ export class Workload {
   private draft: Draft;
   private snapshots = 0;
   private suspended = false;
+  /** The last command was an abort: whoever gave it often thinks again at once. */
+  private aborted = false;
   private dependencyReady: boolean;
   private current: 'declared' | 'invalid' | 'unknown' | 'absent' = 'declared';
 
@@ -84,6 +86,7 @@ export class Workload {
   gapMs(): number {
     const { prng } = this;
     if (this.calm) return calmGapMs;
+    if (this.aborted && prng.chance(0.5)) return prng.between(0, 50);
     return prng.weighted([
       [0, 1],
       [prng.between(1, 100), 3],
@@ -96,7 +99,11 @@ export class Workload {
   next(): Change {
     const { prng, draft } = this;
     if (this.suspended && prng.chance(0.5)) return this.command('resume');
-    if (this.current === 'absent' && prng.chance(0.6)) return this.source('declares again');
+    if (this.aborted && prng.chance(0.4)) return this.command('retry');
+    if (this.current === 'absent' && prng.chance(0.6)) {
+      if (prng.chance(0.3)) draft.state = 'Inactive';
+      return this.source('declares again');
+    }
     if ((this.current === 'invalid' || this.current === 'unknown') && prng.chance(0.6)) return this.source('mends');
     if (draft.state !== 'Active' && prng.chance(0.5)) {
       draft.state = 'Active';
@@ -198,6 +205,7 @@ export class Workload {
   }
 
   private command(command: CommandKind): Change {
+    this.aborted = command === 'abort';
     if (command === 'suspend') this.suspended = true;
     if (command === 'resume') this.suspended = false;
     return { kind: 'command', command };

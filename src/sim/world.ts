@@ -280,6 +280,12 @@ export class World {
       this.violate('exclusive-alone', `${planned.id} starts beside ${alive.map(({ id }) => id).join(', ')}`);
   }
 
+  /** A Record has been stored. */
+  saved({ stable }: ServiceRecord): void {
+    for (const instance of this.host?.instances ?? [])
+      if (instance.revision === stable?.hash && instance.duty === 'serve') instance.wasStable = true;
+  }
+
   instanceFailed(revision: string, by: 'itself' | 'fault'): void {
     const counted = this.failures.get(revision) ?? { all: 0, byFaults: 0 };
     counted.all += 1;
