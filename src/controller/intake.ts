@@ -25,6 +25,8 @@ export class Intake {
   #next: Snapshot | null = null;
   #working: Promise<void> | null = null;
   #failure: string | null = null;
+  /** What the source said since its newest Snapshot: compiling that one does not make it readable. */
+  #unreadable: string | null = null;
   #retryMs = firstRetryMs;
   #cancelRetry = (): void => {};
   #closed = false;
@@ -39,10 +41,14 @@ export class Intake {
   async start(): Promise<void> {
     await this.#source.start({
       snapshot: (snapshot) => {
+        this.#unreadable = null;
         this.#next = snapshot;
         this.#begin();
       },
-      unreadable: (message) => this.#fail(message),
+      unreadable: (message) => {
+        this.#unreadable = message;
+        this.#fail(message);
+      },
     });
   }
 
@@ -77,7 +83,7 @@ export class Intake {
         const compilation = await this.#compiler.compile(snapshot);
         this.#retryMs = firstRetryMs;
         this.#cancelRetry();
-        this.#fail(null);
+        this.#fail(this.#unreadable);
         this.#listener.compiled(snapshot, compilation);
       } catch (thrown) {
         this.#fail(`The manifests could not be compiled: ${messageOf(thrown)}`);

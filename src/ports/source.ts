@@ -2,7 +2,7 @@
 import type { Snapshot } from '../model/snapshot.ts';
 
 export interface SourceListener {
-  /** A new consistent Snapshot; not called when nothing changed. */
+  /** A new consistent Snapshot; not called when nothing changed, but always once it can be read again after `unreadable`. */
   snapshot(snapshot: Snapshot): void;
   /** The source cannot be read now; what was applied goes on. Called once a failure, and again only when the message changes. */
   unreadable(message: string): void;

@@ -56,6 +56,8 @@ class FolderSource implements WritableSource {
   #polling = false;
   #firstEventAt: number | null = null;
   #failure: string | null = null;
+  /** The last thing that the listener was told is that nothing can be read. */
+  #toldUnreadable = false;
   #suspended = false;
   #closed = false;
   /** Scans and writes, one after the other. */
@@ -233,7 +235,7 @@ class FolderSource implements WritableSource {
     return emptied;
   }
 
-  /** Tells the listener when the files are others than it was told last; returns the id of the Snapshot there is now. */
+  /** Tells the listener when the files are others than it was told last, or that they could not be read; returns the id of the Snapshot there is now. */
   #handOut(): string {
     const files: SnapshotFile[] = [];
     for (const [path, { file }] of this.#known) if (!this.#unsettled.has(path)) files.push(file);
@@ -243,7 +245,8 @@ class FolderSource implements WritableSource {
     }
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
     const id = sha256(files.map((file) => `${file.hash} ${file.path}\n`).join('')).slice(0, 40);
-    if (id !== this.#handedOut?.id && !this.#suspended && !this.#closed) {
+    if ((id !== this.#handedOut?.id || this.#toldUnreadable) && !this.#suspended && !this.#closed) {
+      this.#toldUnreadable = false;
       this.#handedOut = { source: this.name, id, root: this.#root, takenAt: this.#clock.now(), files };
       this.#listener?.snapshot(this.#handedOut);
     }
@@ -259,6 +262,7 @@ class FolderSource implements WritableSource {
     this.#watcher = null;
     if (message !== this.#failure && !this.#suspended) {
       this.#failure = message;
+      this.#toldUnreadable = true;
       this.#listener?.unreadable(message);
     }
     this.#rescanLater(this.#retryMs);

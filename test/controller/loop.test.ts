@@ -222,6 +222,41 @@ describe('what the source says', () => {
     expect(await world.reasons()).toContain('SourceUnreadable');
   });
 
+  it('in a Snapshot that is still being compiled when the source goes away does not hide that it is away', async () => {
+    const world = await new World().with(named('a'));
+    const held = Promise.withResolvers<void>();
+    const compile = world.source.compile.bind(world.source);
+    world.source.compile = async (snapshot) => held.promise.then(() => compile(snapshot));
+    world.source.declare([service('a-2', { name: 'a' })]);
+    world.source.unreadable('no such folder');
+    held.resolve();
+    await world.settle();
+    expect(world.controller.readModel.sources()[0]!.failure).toBe('no such folder');
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-2').revision.hash);
+    await world.source.refresh();
+    await world.settle();
+    expect(world.controller.readModel.sources()[0]!.failure).toBeNull();
+  });
+
+  it('last counts: what was overtaken while one was compiled is never looked at', async () => {
+    const world = await new World().with(named('a'));
+    const { compilations } = world.source;
+    const held = Promise.withResolvers<void>();
+    const compile = world.source.compile.bind(world.source);
+    const compiled: string[] = [];
+    world.source.compile = async (snapshot) => {
+      compiled.push(snapshot.id);
+      await held.promise;
+      return compile(snapshot);
+    };
+    for (const version of ['a-2', 'a-3', 'a-4']) world.source.declare([service(version, { name: 'a' })]);
+    held.resolve();
+    await world.settle();
+    expect(compiled).toEqual(['snapshot-2', 'snapshot-4']);
+    expect(world.source.compilations - compilations).toBe(2);
+    expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-4').revision.hash);
+  });
+
   it('of a manifest that does not compile lets the last valid one go on', async () => {
     const world = await new World().with(named('a'));
     world.source.declare([], { a: [issue] });

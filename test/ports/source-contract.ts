@@ -139,6 +139,17 @@ export function sourceContract(kind: string, make: (files: Readonly<Record<strin
       await witness.until((snapshot) => textsOf(snapshot)['a.yaml'] === '2');
     });
 
+    it('tells that it can be read again by handing out what there is, though nothing changed meanwhile', async () => {
+      await start({ 'a.yaml': '1' });
+      const before = await witness.until(() => true);
+      await harness.lose();
+      await witness.untilFailure();
+      await harness.restore();
+      await witness.until(() => witness.snapshots.length === 2);
+      await harness.source.refresh();
+      expect(witness.snapshots.map(({ id }) => id)).toEqual([before.id, before.id]);
+    });
+
     it('says nothing more once closed', async () => {
       await start({ 'a.yaml': '1' });
       await witness.until(() => true);
