@@ -86,6 +86,8 @@ export class CheckRounds {
     for (const check of this.#health.checks) {
       const answer = await this.#answer(check, subject);
       if (this.#state !== 'asking') return;
+      // What was asked may no longer be what is to be asked: the round begins anew.
+      if (this.#again) break;
       this.#record(check, answer);
     }
     if (this.#again) {
@@ -127,7 +129,8 @@ export class CheckRounds {
       latencyMs,
       at: this.#parts.clock.now(),
       passesInARow: outcome === 'pass' ? before.passesInARow + 1 : 0,
-      failsInARow: outcome === 'fail' ? before.failsInARow + 1 : 0,
+      // An error says nothing about the service: it neither adds to its failures nor ends their row.
+      failsInARow: outcome === 'pass' ? 0 : before.failsInARow + (outcome === 'fail' ? 1 : 0),
       errorsInARow: outcome === 'error' ? before.errorsInARow + 1 : 0,
     };
     this.#results.set(check.name, { check: JSON.stringify(check), result });

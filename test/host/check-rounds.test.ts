@@ -99,6 +99,19 @@ describe('the checks of an Instance', () => {
     expect(result(world, 'basic').failsInARow).toBeGreaterThan(5);
   });
 
+  it('that fail keep their row over errors in between: those say nothing about the service', async () => {
+    const world = new HostWorld();
+    let asked = 0;
+    world.answer = async () => answer((asked += 1) % 2 === 1 ? 'fail' : 'error');
+    world.host.take(planFor('a'));
+    await world.bringUp('a-1');
+    await world.clock.pass(5_500);
+    expect(result(world, 'basic')).toMatchObject({ outcome: 'error', failsInARow: 3, errorsInARow: 1, passesInARow: 0 });
+    world.answer = async () => answer('pass');
+    await world.clock.pass(1_000);
+    expect(result(world, 'basic')).toMatchObject({ outcome: 'pass', failsInARow: 0, errorsInARow: 0, passesInARow: 1 });
+  });
+
   it('stop with the Instance', async () => {
     const world = await up();
     world.find('a-1').end();
@@ -119,6 +132,23 @@ describe('the checks of an Instance', () => {
     pending.resolve(answer('pass'));
     await settle();
     expect(result(world, 'sum')).toMatchObject({ outcome: 'pass', passesInARow: 1 });
+  });
+
+  it('are not answered by what was asked before they were changed', async () => {
+    const world = await up({ checks: [functional] });
+    const late = Promise.withResolvers<Answer>();
+    world.answer = () => late.promise;
+    while (world.asked.length < 2) await world.clock.pass(500);
+    const next = Promise.withResolvers<Answer>();
+    world.answer = () => next.promise;
+    const changed = { ...functional, tool: 'other' };
+    world.host.take(planFor('a', { generation: 2, health: { ...health, checks: [changed] } }));
+    late.resolve(answer('pass'));
+    await settle();
+    expect(result(world, 'sum')).toMatchObject({ outcome: 'pending', passesInARow: 0 });
+    next.resolve(answer('fail'));
+    await settle();
+    expect(result(world, 'sum')).toMatchObject({ outcome: 'fail', failsInARow: 1 });
   });
 
   it('are given the traffic of their own Revision since the round before, and the latencies of probes', async () => {
