@@ -25,11 +25,17 @@ export interface Terminal {
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
-  // A reader that went away (`fairlead get | head`) is no error.
+  let endsInOrder = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // What runs for others (`fairlead up | tee log`) goes on unread and without room for its words.
+    if (endsInOrder) return;
+    // A reader that went away (`fairlead get | head`) is no error.
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    process.stderr.write(`error: Standard output cannot be written to (${error.code ?? error.message}).\n`);
+    process.exit(1);
   });
+  // There is nowhere left to say so.
+  process.stderr.on('error', () => {});
   const coloured = (stream: NodeJS.WriteStream): boolean =>
     process.env['FORCE_COLOR'] !== undefined
       ? process.env['FORCE_COLOR'] !== '0'
@@ -52,6 +58,7 @@ export function processTerminal(): Terminal {
       return text;
     },
     onInterrupt: (callback) => {
+      endsInOrder = true;
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       for (const signal of signals) process.on(signal, callback);
       return () => signals.forEach((signal) => process.off(signal, callback));
