@@ -2,7 +2,7 @@
  * The tiny parent: starts the controller and the host, starts either again when it ends, and ends with both. It reads no
  * manifest, decides nothing and serves nothing; what it knows of the two is their pids and where they serve.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { dataDirOf, type DataDir } from '../base/data-dir.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
@@ -43,11 +43,12 @@ export async function supervise(
 
 function makeDataDir({ root }: DataDir): void {
   try {
-    if (mkdirSync(root, { recursive: true, mode: 0o700 }) === undefined) return;
+    const made = mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined;
     // It lies among the manifests unless told otherwise, and none of it is to be committed with them.
-    writeFileSync(join(root, '.gitignore'), '*\n');
+    if (made) writeFileSync(join(root, '.gitignore'), '*\n');
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new FairleadError('Usage', `The data directory ${root} cannot be made (${messageOf(cause)}).`, {
+    throw new FairleadError('Usage', `The data directory ${root} cannot be used (${messageOf(cause)}).`, {
       cause,
       data: { next: 'name a folder that can be written to with --data-dir' },
     });

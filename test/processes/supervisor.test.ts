@@ -1,7 +1,7 @@
 /** The supervisor over two processes that do nothing: what it starts, starts again, stops, and leaves behind. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -142,6 +142,11 @@ it('says so when the data directory cannot be made', async () => {
   const listener = { host: '127.0.0.1', port: 0 };
   const settings = { root: dataDir, dataDir: join(dataDir, 'file', 'data'), gateway: listener, status: listener };
   await expect(supervise(settings, () => {}, entries)).rejects.toMatchObject({ code: 'Usage' });
+});
+
+it.skipIf(process.getuid!() === 0)('says so when the data directory may not be written to (root may anything)', async () => {
+  chmodSync(dataDir, 0o500);
+  await expect(start()).rejects.toMatchObject({ code: 'Usage' });
 });
 
 it('hurries the host when it is told to stop a second time', async () => {
