@@ -72,7 +72,8 @@ export class SimController {
     if (this.declaration !== notRead) this.readSource();
   }
 
-  connected(observation: Observation): void {
+  /** What was seen before is void; null: this Host has never heard of the Service. */
+  connected(observation: Observation | null): void {
     this.observation = observation;
     this.sentGeneration = 0;
     this.forgetSent = false;

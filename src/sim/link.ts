@@ -3,7 +3,6 @@ import type { Observation } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { SimController } from './controller.ts';
 import type { SimHost } from './host.ts';
-import { serviceName } from './workload.ts';
 import type { World } from './world.ts';
 
 export class Link {
@@ -29,7 +28,7 @@ export class Link {
     const { connection } = controller;
     world.queue.after(1 + world.faults.linkDelayMs(), () => {
       if (!controller.alive || controller.connection !== connection || !host.alive) return;
-      controller.connected(host.taken === null && host.instances.length === 0 ? unknownTo(host) : host.observation());
+      controller.connected(host.taken === null && host.instances.length === 0 ? null : host.observation());
     });
   }
 
@@ -84,9 +83,4 @@ export class Link {
       if (world.host === host) action(host);
     });
   }
-}
-
-/** What a controller takes from a Host that has never heard of the Service. */
-function unknownTo(host: SimHost): Observation {
-  return { service: serviceName, hostId: host.id, planGeneration: 0, routeGeneration: 0, instances: [], traffic: {} };
 }
