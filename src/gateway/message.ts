@@ -2,7 +2,7 @@
 import { FairleadError, messageOf } from '../base/error.ts';
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { scanEnvelope, splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
-import { findAt, skipSpace, splice } from '../model/json-scan.ts';
+import { decodeString, findAt, skipSpace, splice } from '../model/json-scan.ts';
 
 /** One message of a client: the envelope for routing, `params` parsed for looking at (never for writing out again). */
 export interface Inbound {
@@ -87,6 +87,12 @@ export function requestOf(id: string, method: string, params: unknown): Envelope
 export function rawAt(text: string, path: readonly string[]): string | null {
   const span = findAt(text, { start: skipSpace(text, 0), end: text.length }, path);
   return span === null ? null : text.slice(span.start, span.end);
+}
+
+/** The string at a path of keys in a message; null when there is none, or none that could be read: what a service sends is not checked inside. */
+export function textAt(text: string, path: readonly string[]): string | null {
+  const raw = rawAt(text, path);
+  return raw === null ? null : decodeString(raw);
 }
 
 /** The text with the value at a path set to other raw JSON; as it is when nothing stands there. */

@@ -11,7 +11,7 @@ import { Caller, type ClientSink } from './caller.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { EventStore } from './event-store.ts';
 import type { ListKind } from './listening.ts';
-import { errorText, notificationOf, rawAt, replaceAt, rpc, type Inbound } from './message.ts';
+import { errorText, notificationOf, rawAt, replaceAt, rpc, textAt, type Inbound } from './message.ts';
 import { logLevels } from './shared-state.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import type { ServerResponse } from 'node:http';
@@ -134,8 +134,8 @@ export class ClientSession implements ClientSink {
     // At `/mcp` the Catalog says so, once it has what changed.
     if (message.method?.endsWith('/list_changed')) return this.scope === null ? undefined : this.#changes.say(message);
     if (message.method === 'notifications/resources/updated') {
-      const uri = rawAt(message.text, ['params', 'uri']);
-      if (uri === null || !this.caller.subscribedTo(service, String(JSON.parse(uri)))) return;
+      const uri = textAt(message.text, ['params', 'uri']);
+      if (uri === null || !this.caller.subscribedTo(service, uri)) return;
     }
     if (message.method === 'notifications/message' && !this.#wantsLevel(message)) return;
     this.tell(message);
@@ -144,8 +144,8 @@ export class ClientSession implements ClientSink {
   #wantsLevel(message: Envelope): boolean {
     const wanted = this.caller.logLevel;
     if (wanted === null) return true;
-    const said = rawAt(message.text, ['params', 'level']);
-    return said === null || logLevels.indexOf(String(JSON.parse(said))) >= logLevels.indexOf(wanted);
+    const said = textAt(message.text, ['params', 'level']);
+    return said !== null && logLevels.indexOf(said) >= logLevels.indexOf(wanted);
   }
 
   listChanged(_service: string, kinds: readonly ListKind[]): void {

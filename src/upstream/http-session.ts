@@ -6,13 +6,13 @@
  * caller can open another one and ask again; the call that was refused carries `written: false`, for it was not taken.
  */
 import { FairleadError, messageOf } from '../base/error.ts';
-import { scanEnvelope, splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
+import { splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
 import { CallTable, lost, type Call } from './call-table.ts';
 import { openEventStream } from './event-stream.ts';
 import { exchange, type HttpEndpoint, type ResponseHead, type StreamEnd } from './http-exchange.ts';
 import { handshakeError, initializeRequest, readInitialize } from './handshake.ts';
-import { cancelledText, errorText, hopNotifications, notificationText, resultText } from './messages.ts';
+import { cancelledText, errorText, hopNotifications, notificationText, readMessage, resultText } from './messages.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
 
@@ -244,7 +244,7 @@ export class HttpSession implements EndableSession {
 
   #read(text: string, call: Call | null): void {
     if (this.#closed !== null) return;
-    const message = scanEnvelope(text);
+    const message = readMessage(text);
     if (message.kind === 'malformed') {
       const batch = message.reason === 'not-an-object' ? splitBatch(text) : null;
       if (batch !== null && batch.length > 0 && batch.every((element) => element.startsWith('{'))) {

@@ -1,5 +1,21 @@
 /** JSON-RPC messages that this side says in its own name. */
-import type { Envelope } from '../model/envelope.ts';
+import { scanEnvelope, type Envelope, type Malformed, type ScannedEnvelope } from '../model/envelope.ts';
+
+/**
+ * A message of the service. What it says or asks by itself is parsed whole, for it goes to clients that wait for nothing and
+ * would fall over what is no JSON inside its strings; an answer is not: it may be large, and only its own caller reads it.
+ */
+export function readMessage(text: string): ScannedEnvelope | Malformed {
+  const message = scanEnvelope(text);
+  if (message.kind === 'malformed' || message.kind === 'response') return message;
+  try {
+    JSON.parse(text);
+    return message;
+  } catch {
+    // Its id is one that the service chose: no call here is meant by it.
+    return { kind: 'malformed', reason: 'not-json', id: null, text };
+  }
+}
 
 /** A request of the host's own; its id is replaced by the hop's. */
 export function requestOf(method: string, params?: unknown): Envelope {

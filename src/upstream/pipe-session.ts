@@ -6,12 +6,12 @@
  * answered here, on every session: it asks whether this hop lives.
  */
 import { FairleadError, messageOf } from '../base/error.ts';
-import { scanEnvelope, splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
+import { splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
 import { CallTable, lost } from './call-table.ts';
 import { withClient } from './stateless.ts';
 import type { EndableSession } from './session.ts';
-import { cancelledText, errorText, hopNotifications, resultText } from './messages.ts';
+import { cancelledText, errorText, hopNotifications, readMessage, resultText } from './messages.ts';
 
 /** Messages to and from one service. */
 export interface Pipe {
@@ -100,7 +100,7 @@ export class PipeSession implements EndableSession {
 
   #read(text: string): void {
     if (this.#closed !== null || text.trim() === '') return;
-    const message = scanEnvelope(text);
+    const message = readMessage(text);
     if (message.kind !== 'malformed') return this.#dispatch(message);
     const batch = message.reason === 'not-an-object' ? splitBatch(text) : null;
     if (batch !== null && batch.length > 0 && batch.every((element) => element.startsWith('{'))) {

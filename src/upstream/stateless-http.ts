@@ -3,10 +3,11 @@
  * own stream; closing the stream is the cancellation. A stream that breaks cannot be resumed.
  */
 import { FairleadError } from '../base/error.ts';
-import { scanEnvelope, type Envelope } from '../model/envelope.ts';
+import type { Envelope } from '../model/envelope.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
 import { CallTable, lost, type Call } from './call-table.ts';
 import { exchange, type HttpEndpoint } from './http-exchange.ts';
+import { readMessage } from './messages.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
 import { paramHeaders, statelessHeaders, withClient } from './stateless.ts';
@@ -95,7 +96,7 @@ export class StatelessHttpSession implements EndableSession {
   }
 
   #read(text: string, call: Call): void {
-    const message = scanEnvelope(text);
+    const message = readMessage(text);
     if (message.kind === 'notification') {
       if (!this.#calls.notify(message)) this.#calls.deliver(call, message);
     } else if (message.kind === 'response' && this.#calls.take(message) === 'settled') return;

@@ -288,6 +288,26 @@ describe('what a service tells its clients', () => {
     await Promise.all([atQuiet.close(), atLoud.close()]);
   });
 
+  it('harms nobody when it is no JSON inside, and what comes after it is heard', async () => {
+    const upstream = new FakeUpstream('i1', { shared: false, answer: (heard) => result(heard, '{}') });
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint);
+    await client.ask('logging/setLevel', { level: 'error' });
+    await client.ask('resources/subscribe', { uri: 'a://1' });
+    const listening = await client.listen();
+    const { listener } = upstream.sessions[0]!;
+    for (const [method, params] of [
+      ['notifications/resources/updated', '{"uri":"\\q"}'],
+      ['notifications/message', '{"level":"\\u00"}'],
+    ] as const) {
+      const text = `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
+      listener.notification({ kind: 'notification', id: null, method, isError: false, text });
+    }
+    listener.notification(notification('notifications/resources/updated', { uri: 'a://1' }));
+    expect((await listening.message())?.['params'].uri).toBe('a://1');
+    await listening.close();
+  });
+
   it('refuses a level that is none', async () => {
     world.route({ service: 'files' }, instance(new FakeUpstream('i1')));
     const client = await Client.open(endpoint);

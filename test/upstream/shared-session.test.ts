@@ -90,6 +90,18 @@ describe('a shared session', () => {
     expect(heard.notifications).toEqual([]);
   });
 
+  it('does not pass on what is no JSON inside, and counts it', async () => {
+    const { upstream, channel } = await shared(() => undefined);
+    const heard: (string | null)[] = [];
+    upstream.onNotification((message) => heard.push(message.method));
+    channel.say('{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"\\q"}}');
+    channel.say('{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"\\u00"}}');
+    channel.say('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\\x"}}');
+    channel.say({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'a://1' } });
+    expect(heard).toEqual(['notifications/resources/updated']);
+    expect(upstream.violations).toBe(3);
+  });
+
   it('tells the service of a cancel by the number that it knows the call by', async () => {
     const { upstream, channel } = await shared(() => undefined);
     const controller = new AbortController();
