@@ -7,7 +7,7 @@
  */
 import { FairleadError } from '../base/error.ts';
 import type { Contract } from '../model/contract.ts';
-import type { ClientFacts, Envelope, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
+import type { ClientFacts, Envelope, RequestOptions, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
 import type { Backend, Member } from './backend.ts';
 import { changedLists, type ListKind } from './listening.ts';
 import { requestOf } from './message.ts';
@@ -23,10 +23,38 @@ export interface ClientSink {
 }
 
 /** An open way to an Instance for this Caller. */
-export interface Line {
+export class Line {
   readonly service: string;
   readonly member: Member;
   readonly session: UpstreamSession;
+  #calls = 0;
+  #retired = false;
+
+  constructor(service: string, member: Member, session: UpstreamSession) {
+    this.service = service;
+    this.member = member;
+    this.session = session;
+  }
+
+  async request(message: Envelope, options: RequestOptions): Promise<string> {
+    this.#calls++;
+    try {
+      return await this.session.request(message, options);
+    } finally {
+      this.#calls--;
+      if (this.#retired) this.retire();
+    }
+  }
+
+  /** Gets no new call: the session is closed once those under way have their answers. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#calls === 0) this.close();
+  }
+
+  close(): void {
+    void this.session.close().catch(() => undefined);
+  }
 }
 
 interface Binding {
@@ -114,7 +142,7 @@ export class Caller {
     return opening;
   }
 
-  /** The session turned out to be lost: the next call opens another. */
+  /** The session is not to be used any more (lost, or its Instance is gone): the next call opens another. */
   drop(backend: Backend, line: Line): void {
     const binding = this.#bindings.get(backend.service);
     if (binding === undefined) return;
@@ -125,7 +153,7 @@ export class Caller {
       binding.shared.delete(line.member);
       if (line.session.shared) SharedState.of(line.member.instance.upstream).leave(this.id, line.session);
     } else return;
-    void line.session.close().catch(() => undefined);
+    line.retire();
   }
 
   /** Lets go of sessions at an Instance that is gone. */
@@ -145,11 +173,14 @@ export class Caller {
     this.#showContract(binding, contract);
   }
 
+  /** Whatever is under way ends with it. */
   close(): void {
     this.#closed = true;
-    for (const binding of this.#bindings.values()) {
-      if (binding.own !== null) this.drop(binding.backend, binding.own);
-      for (const line of binding.shared.values()) this.drop(binding.backend, line);
+    for (const { backend, own, shared } of this.#bindings.values()) {
+      for (const line of [...(own === null ? [] : [own]), ...shared.values()]) {
+        this.drop(backend, line);
+        line.close();
+      }
     }
     this.#bindings.clear();
   }
@@ -175,7 +206,7 @@ export class Caller {
         if (line !== null) this.drop(backend, line);
       },
     });
-    line = { service: backend.service, member, session };
+    line = new Line(backend.service, member, session);
     if (over || this.#closed) {
       void session.close().catch(() => undefined);
       throw new FairleadError('UpstreamLost', `the session with ${backend.service} ended while it was opened`, {
@@ -191,7 +222,7 @@ export class Caller {
       backend.bind(member);
       if (before !== null) {
         backend.unbind(before.member);
-        void before.session.close().catch(() => undefined);
+        before.retire();
       }
     }
     await this.#replay(backend.service, member, session);

@@ -107,7 +107,7 @@ export class Forwarder {
 
   #send(call: Forwarding, line: Line, deadlineAt: number): Promise<string> {
     const message = call.adapt === undefined ? call.message : call.adapt(call.message, line);
-    return line.session.request(message, {
+    return line.request(message, {
       timeoutMs: call.endless === true ? Infinity : Math.max(1, deadlineAt - this.#clock.now()),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       ...(call.headers === undefined ? {} : { headers: call.headers }),

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Client, FakeUpstream, instance, lost, post, result, startWorld, type Heard, type World } from './world.ts';
 
 let world: World;
@@ -126,9 +126,11 @@ describe('an instance that leaves', () => {
     world.route({ service: 'files', duties: { i1: 'drain' } }, instance(draining.upstream), instance(fresh));
     expect(world.gateway.load('i1')).toEqual({ sessions: 0, inFlight: 1 });
     expect(said(await client.call('echo'))).toBe('i2');
+    expect(draining.upstream.sessions[0]!.closed).toBe(false);
     draining.release();
     expect(said(await call)).toBe('i1');
     expect(await idle).toBe('i1');
+    await vi.waitFor(() => expect(draining.upstream.sessions[0]!.closed).toBe(true));
   });
 
   it('holds no session when its process is shared', async () => {

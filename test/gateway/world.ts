@@ -40,6 +40,7 @@ export class FakeSession implements UpstreamSession {
   readonly notified: Envelope[] = [];
   closed = false;
   readonly #upstream: FakeUpstream;
+  readonly #calls = new Set<(reason: FairleadError) => void>();
 
   constructor(upstream: FakeUpstream, client: ClientFacts, listener: SessionListener) {
     this.#upstream = upstream;
@@ -50,12 +51,13 @@ export class FakeSession implements UpstreamSession {
   }
 
   async request(message: Envelope, options: RequestOptions): Promise<string> {
-    if (this.#upstream.dead) throw lost(false);
+    if (this.#upstream.dead || this.closed) throw lost(false);
     const heard = { message, options, session: this };
     this.#upstream.heard.push(heard);
     return new Promise((resolve, reject) => {
       const fail = (reason: FairleadError): void => reject(reason);
       this.#upstream.pending.add(fail);
+      if (!this.shared) this.#calls.add(fail);
       options.signal?.addEventListener('abort', () => reject(new FairleadError('Cancelled', 'cancelled')));
       Promise.resolve(this.#upstream.answer(heard))
         .then(resolve, reject)
@@ -67,8 +69,10 @@ export class FakeSession implements UpstreamSession {
     this.notified.push(message);
   }
 
+  /** As a real one: calls under way fail, unless the process that has them is shared. */
   async close(): Promise<void> {
     this.closed = true;
+    for (const fail of this.#calls) fail(lost(true));
   }
 }
 
