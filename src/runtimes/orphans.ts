@@ -2,13 +2,13 @@
  * Ends what a Host that was killed left running: by record (pid and start time both equal, so a pid that was given to
  * somebody else is safe) and by marker (what had moved away). Only to be called while no Host of the data directory lives.
  */
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { dataDirOf } from '../base/data-dir.ts';
 import { processTable, type ProcessFacts } from './proc.ts';
 import { ProcessRecords, type ProcessRecord } from './process-records.ts';
 import { pickMembers, signal, type Tree } from './process-tree.ts';
+import { removeWorkFolder } from './work-folder.ts';
 
 export interface Reaped {
   /** Ids of Instances of which something was still running. */
@@ -82,6 +82,6 @@ function findOrphans(
 function forget(dataDir: string, recorded: readonly ProcessRecord[], records: ProcessRecords): void {
   for (const { id } of recorded) {
     records.remove(id);
-    rmSync(join(dataDirOf(dataDir).work, id), { recursive: true, force: true });
+    removeWorkFolder(dataDir, id);
   }
 }

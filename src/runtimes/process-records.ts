@@ -40,8 +40,9 @@ export class ProcessRecords {
     renameSync(`${path}.new`, path);
   }
 
+  /** Never throws: a record that stays names a process that is gone, and whoever reads it sees that by its start time. */
   remove(id: string): void {
-    rmSync(this.#pathOf(id), { force: true });
+    removeFile(this.#pathOf(id));
   }
 
   /** Every record that can be read; what cannot be read is removed, the marker finds its process all the same. */
@@ -54,7 +55,7 @@ export class ProcessRecords {
         if (typeof record.id !== 'string' || !name.endsWith('.json')) throw new Error('not a record');
         records.push(record);
       } catch {
-        rmSync(path, { force: true });
+        removeFile(path);
       }
     }
     return records;
@@ -62,5 +63,13 @@ export class ProcessRecords {
 
   #pathOf(id: string): string {
     return join(this.#folder, `${id}.json`);
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The disk is read-only by now, or something else has this name.
   }
 }

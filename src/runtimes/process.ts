@@ -2,7 +2,7 @@
  * The Runtime of processes on this machine: finds a port, launches, waits until there is something to shake hands with.
  * Whatever fails on the way leaves nothing running behind.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataDirOf } from '../base/data-dir.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
@@ -16,6 +16,7 @@ import { ManagedProcess } from './managed-process.ts';
 import { accepts, holderOf, isFree, Ports } from './ports.ts';
 import { listenersOn } from './proc.ts';
 import { ProcessRecords } from './process-records.ts';
+import { removeWorkFolder, workFolderOf } from './work-folder.ts';
 
 export interface ProcessRuntimeOptions {
   readonly dataDir: string;
@@ -61,10 +62,10 @@ class ProcessRuntime implements Runtime {
   async #startWith(request: StartRequest, run: ProcessRun, log: InstanceLog, id: string): Promise<RunningInstance> {
     const main = id === request.instanceId;
     const port = await this.#portFor(run);
-    const dir = join(dataDirOf(this.#options.dataDir).work, id);
+    const dir = workFolderOf(this.#options.dataDir, id);
     const letGo = (): void => {
       if (port !== null && run.port === 'auto') this.#ports.release(port);
-      rmSync(dir, { recursive: true, force: true });
+      removeWorkFolder(this.#options.dataDir, id);
     };
     let managed: ManagedProcess | null = null;
     try {

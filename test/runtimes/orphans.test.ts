@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reapOrphans } from '../../src/runtimes/orphans.ts';
 import { startTicksOf } from '../../src/runtimes/proc.ts';
 import { ProcessRecords } from '../../src/runtimes/process-records.ts';
-import { firstWord, lives, processRun, until, World } from './world.ts';
+import { firstWord, lives, processRun, until, withoutRemoval, World } from './world.ts';
 
 let world: World;
 const strangers: ChildProcess[] = [];
@@ -75,6 +75,18 @@ describe('what an earlier host left running', () => {
     records.write({ id: 'other-1', service: 'other', pid: null, startTicks: null });
     mkdirSync(join(world.dataDir, 'work/other-1'), { recursive: true });
     expect((await reapOrphans(world.dataDir)).processes).toBe(0);
+    expect(world.records()).toEqual([]);
+  });
+
+  it('keeps no host from starting when its folder or record cannot be removed', async () => {
+    const pid = await stranger();
+    const records = new ProcessRecords(world.dataDir);
+    records.write({ id: 'other-1', service: 'other', pid, startTicks: startTicksOf(pid) });
+    await withoutRemoval('other-1', async () => {
+      expect(await reapOrphans(world.dataDir)).toMatchObject({ instances: ['other-1'], left: [] });
+    });
+    expect(lives(pid)).toBe(false);
+    expect((await reapOrphans(world.dataDir)).instances).toEqual([]);
     expect(world.records()).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCodeName } from '../../src/base/error-codes.ts';
 import { FairleadError } from '../../src/base/error.ts';
 import { launchOf } from '../../src/runtimes/launch.ts';
-import { channelOf, firstWord, httpRun, lives, processRun, until, World } from './world.ts';
+import { channelOf, firstWord, httpRun, lives, processRun, until, withoutRemoval, World } from './world.ts';
 
 let world: World;
 beforeEach(() => {
@@ -44,6 +44,16 @@ describe('launching', () => {
     expect(existsSync(dir)).toBe(true);
     await running.stop();
     expect(existsSync(dir)).toBe(false);
+  });
+
+  it.each(['/work/', '/instances/'])('says how a service ended though something in %s cannot be removed', async (part) => {
+    const running = await world.start(processRun('echo', ['${instance.dir}']));
+    await withoutRemoval(part, async () => {
+      await running.stop();
+      expect(await running.ended).toMatchObject({ code: 'Exited', exitCode: 0 });
+      const gone = processRun('exit', ['3', '${instance.dir}'], { transport: 'http', port: 'auto' });
+      expect((await failure(world.start(gone, { instanceId: 'subject-00000000-0-2' }))).code).toBe('ExitedEarly');
+    });
   });
 
   it('does not sandbox where the manifest says none', async () => {

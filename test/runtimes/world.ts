@@ -1,5 +1,6 @@
 /** A process runtime in a data directory of its own, runs of the misbehaving fixture, and what /proc says of them. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProcessRun } from '../../src/model/revision.ts';
@@ -75,6 +76,22 @@ export function firstWord<Value>(running: RunningInstance): Promise<Value> {
     channel.onLine((line) => resolve(JSON.parse(line.toString('utf8')) as Value));
     channel.onClose(() => reject(new Error('it said nothing')));
   });
+}
+
+/** While `work` runs no file or folder of that path can be removed, as if something were mounted there. */
+export async function withoutRemoval(part: string, work: () => Promise<void>): Promise<void> {
+  const original = fs.rmSync;
+  fs.rmSync = (path, options) => {
+    if (String(path).includes(part)) throw Object.assign(new Error(`EBUSY: ${String(path)}`), { code: 'EBUSY' });
+    original(path, options);
+  };
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    fs.rmSync = original;
+    syncBuiltinESMExports();
+  }
 }
 
 /** Whether a process lives; a zombie does not. */
