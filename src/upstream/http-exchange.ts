@@ -52,6 +52,7 @@ const maxRefusalBytes = 64 * 1024;
 /** Sends a request; returns how to abort it, after which nothing more is called back. */
 export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: HttpReader): () => void {
   let over = false;
+  let begun = false;
   let abortRequest: ((reason: Error) => void) | null = null;
   let body: BodyReader | null = null;
   const finish = (tell: () => void): void => {
@@ -80,6 +81,7 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: H
       onRequestStart(controller) {
         abortRequest = (reason) => controller.abort(reason);
         if (over) return controller.abort(new Error('aborted'));
+        begun = true;
         reader.sent?.();
       },
       onResponseStart(_controller, status, headers) {
@@ -97,7 +99,7 @@ export function exchange(endpoint: HttpEndpoint, request: HttpRequest, reader: H
         finish(() => body?.end());
       },
       onResponseError(_controller, error) {
-        finish(() => reader.failed(transportError(error, body !== null), body?.position() ?? null));
+        finish(() => reader.failed(transportError(error, begun), body?.position() ?? null));
       },
     },
   );
@@ -164,10 +166,10 @@ function tooLarge(maxMessageBytes: number): FairleadError {
 
 const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** What the network did, typed: ConnectFailed when no connection came to be, UpstreamLost when one broke. */
-function transportError(error: Error, answered: boolean): FairleadError {
+/** What the network did, typed: ConnectFailed when no connection came to be, UpstreamLost when one broke. `begun`: the service may have seen the request. */
+function transportError(error: Error, begun: boolean): FairleadError {
   const code = (error as { code?: string }).code ?? '';
-  const connecting = !answered && (neverConnected.has(code) || /CERT|SELF_SIGNED|SSL|TLS/.test(code));
+  const connecting = !begun && (neverConnected.has(code) || /CERT|SELF_SIGNED|SSL|TLS/.test(code));
   const said = code === '' || messageOf(error).includes(code) ? messageOf(error) : `${messageOf(error)} (${code})`;
   return new FairleadError(connecting ? 'ConnectFailed' : 'UpstreamLost', said, { cause: error, data: { written: !connecting } });
 }

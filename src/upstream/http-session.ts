@@ -13,14 +13,13 @@ import { openEventStream } from './event-stream.ts';
 import { exchange, type HttpEndpoint, type ResponseHead, type StreamEnd } from './http-exchange.ts';
 import { handshakeError, initializeRequest, readInitialize } from './handshake.ts';
 import { cancelledText, errorText, hopNotifications, notificationText, readMessage, resultText } from './messages.ts';
+import { OpenStreams } from './open-streams.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
 
 /** A resumed stream is given up after this many attempts in a row; the session's own stream never. */
 const maxResumeFailures = 5;
 const defaultRetryMs = 1_000;
-/** How long a stream may stay open after its answer came, before it is cut. */
-const lingerMs = 5_000;
 const closeTimeoutMs = 2_000;
 /** How long the session's own stream may take to open before the session is used without it. */
 const streamWaitMs = 250;
@@ -36,7 +35,7 @@ export class HttpSession implements EndableSession {
   readonly #onViolation: () => void;
   readonly #calls = new CallTable();
   /** How to stop what is open: posts with their streams, resumed streams, the GET stream. */
-  readonly #open = new Set<() => void>();
+  readonly #open = new OpenStreams();
   #facts: ServerFacts | null = null;
   #sessionId: string | null = null;
   #closed: FairleadError | null = null;
@@ -89,7 +88,7 @@ export class HttpSession implements EndableSession {
     try {
       return await call.answer;
     } finally {
-      this.#linger(stop);
+      this.#open.linger(stop);
     }
   }
 
@@ -315,21 +314,10 @@ export class HttpSession implements EndableSession {
     });
   }
 
-  /** Lets a stream end by itself after its answer, so that the connection can be used again. */
-  #linger(stop: () => void): void {
-    if (!this.#open.has(stop)) return;
-    setTimeout(stop, lingerMs).unref();
-  }
-
   #fail(reason: string, data: Record<string, unknown>): void {
     this.#closed = lost(reason, { written: false, ...data });
     this.#calls.failAll(reason, data);
-    this.#stop();
-  }
-
-  #stop(): void {
-    for (const stop of this.#open) stop();
-    this.#open.clear();
+    this.#open.stop();
   }
 }
 

@@ -8,6 +8,7 @@ import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '
 import { CallTable, lost, type Call } from './call-table.ts';
 import { exchange, type HttpEndpoint } from './http-exchange.ts';
 import { readMessage } from './messages.ts';
+import { OpenStreams } from './open-streams.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
 import { paramHeaders, statelessHeaders, withClient } from './stateless.ts';
@@ -20,7 +21,7 @@ export class StatelessHttpSession implements EndableSession {
   readonly #listener: SessionListener;
   readonly #onViolation: () => void;
   readonly #calls = new CallTable();
-  readonly #open = new Set<() => void>();
+  readonly #open = new OpenStreams();
   #closed = false;
 
   constructor(endpoint: HttpEndpoint, facts: ServerFacts, client: ClientFacts, listener: SessionListener, onViolation: () => void) {
@@ -37,7 +38,11 @@ export class StatelessHttpSession implements EndableSession {
     let stop = (): void => undefined;
     const call = this.#calls.begin(withClient(message, this.#client), options, () => stop());
     stop = this.#post(call);
-    return call.answer;
+    try {
+      return await call.answer;
+    } finally {
+      this.#open.linger(stop);
+    }
   }
 
   /** The stateless protocol has no notification that a client says outside a request. */
@@ -58,7 +63,7 @@ export class StatelessHttpSession implements EndableSession {
   #stop(reason: string): void {
     this.#closed = true;
     this.#calls.failAll(reason);
-    for (const stop of this.#open) stop();
+    this.#open.stop();
   }
 
   #post(call: Call): () => void {
