@@ -167,12 +167,13 @@ export function differences(faulty: World, twin: World): string[] {
 
 /**
  * In a storm an abort may hit a Rollout in one run and come after it in the other, and a controller that was down may
- * have missed the last manifest that could be read.
+ * have missed the last manifest that could be read, or the last moment at which a dependency was ready.
  */
 function storyDependsOnTiming(world: World): boolean {
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
-  return !readable || world.store.commands.length > 0 || wasRejectedLate(world);
+  const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
+  return !readable || waits || world.store.commands.length > 0 || wasRejectedLate(world);
 }
 
 function wasRejectedLate({ store }: World): boolean {

@@ -249,12 +249,6 @@ export const mutants: readonly Mutant[] = [
     find: '[known.status, known.reason, known.message]',
     replace: "['True', 'Compiled', '']",
   },
-  {
-    name: 'promotes only from a phase of its own',
-    file: inPlace,
-    find: 'promote: routeConfirmed',
-    replace: "promote: routeConfirmed && rollout.phase === 'Switching'",
-  },
   // What is said
   {
     name: 'claims Synced for what is not',

@@ -51,6 +51,8 @@ export class Workload {
   private suspended = false;
   /** The last command was an abort: whoever gave it often thinks again at once. */
   private aborted = false;
+  /** The next Change is of replicas alone, in the middle of a Rollout. */
+  private rescales = false;
   private dependencyReady: boolean;
   private current: 'declared' | 'invalid' | 'unknown' | 'absent' = 'declared';
 
@@ -87,6 +89,7 @@ export class Workload {
     const { prng } = this;
     if (this.calm) return calmGapMs;
     if (this.aborted && prng.chance(0.5)) return prng.between(0, 50);
+    if (this.rescales) return prng.between(0, 6_000);
     return prng.weighted([
       [0, 1],
       [prng.between(1, 100), 3],
@@ -100,6 +103,11 @@ export class Workload {
     const { prng, draft } = this;
     if (this.suspended && prng.chance(0.5)) return this.command('resume');
     if (this.aborted && prng.chance(0.4)) return this.command('retry');
+    if (this.rescales) {
+      this.rescales = false;
+      draft.replicas = prng.between(1, 3);
+      return this.source('rescales');
+    }
     if (this.current === 'absent' && prng.chance(0.6)) {
       if (prng.chance(0.3)) draft.state = 'Inactive';
       return this.source('declares again');
@@ -145,6 +153,7 @@ export class Workload {
 
   private update(worth: Behaviour['worth']): Change {
     this.draft.revision = this.newRevision(worth);
+    this.rescales = !this.calm && this.prng.chance(0.15);
     return this.source(`updates to ${this.behaviours.get(this.draft.revision.hash)!.kind}`);
   }
 
