@@ -37,23 +37,23 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** `good` updates and `broken` ones, in turn over both services. */
-export async function updates(stand: Stand, sessions: number, good: number, broken: number): Promise<Outcome> {
-  const load = begin(stand, 'updates', sessions);
+/** `good` updates and `broken` ones, in turn over both services. `run` tells Revisions and calls of one run from another's. */
+export async function updates(stand: Stand, sessions: number, good: number, broken: number, run = 'updates'): Promise<Outcome> {
+  const load = begin(stand, run, sessions);
   const losses: string[] = [];
   let promoted = 0;
   let returned = 0;
   for (let index = 0; index < Math.max(good, broken); index += 1) {
     const service = services[index % services.length]!;
     if (index < good) {
-      const result = await roll(stand, { ...service, tag: `good-${index}` });
+      const result = await roll(stand, { ...service, tag: `good-${run}-${index}` });
       if (result === 'Promoted') promoted += 1;
       else losses.push(`update good-${index} of ${service.name} ended ${result}`);
     }
     if (index < broken) {
       const [mode, reason] = breakages[Math.floor(index / services.length) % breakages.length]!;
       const before = (await stand.services())?.get(service.name)?.status.stable;
-      const result = await roll(stand, { ...service, tag: `broken-${index}`, mode });
+      const result = await roll(stand, { ...service, tag: `broken-${run}-${index}`, mode });
       const after = (await stand.services())?.get(service.name)?.status.stable;
       const told = (await stand.cli('describe', 'service', service.name)).stdout;
       if (result !== 'RolledBack' || after !== before)

@@ -94,6 +94,14 @@ export class LeanClient {
     return response;
   }
 
+  /** Ends the session as a polite client does. */
+  async leave(): Promise<void> {
+    const headers = { 'mcp-session-id': this.#session ?? '', 'mcp-protocol-version': '2025-11-25' };
+    const { body } = await request(this.#url, { method: 'DELETE', headers, dispatcher: this.#agent });
+    await body.dump();
+    await this.close();
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
