@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { dataDirOf, type DataDir } from '../base/data-dir.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
 import { reapOrphans } from '../runtimes/orphans.ts';
+import { holdDataDir } from '../stores/data-dir-lock.ts';
 import type { Supervision, SupervisorEvent } from '../cli/context.ts';
 import type { RunFacts } from './child.ts';
 import { claim, remove, write } from './run-file.ts';
@@ -37,8 +38,15 @@ export async function supervise(
   const dataDir = dataDirOf(settings.dataDir);
   makeDataDir(dataDir);
   await claim(dataDir);
-  await reapOrphans(dataDir.root);
-  return new Supervisor(settings, dataDir, onEvent, entries);
+  // Of two that found it free one gets it; from here on nothing of anybody else's is touched.
+  const letGo = holdDataDir(dataDir.root);
+  try {
+    await reapOrphans(dataDir.root);
+    return new Supervisor({ settings, dataDir, letGo, onEvent, entries });
+  } catch (thrown) {
+    letGo();
+    throw thrown;
+  }
 }
 
 function makeDataDir({ root }: DataDir): void {
@@ -55,8 +63,18 @@ function makeDataDir({ root }: DataDir): void {
   }
 }
 
+interface SupervisorParts {
+  readonly settings: ProcessSettings;
+  readonly dataDir: DataDir;
+  /** Gives the data directory up. */
+  readonly letGo: () => void;
+  readonly onEvent: (event: SupervisorEvent) => void;
+  readonly entries: Entries;
+}
+
 class Supervisor implements Supervision {
   readonly #dataDir: DataDir;
+  readonly #letGo: () => void;
   readonly #onEvent: (event: SupervisorEvent) => void;
   readonly #controller: Supervised;
   readonly #host: Supervised;
@@ -66,9 +84,10 @@ class Supervisor implements Supervision {
   #announced = false;
   #stopping: Promise<void> | null = null;
 
-  constructor(settings: ProcessSettings, dataDir: DataDir, onEvent: (event: SupervisorEvent) => void, entries: Entries) {
+  constructor({ settings, dataDir, letGo, onEvent, entries }: SupervisorParts) {
     this.#settings = settings;
     this.#dataDir = dataDir;
+    this.#letGo = letGo;
     this.#onEvent = onEvent;
     this.#facts = {
       supervisorPid: process.pid,
@@ -112,6 +131,7 @@ class Supervisor implements Supervision {
     await this.#host.stop(hostGraceMs, false);
     await this.#tryTo('end what was left running', async () => reapOrphans(this.#dataDir.root));
     await this.#tryTo('remove run.json', async () => remove(this.#dataDir));
+    this.#letGo();
   }
 
   #supervised(name: 'controller' | 'host', entry: string): Supervised {

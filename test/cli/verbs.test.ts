@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
+import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
 import { appliedSnapshot, Harness } from './harness.ts';
 
@@ -429,6 +430,14 @@ describe('operate', () => {
   test('restore says that a file is missing, and touches nothing', async () => {
     expect(await cli.run('restore', 'nothing.db', '--data-dir', 'data')).toMatchObject({ code: 1 });
     expect(existsSync(join(cli.folder, 'data'))).toBe(false);
+  });
+
+  test('restore is refused while Fairlead runs on the data directory: 4', async () => {
+    mkdirSync(join(cli.folder, 'data'));
+    const letGo = holdDataDir(join(cli.folder, 'data'));
+    const refused = await cli.run('restore', 'copy.db', '--data-dir', 'data');
+    letGo();
+    expect(refused).toMatchObject({ code: 4, err: expect.stringContaining('StoreLocked') });
   });
 
   test('doctor finds what is wrong: 1, with what to do', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Supervision, SupervisorEvent } from '../../src/cli/context.ts';
 import { supervise } from '../../src/processes/supervisor.ts';
+import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 
 const fixtures = join(import.meta.dirname, 'fixtures');
 const entries = { controller: join(fixtures, 'controller.ts'), host: join(fixtures, 'host.ts') };
@@ -123,6 +124,24 @@ it('refuses a data directory that another supervisor runs on, and names it', asy
   const { until } = await start();
   await until('ready');
   await expect(start()).rejects.toMatchObject({ code: 'StoreLocked', data: { pid: process.pid } });
+});
+
+it('refuses one of two that begin at the same moment, which touches nothing of the other', async () => {
+  const begun = await Promise.allSettled([start(), start()]);
+  const [refused] = begun.filter((one) => one.status === 'rejected');
+  const [started] = begun.filter((one) => one.status === 'fulfilled');
+  expect(refused?.reason).toMatchObject({ code: 'StoreLocked' });
+  await started!.value.until('ready');
+  expect(told().sort()).toEqual(['controller started', 'host started']);
+  expect(runFile()).toMatchObject({ supervisorPid: process.pid });
+});
+
+it('lets nobody restore a backup under it, also while its controller is down', async () => {
+  const { supervision, until } = await start();
+  await until('ready');
+  expect(() => holdDataDir(dataDir)).toThrow(expect.objectContaining({ code: 'StoreLocked' }));
+  await supervision.stop();
+  holdDataDir(dataDir)();
 });
 
 it('goes on without its files when they cannot be written', async () => {

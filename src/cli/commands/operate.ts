@@ -71,10 +71,17 @@ export async function restore(context: Context, path: string): Promise<number> {
       data: { next: 'name it: fairlead restore FILE --data-dir DIR' },
     });
   const { restoreSqlite } = await import('../../stores/restore.ts');
-  const { database } = dataDirOf(dataDir);
-  const aside = restoreSqlite(database, resolve(context.terminal.cwd, path));
-  context.terminal.out(`${database} restored from ${path}${aside === null ? '' : `; the one before is ${aside}`}\n`);
-  return 0;
+  const { holdDataDir } = await import('../../stores/data-dir-lock.ts');
+  const { database, root } = dataDirOf(dataDir);
+  // The database alone does not tell: it is free for moments while the controller is started again.
+  const letGo = existsSync(root) ? holdDataDir(root) : () => {};
+  try {
+    const aside = restoreSqlite(database, resolve(context.terminal.cwd, path));
+    context.terminal.out(`${database} restored from ${path}${aside === null ? '' : `; the one before is ${aside}`}\n`);
+    return 0;
+  } finally {
+    letGo();
+  }
 }
 
 /** Looks for what is usually wrong. Exit code 1 when something is. */
