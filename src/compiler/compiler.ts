@@ -85,7 +85,7 @@ class ThreadCompiler implements Compiler {
       }
       const answer = await this.#ask(() => ({ kind: 'preview', removed, files: written.map((file) => this.#toSend(file)) }));
       if (answer.kind !== 'compilation') throw failure(answer);
-      const { changed, valid, invalid, issues, empty, brokenFiles } = answer.compilation;
+      const { changed, valid, invalid, issues, empty, doubtfulFiles } = answer.compilation;
       return {
         snapshot: `${this.#snapshot?.id ?? ''}+`,
         changed: changed.filter((service) => this.#told.services.get(service.name) !== identity(service)),
@@ -93,7 +93,7 @@ class ThreadCompiler implements Compiler {
         invalid: invalid ?? {},
         issues: issues ?? [],
         empty,
-        brokenFiles,
+        doubtfulFiles,
       };
     });
   }
@@ -189,7 +189,7 @@ class ThreadCompiler implements Compiler {
       for (const name of known.keys()) if (!names.has(name)) known.delete(name);
     }
     this.#told = { services: known, valid, invalid, issues };
-    return { snapshot, changed, valid, invalid, issues, empty: delta.empty, brokenFiles: delta.brokenFiles };
+    return { snapshot, changed, valid, invalid, issues, empty: delta.empty, doubtfulFiles: delta.doubtfulFiles };
   }
 }
 

@@ -40,7 +40,7 @@ export interface CompilationDelta {
   readonly invalid: Readonly<Record<string, readonly Issue[]>> | null;
   readonly issues: readonly Issue[] | null;
   readonly empty: boolean;
-  readonly brokenFiles: readonly string[];
+  readonly doubtfulFiles: readonly string[];
 }
 
 export type Answer =

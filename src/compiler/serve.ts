@@ -83,7 +83,7 @@ function difference(before: Compiled | null, after: Compiled, brief: boolean): C
     invalid: brief && before !== null && before.invalid.size === 0 && after.invalid.size === 0 ? null : Object.fromEntries(after.invalid),
     issues: brief && before !== null && sameItems(before.issues, after.issues) ? null : after.issues,
     empty: after.empty,
-    brokenFiles: after.brokenFiles,
+    doubtfulFiles: after.doubtfulFiles,
   };
 }
 

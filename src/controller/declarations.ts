@@ -111,13 +111,13 @@ export class Declarations {
     return affected;
   }
 
-  /** Names last declared in a file of which part cannot be read, name included: they are in there still, for all we know. */
+  /** Names last declared in a file that is in doubt: they are in there still, for all we know. */
   #unreadable(compilation: Compilation, recorded: ReadonlyMap<string, string | null>): Record<string, readonly Issue[]> {
     const found: Record<string, readonly Issue[]> = {};
-    if (compilation.brokenFiles.length === 0) return found;
+    if (compilation.doubtfulFiles.length === 0) return found;
+    const doubtful = new Set(compilation.doubtfulFiles);
     for (const [name, file] of recorded) {
-      if (file === null || !compilation.brokenFiles.includes(file) || this.#valid.has(name) || Object.hasOwn(compilation.invalid, name))
-        continue;
+      if (file === null || !doubtful.has(file) || this.#valid.has(name) || Object.hasOwn(compilation.invalid, name)) continue;
       found[name] = compilation.issues.filter((issue) => issue.file === file && issue.severity === 'error');
     }
     return found;

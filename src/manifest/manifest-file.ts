@@ -34,6 +34,8 @@ export interface ManifestFile {
   readonly brokenServices: readonly string[];
   /** True when some document could not be read at all, so that there may be Services in it that nobody can name. */
   readonly broken: boolean;
+  /** True with an error in it, or with no manifest (comments apart): perhaps it was cut off while it was written, and what is missing is not gone. */
+  readonly doubtful: boolean;
 }
 
 /** The spec of a Manifest as written; empty when it has none. */
@@ -60,7 +62,10 @@ export function readManifestFile(path: string, bytes: Uint8Array): ManifestFile 
   for (const document of documents) readPart(path, document, reading);
   if (documents.length === 0 || reading.empty === documents.length)
     reading.issues.push(note('EmptyFile', 'The file holds no manifest.', path, 1));
-  return { path, manifests: reading.manifests, issues: reading.issues, brokenServices: reading.brokenServices, broken: reading.broken };
+  const { manifests, issues, brokenServices, broken } = reading;
+  const commentsOnly = text.trim() !== '' && reading.empty === documents.length;
+  const doubtful = (manifests.length === 0 && !commentsOnly) || issues.some(({ severity }) => severity === 'error');
+  return { path, manifests, issues, brokenServices, broken, doubtful };
 }
 
 /** A file that took the compiler too long, and is not tried again until it changes. */
@@ -97,7 +102,7 @@ function unreadable(path: string, bytes: Uint8Array, issue: Issue): ManifestFile
   const [first, second] = bytes;
   const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
   const rough = new TextDecoder(encoding).decode(bytes.subarray(0, maxDocumentLength));
-  return { path, manifests: [], issues: [issue], brokenServices: namesIn(rough), broken: true };
+  return { path, manifests: [], issues: [issue], brokenServices: namesIn(rough), broken: true, doubtful: true };
 }
 
 interface Reading {

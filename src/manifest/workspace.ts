@@ -33,8 +33,8 @@ export interface Compiled {
   readonly issues: readonly Issue[];
   /** True when no file holds a manifest. */
   readonly empty: boolean;
-  /** Files of which some document could not be read, so that Services in it may be unknown by name. */
-  readonly brokenFiles: readonly string[];
+  /** Files with an error in them, or with no manifest: Services that were in them may be there still, for all anybody knows. */
+  readonly doubtfulFiles: readonly string[];
 }
 
 interface KeptService extends Resolved {
@@ -45,6 +45,8 @@ interface KeptService extends Resolved {
 interface KeptFile {
   readonly hash: string;
   readonly file: ManifestFile;
+  /** Services that it declared before it came in doubt, and does not name any more. */
+  readonly remembered: readonly string[];
 }
 
 /** Told of each file before work on it begins, so that somebody outside can see where it stands. */
@@ -84,14 +86,7 @@ export class Workspace {
     for (const { path, bytes, problem, hash = sha256(bytes) } of files) {
       if (this.#files.get(path)?.hash === hash) continue;
       progress?.(path);
-      this.#files.set(path, {
-        hash,
-        file: rememberNames(
-          problem === undefined ? readManifestFile(path, bytes) : unreadableFile(path, problem),
-          this.#files.get(path)?.file,
-        ),
-      });
-      this.#last = null;
+      this.#keep(hash, problem === undefined ? readManifestFile(path, bytes) : unreadableFile(path, problem));
     }
     if (root !== this.#root) this.#last = null;
     this.#root = root;
@@ -99,8 +94,11 @@ export class Workspace {
 
   /** Takes a file as one that cannot be looked at: its Services are invalid, and nothing else is. */
   condemn(path: string, hash: string, bytes: Uint8Array): void {
-    const file = condemnedFile(path, bytes);
-    this.#files.set(path, { hash, file: rememberNames(file, this.#files.get(path)?.file) });
+    this.#keep(hash, condemnedFile(path, bytes));
+  }
+
+  #keep(hash: string, file: ManifestFile): void {
+    this.#files.set(file.path, { hash, file, remembered: rememberedNames(file, this.#files.get(file.path)) });
     this.#last = null;
   }
 
@@ -116,11 +114,16 @@ export class Workspace {
       const errors = more.filter((issue) => issue.severity === 'error');
       if (errors.length > 0) invalid.set(name, [...(invalid.get(name) ?? []), ...errors]);
     };
+    const blameFile = (name: string, file: ManifestFile) => {
+      invalid.set(name, [...(invalid.get(name) ?? []), ...file.issues.filter((issue) => issue.severity === 'error')]);
+    };
     for (const file of files) {
       issues.push(...file.issues);
-      for (const name of file.brokenServices)
-        invalid.set(name, [...(invalid.get(name) ?? []), ...file.issues.filter((issue) => issue.severity === 'error')]);
+      for (const name of file.brokenServices) blameFile(name, file);
     }
+    // Moved to another file is not gone, and not in doubt.
+    for (const { file, remembered } of this.#files.values())
+      for (const name of remembered) if (!declared.has(name) && !invalid.has(name)) blameFile(name, file);
     issues.push(...templateIssues(templates));
     this.#refreshInheritances(templates);
     const kept = new Map<Manifest, KeptService>();
@@ -151,7 +154,7 @@ export class Workspace {
         ({ manifests, brokenServices, broken }) =>
           manifests.every(({ kind }) => kind === 'Controller') && brokenServices.length === 0 && !broken,
       ),
-      brokenFiles: files.filter((file) => file.broken).map((file) => file.path),
+      doubtfulFiles: files.filter((file) => file.doubtful).map((file) => file.path),
     };
     this.#known = services;
     return this.#last;
@@ -233,15 +236,16 @@ export function compileFiles(
   return workspace.compile(options.snapshot ?? '');
 }
 
-/** A file that can no longer be read whole still declares, as far as anybody knows, what it declared before. */
-function rememberNames(file: ManifestFile, before: ManifestFile | undefined): ManifestFile {
-  if (before === undefined || (!file.broken && file.brokenServices.length === 0)) return file;
-  const declared = new Set([...file.brokenServices, ...file.manifests.map((manifest) => manifest.name)]);
+/** A file that is in doubt still declares, as far as anybody knows, what it declared before. */
+function rememberedNames(file: ManifestFile, before: KeptFile | undefined): string[] {
+  if (before === undefined || !file.doubtful) return [];
+  const named = new Set([...file.brokenServices, ...file.manifests.map(({ name }) => name)]);
   const earlier = [
-    ...before.manifests.filter((manifest) => manifest.kind === 'Service').map((manifest) => manifest.name),
-    ...before.brokenServices,
+    ...before.file.manifests.filter(({ kind }) => kind === 'Service').map(({ name }) => name),
+    ...before.file.brokenServices,
+    ...before.remembered,
   ];
-  return { ...file, brokenServices: [...file.brokenServices, ...new Set(earlier.filter((name) => !declared.has(name)))] };
+  return [...new Set(earlier.filter((name) => !named.has(name)))];
 }
 
 function groupByName(files: readonly ManifestFile[], kind: Manifest['kind']): Map<string, Manifest[]> {

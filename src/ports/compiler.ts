@@ -16,8 +16,8 @@ export interface Compilation {
   readonly issues: readonly Issue[];
   /** True when the Snapshot holds no manifest at all: prunes nothing. */
   readonly empty: boolean;
-  /** Files with a document that nobody can read, name included: what was last declared in one of them is not gone, only unknown. */
-  readonly brokenFiles: readonly string[];
+  /** Files with an error in them, or with no manifest: what was last declared in one of them is not gone, only unknown. */
+  readonly doubtfulFiles: readonly string[];
 }
 
 export interface Compiler {

@@ -41,7 +41,7 @@ describe('compiling one Snapshot after the other', () => {
     const broken = await compiler.compile(snapshot({ 'a.yaml': '}}}', 'b.yaml': service('b') }));
     expect(Object.keys(broken.invalid)).toEqual(['a']);
     expect(broken.valid).toEqual(['b']);
-    expect(broken.brokenFiles).toEqual(['a.yaml']);
+    expect(broken.doubtfulFiles).toEqual(['a.yaml']);
     const back = await compiler.compile(snapshot({ 'a.yaml': service('a', '  replicas: 3\n'), 'b.yaml': service('b') }));
     expect([names(back.changed), back.invalid]).toEqual([['a'], {}]);
   });

@@ -269,7 +269,7 @@ describe('what the source says', () => {
   it('of a file that cannot be read at all deletes nothing that was last declared in it', async () => {
     const origin = { source: 'folder', snapshot: 'snapshot-1', file: 'broken.yaml', line: 1 };
     const world = await new World().with(named('a', { origin }), named('b'));
-    world.source.brokenFiles = ['broken.yaml'];
+    world.source.doubtfulFiles = ['broken.yaml'];
     world.source.declare([]);
     await world.clock.advance(120_000);
     expect([world.state('a'), world.state('b')]).toEqual(['Active', undefined]);

@@ -138,7 +138,7 @@ export class FakeSource implements WritableSource, Compiler {
   suspended = false;
   compilations = 0;
   failCompilations = 0;
-  brokenFiles: readonly string[] = [];
+  doubtfulFiles: readonly string[] = [];
 
   async start(listener: SourceListener): Promise<void> {
     this.#listener = listener;
@@ -176,7 +176,7 @@ export class FakeSource implements WritableSource, Compiler {
       invalid,
       issues: Object.values(invalid).flat(),
       empty: services.length === 0 && Object.keys(invalid).length === 0,
-      brokenFiles: this.brokenFiles,
+      doubtfulFiles: this.doubtfulFiles,
     };
   }
 

@@ -67,10 +67,34 @@ describe('a workspace', () => {
 
   it('knows from before what a file declares that can no longer be read', () => {
     const broken = put({ 'c.yaml': '}' });
-    expect([[...broken.invalid.keys()], broken.brokenFiles]).toEqual([['c'], ['c.yaml']]);
+    expect([[...broken.invalid.keys()], broken.doubtfulFiles]).toEqual([['c'], ['c.yaml']]);
     const still = put({ 'c.yaml': '}}' });
     expect([...still.invalid.keys()]).toEqual(['c']);
     expect(put({ 'c.yaml': null }).invalid.size).toBe(0);
+  });
+
+  it('takes no Service for gone, wherever its file is cut off', () => {
+    const whole = service('c');
+    for (let length = 0; length < whole.length; length++) {
+      const { services, invalid } = put({ 'c.yaml': whole.slice(0, length) });
+      expect([length, services.has('c') || invalid.has('c')]).toEqual([length, true]);
+    }
+    const { services, invalid } = put({ 'c.yaml': whole });
+    expect([[...services.keys()], [...invalid.keys()]]).toEqual([['a', 'b', 'c'], []]);
+  });
+
+  it.each([
+    ['an unknown kind', 'apiVersion: fairlead.dev/v1alpha1\nkind: Serv\n', ['c']],
+    ['another name and an error', service('other').replace('command', 'comand'), ['c', 'other']],
+    ['comments only', '# gone for good\n', []],
+    ['another Service, without an error', service('other'), []],
+  ])('a file that came to hold %s', (_, text, invalid) => {
+    expect([...put({ 'c.yaml': text }).invalid.keys()].sort()).toEqual(invalid);
+  });
+
+  it('takes a Service that moved out of a file in doubt from where it is now', () => {
+    const { services, invalid } = put({ 'c.yaml': 'apiVersion: fairlead.dev/v1alpha1\nkind: Serv\n', 'd.yaml': service('c') });
+    expect([services.get('c')?.origin.file, [...invalid.keys()]]).toEqual(['d.yaml', []]);
   });
 
   it('calls the Service of a file that may not be read invalid, not gone', () => {
