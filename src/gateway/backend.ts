@@ -94,6 +94,7 @@ export class Backend {
       else Object.assign(known, { instance, duty });
     }
     this.#lastContract = this.contract() ?? this.#lastContract;
+    this.counters.forgetPast(new Set(instances.map(({ revision }) => revision)));
     this.#wake();
     this.#admitNext();
     return gone;

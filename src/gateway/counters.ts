@@ -1,12 +1,11 @@
 /** What the gateway counts: traffic by Revision since the start, usage by tool and day since it was last taken. */
-import type { TrafficCounters } from '../model/observation.ts';
+import { latencyBoundsMs, type TrafficCounters } from '../model/observation.ts';
 import type { UsageDay } from '../ports/store.ts';
-
-/** Upper bounds of the latency buckets in ms; one more bucket stands for all above. */
-export const latencyBoundsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 export type CallOutcome = 'ok' | 'tool-error' | 'protocol-error';
 
+/** Revisions of one service that are remembered though they may no longer be called. */
+const maxPastRevisions = 10;
 /** Tools of one service and day beyond this many are counted together as `*`: the names come from clients. */
 const maxToolsPerDay = 5_000;
 
@@ -40,6 +39,12 @@ export class Counters {
     const index = bucket < 0 ? latencyBoundsMs.length : bucket;
     counts.latencyBuckets[index] = (counts.latencyBuckets[index] ?? 0) + 1;
     counts.latencySumMs += latencyMs;
+  }
+
+  /** Lets go of the oldest Revisions that are not `present`. */
+  forgetPast(present: ReadonlySet<string>): void {
+    const past = [...this.#byRevision.keys()].filter((revision) => !present.has(revision));
+    for (const revision of past.slice(0, -maxPastRevisions)) this.#byRevision.delete(revision);
   }
 
   snapshot(): Record<string, TrafficCounters> {

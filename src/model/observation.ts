@@ -49,11 +49,14 @@ export interface ObservedInstance {
   readonly inFlight: number;
 }
 
+/** Upper bounds in ms of the latency buckets; one more bucket stands for all above. */
+export const latencyBoundsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+
 export interface TrafficCounters {
   readonly calls: number;
   readonly protocolErrors: number;
   readonly toolErrors: number;
-  /** Upper bounds in ms: 1 2 5 10 20 50 100 200 500 1000 2000 5000 10000 30000 +Inf; counts, not cumulative. */
+  /** Calls that took up to each of latencyBoundsMs and longer than the one before; not cumulative. */
   readonly latencyBuckets: readonly number[];
   readonly latencySumMs: number;
 }

@@ -2,14 +2,12 @@
  * The performance check: how calls went since the last round, from the gateway's counters; where too few clients called, the
  * latencies of the checks that call tools stand in for them. Too little of both is inconclusive: never a failure, and said so.
  */
-import type { TrafficCounters } from '../model/observation.ts';
+import { latencyBoundsMs, type TrafficCounters } from '../model/observation.ts';
 import type { Check } from '../model/service.ts';
 import type { Answer } from '../ports/prober.ts';
 
 type PerformanceCheck = Extract<Check, { type: 'performance' }>;
 
-/** Upper bounds of TrafficCounters.latencyBuckets, in ms; the last bucket has none. */
-const boundsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 const fraction = 0.95;
 
 export function judgePerformance(check: PerformanceCheck, traffic: TrafficCounters, probeLatenciesMs: readonly number[]): Answer {
@@ -45,8 +43,8 @@ export function quantileOfBuckets(buckets: readonly number[], q: number): number
   let before = 0;
   for (const [index, count] of buckets.entries()) {
     if (count > 0 && before + count >= rank) {
-      const lower = index === 0 ? 0 : boundsMs[index - 1]!;
-      const upper = boundsMs[index] ?? lower;
+      const lower = index === 0 ? 0 : latencyBoundsMs[index - 1]!;
+      const upper = latencyBoundsMs[index] ?? lower;
       return lower + ((rank - before) / count) * (upper - lower);
     }
     before += count;

@@ -1,11 +1,10 @@
 /** Prometheus metrics, made of the ReadModel at the moment they are asked for; nothing is counted here. */
 import { Counter, Gauge, Registry, collectDefaultMetrics, type Metric } from '@prometheus-io/client';
+import { latencyBoundsMs } from '../model/observation.ts';
 import type { ReadModel } from '../ports/read-model.ts';
 
 const states = ['Draft', 'Validating', 'Deploying', 'Active', 'Updating', 'Deactivating', 'Inactive', 'Error'];
 const healthValues = { HEALTHY: 1, DEGRADED: 0.5, DOWN: 0, UNKNOWN: -1 };
-/** Upper bounds of TrafficCounters.latencyBuckets, in ms. */
-const latencyBoundsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 export function createMetrics(model: ReadModel): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();

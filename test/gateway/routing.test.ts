@@ -153,6 +153,25 @@ describe('no instance at the moment', () => {
     expect(said(await call)).toBe('i1');
   });
 
+  it.each([3_600_000, -3_600_000])('gives a call the time it has when the clock is set by %i ms meanwhile', async (ms) => {
+    let setMs = 0;
+    const other = await startWorld({ clock: { ...systemClock, now: () => Date.now() + setMs } });
+    const upstream = new FakeUpstream('i1');
+    other.route({ service: 'files', limits: { callTimeoutMs: 60_000 } }, instance(upstream));
+    const client = await Client.open(`${other.url}/services/files/mcp`);
+    other.route({ service: 'files', limits: { callTimeoutMs: 60_000 }, hold: true }, instance(upstream));
+    const call = client.call('echo');
+    await client.request('ping');
+    setMs = ms;
+    other.route({ service: 'files', limits: { callTimeoutMs: 60_000 } }, instance(upstream));
+    await call;
+    const { timeoutMs } = upstream.heard[0]!.options;
+    expect(timeoutMs).toBeGreaterThan(30_000);
+    expect(timeoutMs).toBeLessThanOrEqual(60_000);
+    expect(other.gateway.traffic('files')['hash-a']?.latencySumMs ?? 0).toBeGreaterThanOrEqual(0);
+    await other.close();
+  });
+
   it('answers with a retryable error when none came up within the call timeout', async () => {
     const upstream = new FakeUpstream('i1');
     const shape = { service: 'files', limits: { callTimeoutMs: 50 } };
@@ -336,6 +355,21 @@ describe('what is counted', () => {
     const { rev } = world.gateway.traffic('files');
     expect(rev).toMatchObject({ calls: 4, toolErrors: 1, protocolErrors: 1 });
     expect(rev?.latencyBuckets.reduce((sum, count) => sum + count, 0)).toBe(4);
+  });
+
+  it('is kept of the revisions there are, and of the newest of those before', async () => {
+    const stable = instance(new FakeUpstream('s1'), 'stable');
+    for (let i = 0; i < 30; i++) {
+      const target = instance(new FakeUpstream(`t${i}`), `target-${i}`);
+      for (const to of ['stable', `target-${i}`]) {
+        world.route({ service: 'files', weights: { [to]: 100 } }, stable, target);
+        await (await Client.open(endpoint)).call('echo');
+      }
+    }
+    const revisions = Object.keys(world.gateway.traffic('files'));
+    expect(revisions).toEqual(expect.arrayContaining(['stable', 'target-29', 'target-28']));
+    expect(revisions.length).toBeLessThanOrEqual(12);
+    expect(world.gateway.traffic('files')['stable']?.calls).toBe(30);
   });
 
   it('counts tools by day, once', async () => {
