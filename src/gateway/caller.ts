@@ -9,7 +9,7 @@ import { FairleadError } from '../base/error.ts';
 import type { Contract } from '../model/contract.ts';
 import type { ClientFacts, Envelope, RequestOptions, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
 import type { Backend, Member } from './backend.ts';
-import { changedLists, type ListKind } from './listening.ts';
+import { changedLists, type ListKind } from './changed-lists.ts';
 import { requestOf } from './message.ts';
 import { SharedState } from './shared-state.ts';
 

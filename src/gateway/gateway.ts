@@ -13,7 +13,7 @@ import { Usage } from './counters.ts';
 import { Forwarder } from './forward.ts';
 import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
 import { Listener, type ListenerLimits } from './listener.ts';
-import { changedLists } from './listening.ts';
+import { changedLists } from './changed-lists.ts';
 import { errorText, readBody, RpcError } from './message.ts';
 import { callTool, listTools, problem } from './rest.ts';
 import type { Scope } from './scope.ts';
@@ -94,7 +94,7 @@ class McpGateway implements Gateway {
     this.#backends.delete(service);
     const gone = backend.forget();
     this.#changed(backend, before, gone);
-    this.#scopes.get(service)?.anonymous.close();
+    this.#scopes.get(service)?.close();
     this.#scopes.delete(service);
   }
 
@@ -153,7 +153,7 @@ class McpGateway implements Gateway {
     this.#sessions.close();
     this.#stateless.close();
     this.#sse.close();
-    for (const scope of this.#scopes.values()) scope.anonymous.close();
+    for (const scope of this.#scopes.values()) scope.close();
     await this.#listener.close(this.#options.clock, flushMs);
   }
 

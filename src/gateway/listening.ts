@@ -1,15 +1,12 @@
 /**
  * `subscriptions/listen` of the stateless era where the gateway itself is who notices: an acknowledgement first, then what
- * changed, each message tagged with the subscription's id. Ends when the client closes or the gateway does.
+ * changed, each message tagged with the subscription's id. Ends when the client closes, or when there is nothing left to listen to.
  */
 import { FairleadError } from '../base/error.ts';
-import { canonicalJson } from '../base/hash.ts';
-import type { Contract } from '../model/contract.ts';
+import type { ListKind } from './changed-lists.ts';
 import { notificationOf, RpcError, rpc, type Inbound } from './message.ts';
 import type { StatelessReply } from './scope.ts';
 import { metaKeys } from './stateless-request.ts';
-
-export type ListKind = 'tools' | 'prompts' | 'resources';
 
 const fieldOf: Readonly<Record<ListKind, string>> = {
   tools: 'toolsListChanged',
@@ -18,44 +15,52 @@ const fieldOf: Readonly<Record<ListKind, string>> = {
 };
 const maxListeners = 10_000;
 
-/** Which lists differ between two Contracts. */
-export function changedLists(before: Contract | null, after: Contract | null): ListKind[] {
-  if (before?.hash === after?.hash) return [];
-  const lists: Readonly<Record<ListKind, (contract: Contract | null) => unknown>> = {
-    tools: (contract) => contract?.tools ?? [],
-    prompts: (contract) => contract?.prompts ?? [],
-    resources: (contract) => [contract?.resources ?? [], contract?.resourceTemplates ?? []],
-  };
-  return (Object.keys(lists) as ListKind[]).filter((kind) => canonicalJson(lists[kind](before)) !== canonicalJson(lists[kind](after)));
+interface Listener {
+  readonly hear: (kind: ListKind) => void;
+  readonly end: (reason: FairleadError) => void;
 }
 
 export class Listening {
-  readonly #listeners = new Set<(kind: ListKind) => void>();
+  readonly #listeners = new Set<Listener>();
 
   changed(kinds: readonly ListKind[]): void {
-    for (const listener of this.#listeners) for (const kind of kinds) listener(kind);
+    for (const listener of this.#listeners) for (const kind of kinds) listener.hear(kind);
   }
 
-  /** Stays until the client closes. Throws RpcError InvalidParams, TooManyCalls. */
+  /** What was listened to is gone: everybody is told why. */
+  end(reason: FairleadError): void {
+    for (const listener of this.#listeners) listener.end(reason);
+    this.#listeners.clear();
+  }
+
+  /** Stays until the client closes (Cancelled) or `end`. Throws RpcError InvalidParams, TooManyCalls. */
   listen(message: Inbound, reply: StatelessReply): Promise<string> {
     const filter = message.params['notifications'];
     if (filter === null || typeof filter !== 'object' || Array.isArray(filter)) {
       throw new RpcError(rpc.invalidParams, "Invalid params: 'notifications' is required and must be a filter");
     }
+    if (reply.signal.aborted) throw clientGone();
     if (this.#listeners.size >= maxListeners) throw new FairleadError('TooManyCalls', 'too many clients listen');
     const wanted = filter as Record<string, unknown>;
     const honoured = Object.fromEntries(Object.values(fieldOf).flatMap((field) => (wanted[field] === true ? [[field, true]] : [])));
     const _meta = { [metaKeys.subscriptionId]: JSON.parse(message.envelope.id ?? 'null') as unknown };
     reply.send(notificationOf('notifications/subscriptions/acknowledged', { notifications: honoured, _meta }));
     return new Promise((_resolve, reject) => {
-      const listener = (kind: ListKind): void => {
-        if (honoured[fieldOf[kind]] === true) reply.send(notificationOf(`notifications/${kind}/list_changed`, { _meta }));
+      const listener: Listener = {
+        hear: (kind) => {
+          if (honoured[fieldOf[kind]] === true) reply.send(notificationOf(`notifications/${kind}/list_changed`, { _meta }));
+        },
+        end: reject,
       };
       this.#listeners.add(listener);
       reply.signal.addEventListener('abort', () => {
         this.#listeners.delete(listener);
-        reject(new FairleadError('Cancelled', 'the client closed the connection'));
+        reject(clientGone());
       });
     });
   }
+}
+
+function clientGone(): FairleadError {
+  return new FairleadError('Cancelled', 'the client closed the connection');
 }

@@ -10,7 +10,7 @@ import { checkStatelessMethod, discoverAnswer, statelessAnswer, withInputs, with
 import type { Exposure } from './exposure.ts';
 import type { Forwarder } from './forward.ts';
 import type { Listening } from './listening.ts';
-import { replaceAt, resultText, rpc, RpcError, type Inbound } from './message.ts';
+import { rawAt, replaceAt, resultText, rpc, RpcError, type Inbound } from './message.ts';
 import type { StatelessReply } from './scope.ts';
 import type { ClientSession } from './session.ts';
 import { logLevels, SharedState } from './shared-state.ts';
@@ -82,10 +82,18 @@ export async function subscribe(ask: SessionRequest): Promise<string> {
   const uri = message.params['uri'];
   if (typeof uri !== 'string') throw new RpcError(rpc.invalidParams, 'Invalid params: uri is missing');
   const line = await forwarder.connect(backend, session.caller, signal);
-  const needed = !line.session.shared || SharedState.of(line.member.instance.upstream).subscribe(session.caller.id, uri, subscribed, null);
-  const answer = needed ? await forwardForSession(ask, message.envelope, null) : resultText(message.envelope.id, '{}');
-  session.caller.rememberSubscription(backend.service, uri, subscribed);
-  return answer;
+  const shared = line.session.shared ? SharedState.of(line.member.instance.upstream) : null;
+  const needed = shared === null || shared.subscribe(session.caller.id, uri, subscribed, null);
+  let taken = false;
+  try {
+    const answer = needed ? await forwardForSession(ask, message.envelope, null) : resultText(message.envelope.id, '{}');
+    taken = rawAt(answer, ['error']) === null;
+    if (taken) session.caller.rememberSubscription(backend.service, uri, subscribed);
+    return answer;
+  } finally {
+    // The next that wants it asks the service again.
+    if (!taken && needed) shared?.subscribe(session.caller.id, uri, !subscribed, null);
+  }
 }
 
 /** A tools/call under the service's own name of the tool, when clients know it by another. */

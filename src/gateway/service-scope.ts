@@ -2,6 +2,7 @@
  * `/services/<name>/mcp`: one service, transparent. Requests and answers pass as they are; only tools that `expose` hides
  * or renames are looked at. Log level and subscriptions of a session are remembered, so that they outlive its upstream.
  */
+import { FairleadError } from '../base/error.ts';
 import type { Backend } from './backend.ts';
 import { Caller } from './caller.ts';
 import type { Forwarder } from './forward.ts';
@@ -41,6 +42,12 @@ export class ServiceScope implements Scope {
     this.backend = backend;
     this.anonymous = new Caller(`stateless-${backend.service}`, anonymousFacts, null);
     this.#forwarder = forwarder;
+  }
+
+  /** The service is gone, or the gateway goes. */
+  close(): void {
+    this.anonymous.close();
+    this.listening.end(new FairleadError('NotFound', `service ${this.service} is no longer published`));
   }
 
   async initialize(session: ClientSession, message: Inbound): Promise<string> {

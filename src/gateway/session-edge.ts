@@ -108,6 +108,8 @@ export class SessionEdge {
     const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock);
     try {
       const answer = await scope.initialize(session, message);
+      // Its client never hears of it.
+      if (response.destroyed) return session.close();
       this.keep(session);
       sendJson(response, 200, answer, { 'mcp-session-id': session.id });
     } catch (thrown) {

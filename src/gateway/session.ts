@@ -10,7 +10,7 @@ import type { ClientFacts, Envelope } from '../ports/upstream.ts';
 import { Caller, type ClientSink } from './caller.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { EventStore } from './event-store.ts';
-import type { ListKind } from './listening.ts';
+import type { ListKind } from './changed-lists.ts';
 import { errorText, notificationOf, rawAt, replaceAt, rpc, textAt, type Inbound } from './message.ts';
 import { logLevels } from './shared-state.ts';
 import { Stream, type StreamOptions } from './stream.ts';
@@ -176,9 +176,9 @@ export class ClientSession implements ClientSink {
         progressToken: rawAt(message.text, ['params', '_meta', 'progressToken']),
         answer: resolve,
       });
-      // A client may have no standalone stream; any stream that it reads will do.
-      const reachable = stream.connected ? stream : ([...this.#streams.values()].find((open) => open.connected) ?? stream);
-      reachable.send(replaceAt(message.text, ['id'], hopId));
+      // Any stream that the client reads now will do; with none, the question waits for it to come back.
+      const read = [stream, this.#standalone, ...this.#streams.values()].find((open) => open.connected && open.takesEvents);
+      (read ?? (stream.takesEvents ? stream : this.#standalone)).send(replaceAt(message.text, ['id'], hopId));
     });
   }
 

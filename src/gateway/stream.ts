@@ -54,6 +54,11 @@ export class Stream {
     return this.#response !== null;
   }
 
+  /** Whether messages before the answer reach the client, now or when it comes back. */
+  get takesEvents(): boolean {
+    return !this.#options.jsonOnly;
+  }
+
   /** Becomes a stream of events now, if it is not one already. */
   upgrade(): void {
     if (this.#streaming || this.#options.jsonOnly || this.#finished) return;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Client, EventReader, FakeUpstream, accept, contractOf, instance, post, result, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -174,6 +174,22 @@ describe('what a service asks of a client', () => {
     expect(JSON.parse(answer!).error.code).toBe(-32_601);
   });
 
+  it('goes to the stream that the client listens on when its call can carry only the answer', async () => {
+    const upstream = new FakeUpstream('i1', {
+      shared: false,
+      answer: async (heard) => result(heard, JSON.stringify({ roots: await heard.options.onRequest!(request('9', 'roots/list', {})) })),
+    });
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint, { roots: {} });
+    const listening = await client.listen();
+    const answer = post(client.url, call, { ...client.headers, accept: 'application/json' });
+    const asked = await listening.message();
+    expect(asked).toMatchObject({ method: 'roots/list' });
+    await client.respond(asked!['id'], { result: { roots: [] } });
+    expect((await answer).messages[0]?.['result'].roots).toContain('"roots":[]');
+    await listening.close();
+  });
+
   it('cannot be answered by another client', async () => {
     let answered = false;
     const upstream = new FakeUpstream('i1', {
@@ -332,6 +348,20 @@ describe('what a service tells its clients', () => {
     expect(upstream.heard.map((heard) => heard.message.method)).toEqual(['resources/subscribe', 'resources/unsubscribe']);
   });
 
+  it('is asked for again when the service refused it: a refusal is no subscription', async () => {
+    const upstream = new FakeUpstream('i1', {
+      answer: (heard) =>
+        upstream.heard.length === 1
+          ? `{"jsonrpc":"2.0","id":${heard.message.id},"error":{"code":-32602,"message":"no"}}`
+          : result(heard, '{}'),
+    });
+    world.route({ service: 'files' }, instance(upstream));
+    const [one, two] = await Promise.all([Client.open(endpoint), Client.open(endpoint)]);
+    expect(await one.ask('resources/subscribe', { uri: 'a://1' })).toMatchObject({ error: { code: -32_602 } });
+    expect(await two.ask('resources/subscribe', { uri: 'a://1' })).toMatchObject({ result: {} });
+    expect(upstream.heard).toHaveLength(2);
+  });
+
   it('is said to them when the contract behind their session is another', async () => {
     const first = new FakeUpstream('i1');
     world.route({ service: 'files' }, instance(first, 'r1', contractOf(['a'])));
@@ -351,6 +381,32 @@ describe('a session', () => {
     const client = await Client.open(endpoint);
     const reply = await post(`${world.url}/services/other/mcp`, { jsonrpc: '2.0', id: 1, method: 'tools/list' }, client.headers);
     expect(reply.status).toBe(404);
+  });
+
+  it('is not kept for a client that went before it was opened', async () => {
+    let open = (): void => undefined;
+    const upstream = new FakeUpstream('i1', { shared: false });
+    const asked = new Promise<void>((resolve) => {
+      const { openSession } = upstream;
+      upstream.openSession = async (...args) => {
+        resolve();
+        await new Promise<void>((go) => (open = go));
+        return openSession.apply(upstream, args);
+      };
+    });
+    world.route({ service: 'files' }, instance(upstream));
+    const controller = new AbortController();
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    const gone = expect(fetch(endpoint, { method: 'POST', headers: accept, body, signal: controller.signal })).rejects.toThrow();
+    await asked;
+    controller.abort();
+    await gone;
+    // Its end has reached the gateway once another request, sent later, is answered.
+    await post(endpoint, 'x');
+    open();
+    await vi.waitFor(() => expect(upstream.sessions[0]?.closed).toBe(true));
+    expect(world.gateway.load('i1').sessions).toBe(0);
   });
 
   it('refuses a second request under an id that is under way', async () => {

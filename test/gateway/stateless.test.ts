@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Listening } from '../../src/gateway/listening.ts';
+import { readBody } from '../../src/gateway/message.ts';
 import {
   Client,
   EventReader,
@@ -182,6 +184,29 @@ describe('all services, stateless', () => {
     world.route({ service: 'files' }, instance(upstream, 'r', contractOf(['read', 'write'], { prompts: [{ name: 'p' }] })));
     expect(await events.message()).toMatchObject({ method: 'notifications/tools/list_changed', params: { _meta: tagged } });
     await events.close();
+  });
+});
+
+describe('listening to one service', () => {
+  it('ends when the service is no longer there', async () => {
+    world.route({ service: 'files' }, instance(new FakeUpstream('i1')));
+    const params = { _meta: meta, notifications: { toolsListChanged: true } };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 'sub', method: 'subscriptions/listen', params });
+    const headers = { ...accept, ...headersFor('subscriptions/listen', {}) };
+    const events = new EventReader(await fetch(endpoint, { method: 'POST', headers, body }));
+    expect(await events.message()).toMatchObject({ method: 'notifications/subscriptions/acknowledged' });
+    world.gateway.forget('files');
+    expect(await events.message()).toMatchObject({ method: 'notifications/tools/list_changed' });
+    expect(await events.message()).toMatchObject({ id: 'sub', error: { data: { code: 'NotFound' } } });
+    expect(await events.next()).toBeNull();
+  });
+
+  it('takes no room for clients that went before it began', () => {
+    const listening = new Listening();
+    const { messages } = readBody('{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{}}}');
+    const reply = { signal: AbortSignal.abort(), headers: {}, send: () => undefined };
+    for (let i = 0; i <= 10_000; i++)
+      expect(() => listening.listen(messages[0]!, reply)).toThrow(expect.objectContaining({ code: 'Cancelled' }));
   });
 });
 
