@@ -8,7 +8,7 @@ const alwaysAnswered = new Set(['/healthz', '/readyz']);
 export interface GuardOptions {
   /** Host names, without a port, that requests may name besides loopback and the address listened on. */
   readonly allowedHosts: readonly string[];
-  /** Requests under way at once; streams are counted apart. */
+  /** Requests under way at once, streams among them. */
   readonly maxRequests: number;
 }
 

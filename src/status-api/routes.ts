@@ -210,7 +210,8 @@ function keysOf(items: readonly AnyResource[]): Map<AnyResource, string> {
       const service = item.kind === 'Event' ? '' : (item.metadata.service ?? '');
       const place = (seen.get(service) ?? 0) + 1;
       seen.set(service, place);
-      return [item, `${service}/${String(place).padStart(6, '0')}`];
+      // A space sorts before everything that a name may hold: `a` with all its items comes before `a-b`, as the items do.
+      return [item, `${service} ${String(place).padStart(6, '0')}`];
     }),
   );
 }

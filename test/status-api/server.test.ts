@@ -220,6 +220,20 @@ describe('filters and pages', () => {
     const third = (await ask(`/api/v1/services?limit=1&continue=${second.metadata.continue}`)).body;
     expect([third.items[0].metadata.name, third.metadata.continue]).toEqual(['files', null]);
   });
+
+  test('of things of services, too, when the name of one begins with that of another', async () => {
+    const { services } = model;
+    const files = services().find(({ record }) => record.service === 'files')!;
+    model.services = () => [files, { ...files, record: { ...files.record, service: 'files-archive' } }];
+    const all: string[] = [];
+    for (let next = ''; ;) {
+      const { items, metadata } = (await ask(`/api/v1/tools?limit=1${next}`)).body;
+      all.push(...items.map((item: { metadata: { service: string; name: string } }) => `${item.metadata.service} ${item.metadata.name}`));
+      if (metadata.continue === null) break;
+      next = `&continue=${metadata.continue}`;
+    }
+    expect(all).toEqual(['files read_file', 'files list_directory', 'files-archive read_file', 'files-archive list_directory']);
+  });
 });
 
 describe('what is refused', () => {
