@@ -133,17 +133,17 @@ export class Backend {
   }
 
   /**
-   * Takes a slot under maxConcurrentCalls, waiting in line until `deadlineAt`. Throws TooManyCalls when the line is full or
+   * Takes a slot under maxConcurrentCalls, waiting in line until `deadlineMs` (of the clock's elapsedMs). Throws TooManyCalls when the line is full or
    * the time is up, Cancelled when aborted. Each admitted call must be released exactly once.
    */
-  async admit(deadlineAt: number, signal: AbortSignal | undefined): Promise<void> {
+  async admit(deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
     const limit = this.#plan.limits.maxConcurrentCalls;
     if (this.#active < limit && this.#line.length === 0) {
       this.#active++;
       return;
     }
     if (this.#line.length >= limit * lineFactor) throw this.#tooMany();
-    const admitted = await this.#wait(this.#line, deadlineAt, signal);
+    const admitted = await this.#wait(this.#line, deadlineMs, signal);
     if (!admitted) throw this.#tooMany();
   }
 
@@ -200,18 +200,18 @@ export class Backend {
     return null;
   }
 
-  /** Waits for an Instance until `deadlineAt`. Throws NotFound (not published), ServiceUnavailable, Cancelled. */
-  async acquire(key: string, passOver: Set<Member>, deadlineAt: number, signal: AbortSignal | undefined): Promise<Member> {
+  /** Waits for an Instance until `deadlineMs` (of the clock's elapsedMs). Throws NotFound (not published), ServiceUnavailable, Cancelled. */
+  async acquire(key: string, passOver: Set<Member>, deadlineMs: number, signal: AbortSignal | undefined): Promise<Member> {
     for (;;) {
       if (!this.published)
         throw new FairleadError('NotFound', `service ${this.service} is not published`, { data: { service: this.service } });
       const member = this.pick(key, passOver);
       if (member !== null) return member;
       if (this.#refuses()) throw this.#unavailable();
-      const now = this.#clock.now();
-      const lookAgainAt = passOver.size > 0 ? Math.min(deadlineAt, now + secondLookMs) : deadlineAt;
-      const woken = now < deadlineAt && (await this.#wait(this.#waiters, lookAgainAt, signal));
-      if (!woken && this.#clock.now() >= deadlineAt) throw this.#unavailable();
+      const nowMs = this.#clock.elapsedMs();
+      const lookAgainMs = passOver.size > 0 ? Math.min(deadlineMs, nowMs + secondLookMs) : deadlineMs;
+      const woken = nowMs < deadlineMs && (await this.#wait(this.#waiters, lookAgainMs, signal));
+      if (!woken && this.#clock.elapsedMs() >= deadlineMs) throw this.#unavailable();
       if (!woken) passOver.clear();
     }
   }
@@ -257,7 +257,7 @@ export class Backend {
   }
 
   /** True when woken, false when the time was up. Throws Cancelled when aborted. */
-  #wait(queue: Waiter[] | Set<Waiter>, untilAt: number, signal: AbortSignal | undefined): Promise<boolean> {
+  #wait(queue: Waiter[] | Set<Waiter>, untilMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const done = (finish: () => void): void => {
         callOff();
@@ -273,7 +273,7 @@ export class Backend {
         leave();
         done(() => reject(new FairleadError('Cancelled', 'the client cancelled the request')));
       };
-      const callOff = this.#clock.after(Math.max(0, untilAt - this.#clock.now()), () => {
+      const callOff = this.#clock.after(Math.max(0, untilMs - this.#clock.elapsedMs()), () => {
         leave();
         done(() => resolve(false));
       });

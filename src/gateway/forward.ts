@@ -48,12 +48,12 @@ export class Forwarder {
     const { backend } = call;
     if (!backend.published)
       throw new FairleadError('NotFound', `service ${backend.service} is not published`, { data: { service: backend.service } });
-    const deadlineAt = this.#clock.now() + backend.plan.limits.callTimeoutMs;
+    const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
     // A stream that stays open for hours must not hold a slot that calls need.
-    if (call.endless === true) return this.#attempts(call, deadlineAt);
-    await backend.admit(deadlineAt, call.signal);
+    if (call.endless === true) return this.#attempts(call, deadlineMs);
+    await backend.admit(deadlineMs, call.signal);
     try {
-      return await this.#attempts(call, deadlineAt);
+      return await this.#attempts(call, deadlineMs);
     } finally {
       backend.release();
     }
@@ -61,10 +61,10 @@ export class Forwarder {
 
   /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
   async connect(backend: Backend, caller: Caller, signal?: AbortSignal): Promise<Line> {
-    const deadlineAt = this.#clock.now() + backend.plan.limits.callTimeoutMs;
+    const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineAt, signal));
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineMs, signal));
       backend.begin(member);
       try {
         return await caller.open(backend, member);
@@ -76,19 +76,19 @@ export class Forwarder {
     }
   }
 
-  async #attempts(call: Forwarding, deadlineAt: number): Promise<string> {
+  async #attempts(call: Forwarding, deadlineMs: number): Promise<string> {
     const { backend, caller, message } = call;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineAt, call.signal));
+      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineMs, call.signal));
       // A stream that stays open for hours keeps no Instance from ending its drain.
       if (call.endless !== true) backend.begin(member);
-      const beganAt = this.#clock.now();
+      const beganMs = this.#clock.elapsedMs();
       try {
         const line = await caller.open(backend, member);
         try {
-          const text = await this.#send(call, line, deadlineAt);
-          this.#count(call, member, text, this.#clock.now() - beganAt);
+          const text = await this.#send(call, line, deadlineMs);
+          this.#count(call, member, text, this.#clock.elapsedMs() - beganMs);
           return text;
         } catch (thrown) {
           if (sessionIsOver(thrown)) caller.drop(backend, line);
@@ -96,7 +96,7 @@ export class Forwarder {
         }
       } catch (thrown) {
         if (call.signal?.aborted === true || !again.after(thrown, member, readsOnly(message))) {
-          this.#countFailure(call, member, thrown, this.#clock.now() - beganAt);
+          this.#countFailure(call, member, thrown, this.#clock.elapsedMs() - beganMs);
           throw thrown;
         }
       } finally {
@@ -105,10 +105,10 @@ export class Forwarder {
     }
   }
 
-  #send(call: Forwarding, line: Line, deadlineAt: number): Promise<string> {
+  #send(call: Forwarding, line: Line, deadlineMs: number): Promise<string> {
     const message = call.adapt === undefined ? call.message : call.adapt(call.message, line);
     return line.request(message, {
-      timeoutMs: call.endless === true ? Infinity : Math.max(1, deadlineAt - this.#clock.now()),
+      timeoutMs: call.endless === true ? Infinity : Math.max(1, deadlineMs - this.#clock.elapsedMs()),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       ...(call.headers === undefined ? {} : { headers: call.headers }),
       ...(call.onNotification === undefined ? {} : { onNotification: call.onNotification }),

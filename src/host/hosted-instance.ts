@@ -165,7 +165,8 @@ export class HostedInstance {
     const { startTimeoutMs, stopTimeoutMs } = this.#limits;
     this.#throwIfUnwanted();
     this.#startedAt = clock.now();
-    const leftMs = (): number => Math.max(1, this.#startedAt + startTimeoutMs - clock.now());
+    const deadlineMs = clock.elapsedMs() + startTimeoutMs;
+    const leftMs = (): number => Math.max(1, deadlineMs - clock.elapsedMs());
     const running = await runtimes[this.revision.run.runtime].start({
       instanceId: this.id,
       service: this.service,

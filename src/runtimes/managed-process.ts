@@ -148,7 +148,7 @@ export class ManagedProcess {
 
   async #goneWithin(timeoutMs: number): Promise<boolean> {
     const { clock } = this.#options;
-    const deadlineAt = clock.now() + timeoutMs;
+    const deadlineMs = clock.elapsedMs() + timeoutMs;
     await new Promise<void>((resolve) => {
       const callOff = clock.after(timeoutMs, resolve);
       void this.#exit.then(() => {
@@ -158,7 +158,7 @@ export class ManagedProcess {
     });
     while (this.#exited) {
       if ((await this.members()).length === 0) return true;
-      if (clock.now() >= deadlineAt) break;
+      if (clock.elapsedMs() >= deadlineMs) break;
       await this.#wait(pollMs);
     }
     return false;
@@ -167,13 +167,13 @@ export class ManagedProcess {
   /** SIGKILL until nothing is left; false when something could not be killed. */
   async #killAll(): Promise<boolean> {
     const { clock } = this.#options;
-    const deadlineAt = clock.now() + killPatienceMs;
+    const deadlineMs = clock.elapsedMs() + killPatienceMs;
     for (;;) {
       const members = await this.members();
       if (members.length === 0 && this.#exited) return true;
       this.#signalRoot('SIGKILL');
       for (const { pid } of members) if (pid !== this.pid) signal(pid, 'SIGKILL');
-      if (clock.now() >= deadlineAt) return false;
+      if (clock.elapsedMs() >= deadlineMs) return false;
       await this.#wait(pollMs);
     }
   }
@@ -203,16 +203,16 @@ export class ManagedProcess {
 
   async #untilEmpty(): Promise<void> {
     const { clock, stopTimeoutMs } = this.#options;
-    const deadlineAt = clock.now() + stopTimeoutMs + killPatienceMs;
-    while ((await this.members()).length > 0 && clock.now() < deadlineAt) await this.#wait(pollMs);
+    const deadlineMs = clock.elapsedMs() + stopTimeoutMs + killPatienceMs;
+    while ((await this.members()).length > 0 && clock.elapsedMs() < deadlineMs) await this.#wait(pollMs);
   }
 
   /** Lets what it wrote before its end be read, then lets go of the pipes. */
   async #flush(): Promise<void> {
     const { clock } = this.#options;
-    const deadlineAt = clock.now() + flushMs;
+    const deadlineMs = clock.elapsedMs() + flushMs;
     const streams = [this.#child.stdout!, this.#child.stderr!].filter((stream) => stream.readableFlowing === true);
-    while (streams.some((stream) => !stream.closed) && clock.now() < deadlineAt) await this.#wait(pollMs);
+    while (streams.some((stream) => !stream.closed) && clock.elapsedMs() < deadlineMs) await this.#wait(pollMs);
     this.channel?.destroy();
     this.#child.stdout!.destroy();
     this.#child.stderr!.destroy();

@@ -158,7 +158,7 @@ class ProcessRuntime implements Runtime {
   /** The address that accepts, once it is the service itself that does. */
   async #untilAccepting(managed: ManagedProcess, port: number, { startTimeoutMs, signal }: StartRequest): Promise<string> {
     const { clock } = this.#options;
-    const deadlineAt = clock.now() + startTimeoutMs;
+    const deadlineMs = clock.elapsedMs() + startTimeoutMs;
     let over: InstanceEnd | null = null;
     const ended = managed.ended.then((end) => (over = end));
     let delayMs = readinessPollMs.first;
@@ -171,7 +171,7 @@ class ProcessRuntime implements Runtime {
         if (await isOthers(managed, port)) throw await portTaken(port);
         return host;
       }
-      if (clock.now() >= deadlineAt)
+      if (clock.elapsedMs() >= deadlineMs)
         throw new FairleadError('HandshakeTimeout', `It did not accept connections on port ${port} within ${startTimeoutMs} ms.`);
       await Promise.race([ended, new Promise<void>((resolve) => clock.after(delayMs, resolve))]);
       delayMs = Math.min(delayMs * 1.5, readinessPollMs.longest);

@@ -124,6 +124,16 @@ describe('what goes wrong', () => {
     expect(world.observe('a').instances[0]).toMatchObject({ phase: 'ended', end: { code: 'HandshakeTimeout', stderrTail: 'so far' } });
   });
 
+  it.each([3_600_000, -3_600_000])('a clock that is set by %i ms in the middle leaves the handshake the time it has', async (ms) => {
+    const world = new HostWorld();
+    world.host.take(planFor('a'));
+    await world.clock.pass(1_000);
+    world.clock.jump(ms);
+    world.find('a-1').started.resolve();
+    await settle();
+    expect(world.find('a-1').upstream.connectTimeoutMs).toBe(9_000);
+  });
+
   it('an Instance that ended is gone from the gateway and never started again while the Plan names it', async () => {
     const world = new HostWorld();
     world.host.take(planFor('a'));

@@ -15,10 +15,20 @@ import type { ServerFacts, Upstream } from '../../src/ports/upstream.ts';
 
 export class ManualClock implements Clock {
   #now = 1_000_000;
+  #setBackMs = 0;
   #timers: { at: number; callback: () => void }[] = [];
 
   now(): number {
+    return this.#now - this.#setBackMs;
+  }
+
+  elapsedMs(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the clock: forward, or back when negative. */
+  jump(ms: number): void {
+    this.#setBackMs -= ms;
   }
 
   after(delayMs: number, callback: () => void): () => void {
@@ -89,6 +99,8 @@ export class FakeUpstream implements Upstream {
   readonly connected = Promise.withResolvers<void>();
   current: Contract;
   closed = false;
+  /** How long it was given to shake hands. */
+  connectTimeoutMs: number | null = null;
   listChanged: () => void = () => {};
 
   constructor(instanceId: string) {
@@ -96,7 +108,8 @@ export class FakeUpstream implements Upstream {
     this.current = contract('c1');
   }
 
-  async connect(): Promise<ServerFacts> {
+  async connect(timeoutMs: number): Promise<ServerFacts> {
+    this.connectTimeoutMs = timeoutMs;
     await this.connected.promise;
     return {} as ServerFacts;
   }

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCodeName } from '../../src/base/error-codes.ts';
 import { FairleadError } from '../../src/base/error.ts';
+import { systemClock } from '../../src/processes/clock.ts';
 import { launchOf } from '../../src/runtimes/launch.ts';
 import { channelOf, firstWord, httpRun, lives, processRun, until, withoutRemoval, World } from './world.ts';
 
@@ -160,6 +161,26 @@ describe('standard streams', () => {
     expect(end).toMatchObject({ code: 'Exited', exitCode: 7, signal: null, stderrTail: 'no licence found\n' });
     expect(world.records()).toEqual([]);
     expect(channelOf(running).write('to nobody')).toBe(true);
+  });
+});
+
+describe('a clock that is set back again and again', () => {
+  beforeEach(async () => {
+    await world.close();
+    let now = Date.now();
+    world = new World({}, { ...systemClock, now: () => (now -= 3_600_000) });
+  });
+
+  it('makes nobody wait longer for a service that never listens', async () => {
+    expect((await failure(world.start(httpRun('deaf', []), { startTimeoutMs: 300 }))).code).toBe('HandshakeTimeout');
+  });
+
+  it('makes nobody wait longer for what a stopped service leaves behind', async () => {
+    const running = await world.start(processRun('leaver'));
+    const { child } = await firstWord<{ child: number }>(running);
+    await until('the child is up', () => readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('stubborn'));
+    await running.stop();
+    expect(lives(child)).toBe(false);
   });
 });
 

@@ -37,8 +37,8 @@ export class World {
   readonly runtime: Runtime;
   readonly #running: RunningInstance[] = [];
 
-  constructor(logLimits: Partial<LogLimits> = {}) {
-    this.runtime = createProcessRuntime({ dataDir: this.dataDir, clock: systemClock, logLimits });
+  constructor(logLimits: Partial<LogLimits> = {}, clock = systemClock) {
+    this.runtime = createProcessRuntime({ dataDir: this.dataDir, clock, logLimits });
   }
 
   async start(run: ProcessRun, changes: Partial<StartRequest> = {}): Promise<RunningInstance> {

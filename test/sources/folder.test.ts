@@ -10,6 +10,7 @@ import { SourceWitness, sourceContract, textsOf, writableSourceContract, type So
 
 const clock: Clock = {
   now: () => Date.now(),
+  elapsedMs: () => performance.now(),
   after: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
