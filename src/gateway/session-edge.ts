@@ -63,7 +63,7 @@ export class SessionEdge {
       else await this.#answer(scope, session, requests[0]!, stream, request);
     } finally {
       session.closeStream(stream);
-      session.touchedAt = this.#options.clock.now();
+      session.touchedMs = this.#options.clock.elapsedMs();
     }
   }
 
@@ -175,7 +175,7 @@ export class SessionEdge {
       );
       return null;
     }
-    session.touchedAt = this.#options.clock.now();
+    session.touchedMs = this.#options.clock.elapsedMs();
     return session;
   }
 
@@ -187,7 +187,7 @@ export class SessionEdge {
         if (
           oldest === null ||
           Number(session.busy) < Number(oldest.busy) ||
-          (session.busy === oldest.busy && session.touchedAt < oldest.touchedAt)
+          (session.busy === oldest.busy && session.touchedMs < oldest.touchedMs)
         ) {
           oldest = session;
         }
@@ -199,11 +199,11 @@ export class SessionEdge {
 
   #scheduleSweep(): () => void {
     return this.#options.clock.after(sweepMs, () => {
-      const now = this.#options.clock.now();
+      const nowMs = this.#options.clock.elapsedMs();
       for (const session of this.sessions.values()) {
         session.keepAlive();
-        if (session.busy) session.touchedAt = now;
-        else if (now - session.touchedAt > idleSessionMs) this.end(session);
+        if (session.busy) session.touchedMs = nowMs;
+        else if (nowMs - session.touchedMs > idleSessionMs) this.end(session);
       }
       this.#callOffSweep = this.#scheduleSweep();
     });

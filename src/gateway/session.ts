@@ -44,8 +44,8 @@ export class ClientSession implements ClientSink {
   readonly caller: Caller;
   /** Requests under way, by raw id: what `notifications/cancelled` can reach. */
   readonly underWay = new Map<string, AbortController>();
-  /** Milliseconds since the epoch of the last sign of life. */
-  touchedAt: number;
+  /** When the last sign of life was, by the clock's elapsedMs. */
+  touchedMs: number;
   readonly #changes: ChangeNotices;
   readonly #store = new EventStore();
   readonly #streams = new Map<number, Stream>();
@@ -61,7 +61,7 @@ export class ClientSession implements ClientSink {
     this.scope = scope;
     this.protocolVersion = facts.protocolVersion;
     this.caller = new Caller(id, facts, this);
-    this.touchedAt = clock.now();
+    this.touchedMs = clock.elapsedMs();
     this.#changes = new ChangeNotices(clock, (message) => this.tell(message));
     this.#standalone = new Stream(0, null, this.#streamOptions(false));
     this.#standalone.upgrade();

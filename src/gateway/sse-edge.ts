@@ -64,7 +64,7 @@ export class SseEdge {
     const { kind, method, id } = message.envelope;
     if (method === 'initialize' && session === null) return this.#initialize(connection, message);
     if (session === null) return this.#say(connection, errorText(id, rpc.invalidRequest, 'Invalid Request: initialize comes first'));
-    session.touchedAt = this.#clock.now();
+    session.touchedMs = this.#clock.elapsedMs();
     if (kind === 'response') session.answered(message.envelope);
     else if (kind === 'notification') scope.notify(session, message);
     else session.standalone.send(await this.#sessions.run(scope, session, message, session.standalone));

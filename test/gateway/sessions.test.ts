@@ -1,5 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Client, EventReader, FakeUpstream, accept, contractOf, instance, post, result, startWorld, type World } from './world.ts';
+import {
+  Client,
+  EventReader,
+  FakeUpstream,
+  accept,
+  contractOf,
+  instance,
+  post,
+  result,
+  startWorld,
+  systemClock,
+  type World,
+} from './world.ts';
 
 let world: World;
 let endpoint: string;
@@ -427,6 +439,22 @@ describe('a session', () => {
     expect((await client.request('tools/call', { name: 'echo' }, 5)).messages[0]?.['error'].code).toBe(-32_600);
     finish();
     expect((await first).messages[0]?.['result']).toBeDefined();
+  });
+
+  it('outlives a clock that is set an hour forward', async () => {
+    let [setMs, sweep] = [0, (): void => {}];
+    const after: typeof systemClock.after = (delayMs, callback) => {
+      if (delayMs !== 15_000) return systemClock.after(delayMs, callback);
+      sweep = callback;
+      return () => {};
+    };
+    const other = await startWorld({ clock: { ...systemClock, now: () => Date.now() + setMs, after } });
+    other.route({ service: 'files' }, instance(new FakeUpstream('i1')));
+    const client = await Client.open(`${other.url}/services/files/mcp`);
+    setMs = 3_600_000;
+    sweep();
+    expect((await client.request('ping')).status).toBe(200);
+    await other.close();
   });
 
   it('gives way, idle longest first, when there are too many', async () => {
