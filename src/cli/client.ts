@@ -5,7 +5,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { errorCodes, type ErrorCodeName } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
-import { versionHeader, type Problem } from '../model/resource.ts';
+import { versionHeader, type AnyResource, type Problem, type ResourceList } from '../model/resource.ts';
 
 export interface StreamMessage {
   readonly id: string | undefined;
@@ -26,6 +26,17 @@ export class ApiClient {
   /** The JSON at a path. Throws Unreachable, or what the problem document says. */
   async get<T>(path: string): Promise<T> {
     return (await this.send('GET', this.server + path)) as T;
+  }
+
+  /** All pages of a list as one. */
+  async list<T extends AnyResource>(path: string, query: Readonly<Record<string, string>> = {}): Promise<ResourceList<T>> {
+    const items: T[] = [];
+    for (let next: Record<string, string> = {}; ;) {
+      const page = await this.get<ResourceList<T>>(`${path}?${new URLSearchParams({ ...query, ...next }).toString()}`);
+      items.push(...page.items);
+      if (page.metadata.continue === null) return { ...page, items };
+      next = { continue: page.metadata.continue };
+    }
   }
 
   /** POST to another base than the status API: the gateway's call route. */
@@ -89,7 +100,11 @@ export class ApiClient {
       outgoing.on('error', (cause) => reject(cause instanceof FairleadError ? cause : unreachable(new URL(url).origin, cause)));
       if (options.timeoutMs !== undefined)
         outgoing.setTimeout(options.timeoutMs, () =>
-          outgoing.destroy(new FairleadError('TimedOut', `${url} did not answer within ${options.timeoutMs} ms.`)),
+          outgoing.destroy(
+            new FairleadError('TimedOut', `${url} did not answer within ${options.timeoutMs} ms.`, {
+              data: { next: method === 'POST' ? 'the call was given up; --timeout waits longer' : 'fairlead doctor' },
+            }),
+          ),
         );
       outgoing.end(options.body);
     });

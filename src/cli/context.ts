@@ -68,12 +68,21 @@ export class Context {
     this.globals = globals;
   }
 
-  /** The status API: --server, FAIRLEAD_SERVER, the running one of the data directory, or the default address. */
+  /**
+   * The status API: --server, FAIRLEAD_SERVER, the running one of the data directory, or the default address. Throws
+   * Unreachable when a data directory is named and nothing runs on it: another controller is not what was meant.
+   */
   api(): ApiClient {
-    this.client ??= new ApiClient(
-      this.globals.server ?? this.terminal.env['FAIRLEAD_SERVER'] ?? this.runFile()?.statusUrl ?? defaultServer,
-    );
+    this.client ??= new ApiClient(this.globals.server ?? this.terminal.env['FAIRLEAD_SERVER'] ?? this.localServer());
     return this.client;
+  }
+
+  private localServer(): string {
+    const url = this.runFile()?.statusUrl;
+    if (typeof url === 'string') return url;
+    const named = this.namedDataDir();
+    if (named === null) return defaultServer;
+    throw new FairleadError('Unreachable', `Nothing runs on the data directory ${named}.`);
   }
 
   /** The admin socket of the same controller. Throws Unreachable when there is none. */

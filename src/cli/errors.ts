@@ -2,6 +2,7 @@
 import { FairleadError, messageOf } from '../base/error.ts';
 import { errorCodes } from '../base/error-codes.ts';
 import type { Issue } from '../model/issue.ts';
+import type { Terminal } from './terminal.ts';
 import type { Paint } from './view/paint.ts';
 
 export function exitCodeOf(thrown: unknown): number {
@@ -25,6 +26,11 @@ export function explainError(thrown: unknown, paint: Paint, verbose = false): st
   }
   if (verbose && thrown instanceof Error && thrown.stack !== undefined) lines.push(thrown.stack);
   return `${lines.join('\n')}\n`;
+}
+
+/** Says on stderr what went wrong. */
+export function tellError(terminal: Terminal, thrown: unknown): void {
+  terminal.err(explainError(thrown, terminal.errPaint, (terminal.env['FAIRLEAD_DEBUG'] ?? '') !== ''));
 }
 
 /** A mistake on the command line: exit code 2. */

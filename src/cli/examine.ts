@@ -18,8 +18,8 @@ const needed: readonly [major: number, minor: number] = [24, 15];
 
 export async function examine(context: Context): Promise<Finding[]> {
   const findings = [nodeVersion()];
-  const api = context.api();
   try {
+    const api = context.api();
     const about = await api.get<About>('/api/v1/about');
     findings.push({ what: 'controller', good: true, words: `${about.version} at ${api.server}, pid ${about.pids.controller}` });
     findings.push(...folder(about.dataDir), adminSocket(about.adminSocket));

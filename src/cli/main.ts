@@ -4,7 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { Context, type Parts } from './context.ts';
-import { explainError, exitCodeOf } from './errors.ts';
+import { exitCodeOf, tellError } from './errors.ts';
 import { createProgram } from './program.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
@@ -27,7 +27,7 @@ export async function run(argv: readonly string[], terminal: Terminal, parts: Pa
   } catch (thrown) {
     // commander has printed its own words by now; help and version are not errors
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    terminal.err(explainError(thrown, terminal.errPaint, (terminal.env['FAIRLEAD_DEBUG'] ?? '') !== ''));
+    tellError(terminal, thrown);
     return exitCodeOf(thrown);
   }
 }

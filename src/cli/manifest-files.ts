@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { FairleadError } from '../base/error.ts';
+import { usage } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface GivenFile {
@@ -17,20 +18,27 @@ export interface Given {
   readonly files: readonly GivenFile[];
 }
 
-/** Reads them all. Throws NotFound for a path that is not there. */
+/** Reads them all. Throws NotFound for a path that is not there, Usage for two files that would have one name. */
 export async function readManifests(terminal: Terminal, paths: readonly string[]): Promise<Given> {
   const absolute = paths.map((path) => (path === '-' ? '-' : resolve(terminal.cwd, path)));
   const [only] = absolute;
   const root = absolute.length > 1 || only === undefined || only === '-' ? terminal.cwd : kindOf(only) === 'folder' ? only : dirname(only);
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<string, string>();
+  const files: GivenFile[] = [];
+  const add = (name: string, path: string, bytes: Uint8Array): void => {
+    const other = found.get(name);
+    if (other === path) return;
+    if (other !== undefined) throw usage(`${other} and ${path} would both be called ${name}.`, 'run this in a folder that holds them both');
+    found.set(name, path);
+    files.push({ path: name, bytes });
+  };
   const { listManifests } = await import('../sources/folder-scan.ts');
   for (const path of absolute) {
-    if (path === '-') found.set('stdin.yaml', new TextEncoder().encode(await terminal.readInput()));
+    if (path === '-') add('stdin.yaml', path, new TextEncoder().encode(await terminal.readInput()));
     else
       for (const file of kindOf(path) === 'folder' ? (await listManifests(path)).map((name) => join(path, name)) : [path])
-        found.set(nameFrom(root, file), readFileSync(file));
+        add(nameFrom(root, file), file, readFileSync(file));
   }
-  const files = [...found].map(([path, bytes]) => ({ path, bytes }));
   return { root, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 

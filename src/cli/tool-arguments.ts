@@ -53,7 +53,13 @@ function parsed(key: string, value: string): unknown {
 }
 
 function objectOf(json: string): Record<string, unknown> {
-  const value = parsed('--json', json);
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw usage('--json must be a JSON object.');
+  const next = `write --json '{"key": "value"}'`;
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new FairleadError('Usage', `--json must be JSON, not ${JSON.stringify(json)}.`, { cause, data: { next } });
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw usage('--json must be a JSON object.', next);
   return value as Record<string, unknown>;
 }

@@ -34,6 +34,8 @@ export interface Options {
   readonly interactive?: boolean;
   readonly colour?: boolean;
   readonly input?: string;
+  /** The working directory; that of the harness unless told otherwise. */
+  readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly now?: () => number;
 }
@@ -119,7 +121,7 @@ export class Harness {
       interactive: options.interactive ?? false,
       columns: 120,
       env: { FAIRLEAD_SERVER: this.url, ...options.env },
-      cwd: this.folder,
+      cwd: options.cwd ?? this.folder,
       signal: abort.signal,
       now: options.now ?? (() => startAt + 60_000),
       readInput: async () => options.input ?? '',

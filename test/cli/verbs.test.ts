@@ -144,6 +144,15 @@ describe('get', () => {
     expect([code, out]).toEqual([0, expect.stringMatching(line)]);
   });
 
+  test('--sort-by orders every output', async () => {
+    const byName = await cli.run('get', 'services', '-o', 'name', '--sort-by', 'name');
+    const byState = await cli.run('get', 'services', '-o', 'name', '--sort-by', 'state');
+    expect(byName.out).toBe('service/broken\nservice/clock\nservice/files\n');
+    expect(byState.out).toBe('service/files\nservice/clock\nservice/broken\n');
+    const json = JSON.parse((await cli.run('get', 'services', '-o', 'json', '--sort-by', 'state')).out);
+    expect(json.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(['files', 'clock', 'broken']);
+  });
+
   test('nothing found is said on stderr, so that a pipe stays empty', async () => {
     expect(await cli.run('get', 'services', '--tag', 'nobody')).toMatchObject({ code: 0, out: '', err: 'No services found.\n' });
   });
@@ -218,6 +227,23 @@ describe('call', () => {
     expect(await cli.run('call', 'read_file')).toMatchObject({ code: 1, err: expect.stringContaining('ServiceUnavailable') });
   });
 
+  test('finds a tool however many there are', async () => {
+    const { services } = cli.model;
+    const files = services().find(({ record }) => record.service === 'files')!;
+    const others = Array.from({ length: 700 }, (_, index) => `a${String(index).padStart(4, '0')}`);
+    cli.model.services = () => [...others, 'files'].map((service) => ({ ...files, record: { ...files.record, service } }));
+    expect(await cli.run('call', 'read_file', '--service', 'files', '--arg', 'path=x')).toMatchObject({ code: 0 });
+    expect((await cli.run('call', 'read_file', '--arg', 'path=x')).err).toContain('701 services offer read_file');
+    expect((await cli.run('tools')).out.split('\n')).toHaveLength(2 * 701 + 2);
+  });
+
+  test('does not let a service move the cursor of a terminal, and changes nothing in a pipe', async () => {
+    const text = 'a\u001b[2J\u001b]0;owned\u0007b\n\tc';
+    cli.callAnswer = { status: 200, body: { content: [{ type: 'text', text }] } };
+    expect((await cli.run('call', 'read_file', '--arg', 'path=x')).out).toBe(`${text}\n`);
+    expect((await cli.runWith({ interactive: true }, 'call', 'read_file', '--arg', 'path=x')).out).toBe('ab\n\tc\n');
+  });
+
   test.each([['head=three'], ['raw=yes'], ['tags=x']])('--arg %s does not fit the schema', async (arg) => {
     expect(await cli.run('call', 'read_file', '--arg', arg)).toMatchObject({ code: 2 });
     expect(cli.calls).toEqual([]);
@@ -274,6 +300,23 @@ describe('changes', () => {
       issues: [{ code: 'UnknownField', severity: 'error', message: 'No.', file: 'files.yaml', line: 1, column: 1, path: '' }],
     };
     expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({ code: 2, out: '', err: expect.stringContaining('UnknownField') });
+  });
+
+  test.each(['diff', 'plan'])('%s is more than 1 when it could not compare, whatever the reason', async (verb) => {
+    expect(await cli.run(verb, '-f', 'nowhere.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('NotFound') });
+    cli.refuse = new FairleadError('Internal', 'oh');
+    expect(await cli.run(verb, '-f', 'files.yaml')).toMatchObject({ code: 2, err: expect.stringContaining('oh') });
+    cli.refuse = new FairleadError('Unreachable', 'nobody');
+    expect(await cli.run(verb, '-f', 'files.yaml')).toMatchObject({ code: 3 });
+  });
+
+  test('two files that would get one name are refused, rather than one of them lost', async () => {
+    for (const folder of ['a', 'b', 'here']) mkdirSync(join(cli.folder, folder));
+    for (const folder of ['a', 'b']) cli.file(`${folder}/files.yaml`, manifest);
+    const inside = { cwd: join(cli.folder, 'here') };
+    expect(await cli.runWith(inside, 'apply', '-f', '../a/files.yaml', '-f', '../b/files.yaml')).toMatchObject({ code: 2 });
+    expect(cli.asked).toEqual([]);
+    expect(await cli.runWith(inside, 'apply', '-f', '../a/files.yaml', '-f', '../a/files.yaml')).toMatchObject({ code: 0 });
   });
 
   test('plan shows what would happen and the token; as Markdown too', async () => {

@@ -1,4 +1,5 @@
 /** `call`, `tools`, `events`: using what is served, and what happened. Calls go through the gateway like any client's. */
+import { stripVTControlCharacters } from 'node:util';
 import { FairleadError } from '../../base/error.ts';
 import type { EventResource, ResourceList, ToolResource } from '../../model/resource.ts';
 import type { About } from '../../ports/read-model.ts';
@@ -28,16 +29,19 @@ export async function call(context: Context, tool: string, options: CallOptions)
   const url = `${gatewayUrl}/api/v1/services/${encodeURIComponent(found.metadata.service!)}/call`;
   const result = await api.post<ToolResult>(url, { tool: found.spec.exposedAs, args }, options.timeout);
   const { terminal } = context;
-  terminal.out(options.output === 'json' ? `${JSON.stringify(result, null, 2)}\n` : resultText(result));
+  const text = resultText(result);
+  if (options.output === 'json') terminal.out(`${JSON.stringify(result, null, 2)}\n`);
+  else terminal.out(terminal.interactive ? stripVTControlCharacters(text) : text);
   return result.isError === true ? 1 : 0;
 }
 
 /** The one tool of this name. Throws NotFound for none, and Usage when several services offer it. */
 async function toolNamed(context: Context, name: string, service: string | undefined): Promise<ToolResource> {
-  const query = service === undefined ? '' : `&service=${encodeURIComponent(service)}`;
-  const { items } = await context.api().get<ResourceList<ToolResource>>(`/api/v1/tools?limit=1000${query}`);
+  const { items } = await context.api().list<ToolResource>('/api/v1/tools', service === undefined ? {} : { service });
   const found = items.filter(({ spec }) => [spec.exposedAs, spec.aggregatedAs].includes(name));
   const [first] = found;
+  if (first === undefined && service !== undefined && items.length === 0)
+    throw new FairleadError('NotFound', `${service} offers no tools now.`, { data: { next: `fairlead describe service ${service}` } });
   if (first === undefined) {
     const near = items
       .filter(({ spec }) => spec.exposedAs.includes(name) || name.includes(spec.exposedAs))
@@ -48,7 +52,10 @@ async function toolNamed(context: Context, name: string, service: string | undef
   }
   if (found.length > 1)
     throw usage(
-      `Several services offer ${name}: ${found.map(({ metadata }) => metadata.service).join(', ')}.`,
+      `${found.length} services offer ${name}: ${found
+        .slice(0, 10)
+        .map(({ metadata }) => metadata.service)
+        .join(', ')}${found.length > 10 ? ' …' : ''}.`,
       `choose one: fairlead call ${name} --service ${first.metadata.service}`,
     );
   return first;
@@ -57,9 +64,7 @@ async function toolNamed(context: Context, name: string, service: string | undef
 export async function tools(context: Context, query: readonly string[], options: { output?: 'wide' | 'json' }): Promise<number> {
   const { terminal } = context;
   const words = query.join(' ');
-  const list = await context
-    .api()
-    .get<ResourceList<ToolResource>>(`/api/v1/tools?limit=1000${words === '' ? '' : `&q=${encodeURIComponent(words)}`}`);
+  const list = await context.api().list<ToolResource>('/api/v1/tools', words === '' ? {} : { q: words });
   if (options.output === 'json') terminal.out(`${JSON.stringify(list, null, 2)}\n`);
   else if (list.items.length === 0) terminal.err(words === '' ? 'No tool is offered now.\n' : `No tool mentions ${words}.\n`);
   else terminal.out(table(columnsOf('Tool', terminal.now(), options.output === 'wide'), list.items, terminal.paint));

@@ -2,7 +2,7 @@
 import { FairleadError } from '../../base/error.ts';
 import type { Applied, PlanReport, Proposal } from '../../ports/admin.ts';
 import type { Context } from '../context.ts';
-import { usage } from '../errors.ts';
+import { exitCodeOf, tellError, usage } from '../errors.ts';
 import { follow, readService, restOf } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
 import { appliedText, diffText, planMarkdown, planText, real } from '../view/changes.ts';
@@ -23,7 +23,7 @@ const defaultTimeoutMs = 300_000;
 /** What kubectl diff and diff(1) say when they could not compare. */
 const couldNotCompare = 2;
 
-/** Exit code 0 when all is the same, 1 when it differs, 2 when the manifests are not valid. */
+/** Exit code 0 when all is the same, 1 when it differs, more when it could not be said: 2 when the manifests are not valid. */
 export async function diff(context: Context, options: Input & { output?: 'json' }): Promise<number> {
   return compare(context, options, (report) => (options.output === 'json' ? json(report) : diffText(report, context.terminal.paint)));
 }
@@ -37,7 +37,15 @@ export async function plan(context: Context, options: Input & { output?: 'json' 
 }
 
 async function compare(context: Context, options: Input, show: (report: PlanReport) => string): Promise<number> {
-  const report = await (await context.admin()).plan(await proposalOf(context, options));
+  let report: PlanReport;
+  try {
+    report = await (await context.admin()).plan(await proposalOf(context, options));
+  } catch (thrown) {
+    // 1 would say that they differ.
+    if (exitCodeOf(thrown) > 1) throw thrown;
+    tellError(context.terminal, thrown);
+    return couldNotCompare;
+  }
   if (tellIssues(context, report)) return couldNotCompare;
   context.terminal.out(show(report));
   return real(report).length > 0 ? 1 : 0;

@@ -1,7 +1,7 @@
 /** `describe service` and `explain`: one service for a person, and where its values come from. */
 import { FairleadError } from '../../base/error.ts';
 import type { Provenance } from '../../model/provenance.ts';
-import type { ResourceList, ServiceResource, ToolResource } from '../../model/resource.ts';
+import type { ServiceResource, ToolResource } from '../../model/resource.ts';
 import type { Context } from '../context.ts';
 import { readEvents } from '../follow.ts';
 import { describeText } from '../view/describe.ts';
@@ -14,7 +14,7 @@ export async function describe(context: Context, _kind: 'service', name: string)
   const path = `/api/v1/services/${encodeURIComponent(name)}`;
   const service = await api.get<ServiceResource>(path);
   const [tools, events, dependencies] = await Promise.all([
-    api.get<ResourceList<ToolResource>>(`${path}/tools?limit=1000`),
+    api.list<ToolResource>(`${path}/tools`),
     readEvents(context, name, eventsShown),
     api.get<{ services: readonly { dependants: readonly string[] }[] }>(`${path}/dependencies`),
   ]);

@@ -3,7 +3,7 @@ import type { AnyResource, ResourceKind, ResourceList, ServiceResource } from '.
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
 import { columnsOf } from '../view/resource-table.ts';
-import { headerLine, rowLine, sortBy, widthsOf } from '../view/table.ts';
+import { headerLine, rowLine, sortBy, table, widthsOf } from '../view/table.ts';
 
 type GetKind = 'services' | 'rollouts' | 'revisions' | 'instances' | 'tools' | 'events' | 'sources';
 
@@ -29,8 +29,9 @@ const kinds: Record<GetKind, ResourceKind> = {
 
 /** Exit code 0; an unknown name is NotFound, 1. */
 export async function get(context: Context, kind: GetKind, name: string | undefined, options: Options): Promise<number> {
-  const list = await fetchList(context, kind, name, options);
   const { terminal } = context;
+  const fetched = await fetchList(context, kind, name, options);
+  const list = { ...fetched, items: ordered(fetched.items, kind, options, terminal.now()) };
   if (options.watch) return watch(context, kind, name, options, list);
   if (options.output === 'json' || options.output === 'yaml') {
     const value = name !== undefined && kind === 'services' ? list.items[0] : list;
@@ -41,9 +42,7 @@ export async function get(context: Context, kind: GetKind, name: string | undefi
     terminal.err(`No ${kind} found.\n`);
   } else {
     const columns = columnsOf(kinds[kind], terminal.now(), options.output === 'wide');
-    const rows = ordered(list.items, kind, options, terminal.now());
-    const widths = widthsOf(columns, rows);
-    terminal.out(headerLine(columns, widths, terminal.paint) + rows.map((row) => rowLine(columns, row, widths, terminal.paint)).join(''));
+    terminal.out(table(columns, list.items, terminal.paint));
   }
   return 0;
 }
@@ -61,21 +60,14 @@ async function fetchList(context: Context, kind: GetKind, name: string | undefin
       observedCommit: service.observedCommit,
     };
   }
-  const query = new URLSearchParams();
-  if (name !== undefined) query.set(kind === 'sources' ? 'name' : 'service', name);
+  const query: Record<string, string> = {};
+  if (name !== undefined) query[kind === 'sources' ? 'name' : 'service'] = name;
   for (const [flag, value] of Object.entries({ state: options.state, type: options.type, tag: options.tag, label: options.selector })) {
     if (value === undefined) continue;
     if (kind !== 'services') throw usage(`--${flag === 'label' ? 'selector' : flag} is for \`get services\` only.`);
-    query.set(flag, value);
+    query[flag] = value;
   }
-  let page = await api.get<ResourceList>(`/api/v1/${kind}?${query.toString()}`);
-  const items = [...page.items];
-  while (page.metadata.continue !== null) {
-    query.set('continue', page.metadata.continue);
-    page = await api.get<ResourceList>(`/api/v1/${kind}?${query.toString()}`);
-    items.push(...page.items);
-  }
-  return { ...page, items };
+  return api.list<AnyResource>(`/api/v1/${kind}`, query);
 }
 
 function ordered(items: readonly AnyResource[], kind: GetKind, options: Options, now: number): readonly AnyResource[] {
@@ -106,7 +98,7 @@ async function watch(context: Context, kind: GetKind, name: string | undefined, 
     }
   };
   if (options.output === undefined || options.output === 'wide') terminal.out(headerLine(columns, widths, terminal.paint));
-  await print(ordered(first.items, kind, options, terminal.now()));
+  await print(first.items);
   const path = kind === 'events' ? '/api/v1/events' : '/api/v1/services';
   for await (const { event } of context.api().stream(path, terminal.signal)) {
     if (event !== undefined && event !== 'ping') await print((await fetchList(context, kind, name, options)).items);
