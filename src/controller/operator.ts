@@ -263,6 +263,9 @@ export class Operator implements Admin {
 function whyNot(kind: CommandKind, record: ServiceRecord): string | null {
   if (kind === 'abort' && record.rollout === null) return `${record.service} has no rollout under way to abort.`;
   if (kind === 'suspend' && record.suspended) return `${record.service} is suspended already.`;
+  const rejected = record.rejections.some(({ revision }) => revision === record.desired?.revision.hash);
+  if (kind === 'retry' && !rejected && record.restarts.length === 0)
+    return `${record.service} has nothing to try again: what is declared was not rejected, and nothing waits in back-off.`;
   if (kind === 'resume' && !record.suspended) return `${record.service} is not suspended.`;
   return null;
 }

@@ -112,7 +112,7 @@ function valid({ given, record }: Pass): Said {
   }
   if (given.declaration.kind !== 'invalid') return ['True', 'Compiled', 'The manifest compiles.'];
   const [issue] = given.declaration.issues.filter(({ severity }) => severity === 'error');
-  if (issue === undefined) return ['False', 'ManifestInvalid', 'The manifest does not compile.'];
+  if (issue === undefined) return ['False', 'ManifestInvalid', 'Its file holds no manifest any more; mend it, or delete it.'];
   return ['False', issue.code, `${issue.file}:${issue.line}:${issue.column}: ${issue.message}`];
 }
 

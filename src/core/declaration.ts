@@ -1,4 +1,5 @@
 /** Takes in what the source says of the Service. Nothing but a valid manifest or its certain absence changes what is desired. */
+import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
 import { say, type Pass } from './pass.ts';
 import { statusOf } from './conditions.ts';
@@ -19,11 +20,19 @@ export function takeDeclaration(pass: Pass): void {
       record.observedSnapshot = declaration.snapshot;
       if (statusOf(record.conditions, 'Valid') !== 'False') {
         const goesOn = record.desired === null ? '' : ' The last valid one goes on.';
-        say(pass, 'Warning', 'ManifestInvalid', `${declaration.issues.length} issues in its manifest.${goesOn}`);
+        say(pass, 'Warning', 'ManifestInvalid', `${issuesText(declaration.issues)}${goesOn}`);
       }
       return;
     case 'unknown':
   }
+}
+
+/** The first of them with its place, and how many more there are. */
+function issuesText(issues: readonly Issue[]): string {
+  const [first, ...more] = issues.filter(({ severity }) => severity === 'error');
+  if (first === undefined) return 'Its file holds no manifest any more.';
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  return `${first.file}:${first.line}:${first.column}: ${first.message}${others}`;
 }
 
 function takeService(pass: Pass, service: Service): void {

@@ -75,8 +75,10 @@ function findExecutable(command: string, cwd: string, path: string): string {
   const there = candidates.filter((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile() === true);
   const found = there.find(isExecutable);
   if (found !== undefined && command !== '') return found;
-  const message =
-    there.length > 0
+  const folder = candidates.length === 1 && statSync(candidates[0]!, { throwIfNoEntry: false })?.isDirectory() === true;
+  const message = folder
+    ? `${candidates[0]} is a folder, not a program.`
+    : there.length > 0
       ? `${there[0]} may not be executed (chmod +x).`
       : command.includes('/')
         ? `There is no ${candidates[0]}.`

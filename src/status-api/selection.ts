@@ -1,6 +1,8 @@
 /** What of a list is asked for: filters, label selectors, pages. Pure; a bad one throws `Usage` with the place in its words. */
 import { FairleadError } from '../base/error.ts';
 import { apiVersion, type AnyResource, type ResourceKind, type ResourceList } from '../model/resource.ts';
+import type { HealthState, LifecycleState } from '../model/record.ts';
+import type { Service } from '../model/service.ts';
 import type { ServiceView } from '../ports/read-model.ts';
 
 export interface ServiceFilter {
@@ -19,8 +21,23 @@ export interface PageQuery {
 
 type LabelTest = (labels: Readonly<Record<string, string>>) => boolean;
 
+const states: Readonly<Record<LifecycleState, true>> = {
+  Draft: true,
+  Validating: true,
+  Deploying: true,
+  Active: true,
+  Updating: true,
+  Deactivating: true,
+  Inactive: true,
+  Error: true,
+};
+const healths: Readonly<Record<HealthState, true>> = { HEALTHY: true, DEGRADED: true, DOWN: true, UNKNOWN: true };
+const types: Readonly<Record<Service['type'], true>> = { server: true, remote: true };
+
 /** Services that pass every filter given; several values of one filter are comma-separated alternatives, in any case. */
 export function selectServices(services: readonly ServiceView[], filter: ServiceFilter): readonly ServiceView[] {
+  for (const [name, known] of Object.entries({ state: states, health: healths, type: types }))
+    refuseUnknown(name, filter[name as 'state' | 'health' | 'type'], Object.keys(known));
   const among = (wanted: string | undefined, value: string | undefined): boolean =>
     wanted === undefined || wanted.split(',').some((word) => word.trim().toLowerCase() === (value ?? '').toLowerCase());
   const labels = filter.label === undefined ? [] : parseLabels(filter.label);
@@ -33,6 +50,15 @@ export function selectServices(services: readonly ServiceView[], filter: Service
       labels.every((test) => test(record.desired?.labels ?? {})) &&
       mentions([record.service, record.desired?.description, ...(record.desired?.tags ?? [])], filter.q),
   );
+}
+
+function refuseUnknown(filter: string, wanted: string | undefined, known: readonly string[]): void {
+  const words = wanted?.split(',').map((word) => word.trim()) ?? [];
+  const strange = words.find((word) => known.every((value) => value.toLowerCase() !== word.toLowerCase()));
+  if (strange === undefined) return;
+  throw new FairleadError('Usage', `There is no ${filter} ${JSON.stringify(strange)}.`, {
+    data: { next: `choose from ${known.join(', ')}` },
+  });
 }
 
 /** Whether every word of `q` is somewhere in the texts, in any case. */

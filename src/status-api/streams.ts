@@ -33,6 +33,12 @@ export class Streams {
       stream.send('event', eventResource(event), String(event.seq));
     };
     stream.onEnd(catalog.model.onEvent((event) => (caughtUp ? tell(event) : void waiting.push(event))));
+    const newest = (await catalog.model.events({ limit: 1 }))[0]?.seq ?? 0;
+    if (last > newest) {
+      // It counted the Events of another database: one that was restored since has fewer.
+      stream.send('gap', { after: last, before: newest + 1 });
+      last = newest;
+    }
     const past = query.after === undefined && (query.limit ?? 0) === 0 ? [] : await catalog.model.events(query);
     if (query.after !== undefined && query.service === undefined && past[0] !== undefined && past[0].seq > query.after + 1)
       stream.send('gap', { after: query.after, before: past[0].seq });

@@ -67,6 +67,15 @@ describe('first deployment', () => {
     expect(it.record!.state).toBe('Error');
     expect(it.condition('Valid')).toBe('False/ManifestInvalid');
   });
+
+  it('tells the first error of a manifest that is not valid with its place, and how many more there are', () => {
+    const it = new Situation();
+    const issue = { code: 'UnknownKind', severity: 'error', file: 'a.yaml', line: 2, column: 7, path: 'kind', message: 'Wrong.' } as const;
+    it.declaration = { kind: 'invalid', issues: [{ ...issue, severity: 'note', message: 'Hm.' }, issue, issue], snapshot: 's' };
+    it.settle();
+    const [event] = it.events.filter(({ reason }) => reason === 'ManifestInvalid');
+    expect(event!.message).toMatch(/^a\.yaml:2:7: Wrong\. .*1 more/);
+  });
 });
 
 describe('in-place update', () => {

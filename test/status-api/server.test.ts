@@ -324,6 +324,15 @@ describe('streams', () => {
     stream.close();
   });
 
+  test('from a Last-Event-ID of another database on: a gap is told, and what happens arrives', async () => {
+    model.happen({ reason: 'One' });
+    const stream = await openStream('/api/v1/events', { 'last-event-id': '99' });
+    expect(await stream.next()).toMatchObject({ event: 'gap', data: { after: 99, before: 2 } });
+    model.happen({ reason: 'Two' });
+    expect(await stream.next()).toMatchObject({ id: '2', event: 'event', data: { spec: { reason: 'Two' } } });
+    stream.close();
+  });
+
   test('without Last-Event-ID only what happens from now on, and of one service when asked', async () => {
     model.happen({ reason: 'Before' });
     const stream = await openStream('/api/v1/services/clock/events');
