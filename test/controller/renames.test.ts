@@ -6,7 +6,7 @@ import { service } from '../core/situation.ts';
 import { World } from './world.ts';
 
 const named = (name: string, more: Partial<Service> = {}): Service =>
-  service('1', { name, ...more, specHash: `${name} ${JSON.stringify(more)}` } as Partial<Service>);
+  service('1', { name, ...more, specHash: `${name} ${JSON.stringify(more)}` });
 const renamed = (name: string): Service => named(name, { formerly: 'old' });
 const idsOf = (world: World, name: string): string[] => world.host.plans.get(name)!.instances.map(({ id }) => id);
 
