@@ -155,6 +155,8 @@ export class Loop implements HostListener {
     this.#connected = true;
     this.#observations.clear();
     this.#sent.clear();
+    // The Host says each again; one that the store has let go of meanwhile is stored again.
+    this.#knownContracts.clear();
     for (const observation of observations) this.#observations.set(observation.service, observation);
     this.queueAll();
     // What has no Record is to be forgotten. After all others: it may be the old name of one that has yet to claim its Instances.

@@ -2,7 +2,8 @@
 export const eventsOfOneService = 1_000;
 export const eventsInAll = 10_000;
 export const revisionSourcesOfOneService = 20;
-export const contractsInAll = 2_000;
+/** Twice as many as the services that a controller is made for: what is offered now is never among those that go. */
+export const contractsInAll = 20_000;
 /** The most that one query of Events answers. */
 export const eventsOfOneQuery = 1_000;
 /** How many new Events may gather before the old ones are pruned: a prune looks at all of them. */

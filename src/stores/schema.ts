@@ -21,6 +21,7 @@ export const migrations: readonly Migration[] = [
       'create index commands_by_service on commands (service, id)',
       'create table revision_sources (service text not null, revision text not null, at bigint not null, body text not null, primary key (service, revision))',
       'create table contracts (hash text primary key, seq bigint not null, body text not null)',
+      'create index contracts_by_seq on contracts (seq)',
       `create table usage (service text not null, tool text not null, day text not null, calls bigint not null, errors bigint not null,
          latency_sum_ms double precision not null, primary key (service, tool, day))`,
     ],

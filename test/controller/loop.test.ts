@@ -93,6 +93,21 @@ describe('the loop', () => {
     expect([...other.host.plans.keys()]).toEqual(['a']);
   });
 
+  it('stores a Contract once for as long as the Host stays connected', async () => {
+    const world = await new World().with(named('a'));
+    const contract = { hash: 'h', tools: [], prompts: [], resources: [], resourceTemplates: [] };
+    const saved: string[] = [];
+    world.store.saveContract = async (_epoch, { hash }) => void saved.push(hash);
+    for (let connection = 0; connection < 2; connection += 1) {
+      for (let times = 0; times < 3; times += 1) {
+        world.controller.loop.contract(contract);
+        await world.settle();
+      }
+      world.host.connect();
+    }
+    expect(saved).toEqual(['h', 'h']);
+  });
+
   it('starts the services that wait once the one they depend on is ready', async () => {
     const world = new World();
     const web = named('web', { dependsOn: [{ service: 'db', condition: 'Ready' }] });
