@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { connectAdmin } from '../../src/admin/client.ts';
+import { dataDirOf } from '../../src/base/data-dir.ts';
 import type { About } from '../../src/ports/read-model.ts';
+import { openSqliteStore } from '../../src/stores/sqlite.ts';
 import { killHard, pause, Stand } from '../e2e/stand.ts';
 
 let stand: Stand | null = null;
@@ -52,6 +54,34 @@ it(
     stand = null;
   },
 );
+
+it('a controller that stands still holds up no call, lets no second one in, and catches up', { timeout: 90_000 }, async () => {
+  stand = await Stand.start([
+    { name: 'alpha', transport: 'stdio', tag: 'one' },
+    { name: 'beta', transport: 'http', tag: 'one' },
+  ]);
+  const before = await about();
+  const alphaPid = (await stand.services())!.get('alpha')!.status.instances[0]!.pid!;
+  process.kill(before.pids.controller, 'SIGSTOP');
+  try {
+    stand.declare({ name: 'beta', transport: 'http', tag: 'two' });
+    killHard(alphaPid);
+    for (let calls = 0; calls < 50; calls += 1) {
+      const url = new URL('/api/v1/services/beta/call', before.gatewayUrl);
+      const body = JSON.stringify({ tool: 'echo', args: { id: String(calls) } });
+      const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+      expect(await answer.json()).toMatchObject({ content: [{ text: expect.stringContaining('one') }] });
+    }
+    const database = dataDirOf(before.dataDir).database;
+    expect(() => openSqliteStore(database)).toThrow(expect.objectContaining({ code: 'StoreLocked' }));
+  } finally {
+    process.kill(before.pids.controller, 'SIGCONT');
+  }
+  await stand.until('beta is updated', (all) => all.get('beta')?.status.history[0]?.number === 2);
+  const after = await stand.untilActive(['alpha', 'beta']);
+  expect(after.get('alpha')!.status.instances[0]!.pid).not.toBe(alphaPid);
+  expect(await about()).toMatchObject({ epoch: before.epoch, pids: before.pids });
+});
 
 it('a host that is killed takes its services with it and brings them back', { timeout: 90_000 }, async () => {
   stand = await Stand.start([{ name: 'alpha', transport: 'stdio', tag: 'one' }]);
