@@ -46,7 +46,10 @@ export function takeObservation(pass: Pass): void {
     if (record.instances.some(({ provenAt }) => provenAt !== null)) {
       say(pass, 'Warning', 'HostRestarted', 'The host process is a new one; every instance starts again.');
     }
-    record.instances = record.instances.filter(({ duty }) => duty === 'serve').map((instance) => ({ ...instance, provenAt: null }));
+    // What was leaving is gone with the host before, but for what the new one has started from a Plan that still had it serve.
+    record.instances = record.instances
+      .filter(({ duty, id }) => duty === 'serve' || observed(pass, id) !== undefined)
+      .map((instance) => ({ ...instance, provenAt: null, dutySeenAt: null }));
     record.hostId = observation.hostId;
   }
   for (const instance of record.instances) {
