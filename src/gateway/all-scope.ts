@@ -3,13 +3,15 @@
  * go to the service that has the name or URI, over a session that is opened when the client first needs it.
  */
 import { FairleadError } from '../base/error.ts';
+import { version } from '../base/version.ts';
 import type { Envelope } from '../model/envelope.ts';
+import { resultText } from '../model/jsonrpc.ts';
 import type { Backend } from './backend.ts';
 import { isListMethod, type Catalog, type Entry } from './catalog.ts';
 import { discoverAnswer, statelessAnswer } from './eras.ts';
 import type { Forwarder } from './forward.ts';
 import { Listening } from './listening.ts';
-import { replaceAt, resultText, RpcError, rpc, type Inbound } from './message.ts';
+import { replaceAt, RpcError, rpc, type Inbound } from './message.ts';
 import type { Scope, StatelessReply } from './scope.ts';
 import {
   forwardForSession,
@@ -25,7 +27,7 @@ import type { ServiceScope } from './service-scope.ts';
 import type { ClientSession } from './session.ts';
 import type { Stream } from './stream.ts';
 
-const serverInfo = { name: 'fairlead', title: 'Fairlead', version: '0.1.0' };
+const serverInfo = { name: 'fairlead', title: 'Fairlead', version };
 const instructions =
   'All services behind this Fairlead gateway. Tools and prompts are named service__name; each service is also served alone at /services/<name>/mcp.';
 const sessionCapabilities = {

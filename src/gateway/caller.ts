@@ -8,9 +8,9 @@
 import { FairleadError } from '../base/error.ts';
 import type { Contract } from '../model/contract.ts';
 import type { ClientFacts, Envelope, RequestOptions, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
+import { requestOf } from '../model/jsonrpc.ts';
 import type { Backend, Member } from './backend.ts';
 import { changedLists, type ListKind } from './changed-lists.ts';
-import { requestOf } from './message.ts';
 import { SharedState } from './shared-state.ts';
 
 /** Where a service's own messages to the client go. */
@@ -245,11 +245,11 @@ export class Caller {
     const requests: Envelope[] = [];
     if (this.#logLevel !== null && session.facts.capabilities['logging'] !== undefined) {
       const level = shared === null ? this.#logLevel : shared.wantLevel(this.id, this.#logLevel);
-      if (level !== null) requests.push(requestOf('fairlead-replay-level', 'logging/setLevel', { level }));
+      if (level !== null) requests.push(requestOf('logging/setLevel', { level }));
     }
     for (const uri of this.#subscriptions.get(service) ?? []) {
       if (shared?.subscribe(this.id, uri, true, null) === false) continue;
-      requests.push(requestOf(`fairlead-replay-${requests.length}`, 'resources/subscribe', { uri }));
+      requests.push(requestOf('resources/subscribe', { uri }));
     }
     await Promise.allSettled(requests.map((message) => session.request(message, { timeoutMs: replayTimeoutMs })));
   }

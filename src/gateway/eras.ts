@@ -2,12 +2,13 @@
  * Between the eras: what a session client must be spared of a stateless service, and a stateless client must find in the
  * answer of a session service. Members are added to the text as it is; nothing is re-encoded.
  */
-import { scanEnvelope, withMeta, type Envelope } from '../model/envelope.ts';
+import { scanEnvelope, withMeta, withParam, type Envelope } from '../model/envelope.ts';
 import { setMember } from '../model/json-scan.ts';
 import type { ServerFacts } from '../ports/upstream.ts';
+import { errorText, requestOf, resultText } from '../model/jsonrpc.ts';
+import { metaKeys, statelessVersion } from '../model/stateless-era.ts';
 import type { Line } from './caller.ts';
-import { errorText, rawAt, requestOf, resultText, RpcError, rpc } from './message.ts';
-import { metaKeys, statelessVersion } from './stateless-request.ts';
+import { rawAt, RpcError, rpc } from './message.ts';
 
 /** Methods of the stateless era that a session service can answer. */
 const sharedMethods = new Set([
@@ -94,7 +95,7 @@ export async function withInputs(
     const result = JSON.parse(rawAt(text, ['result'])!) as { inputRequests?: Record<string, AskedInput>; requestState?: string };
     const responses: Record<string, unknown> = {};
     for (const [key, asked] of Object.entries(result.inputRequests ?? {})) {
-      const answer = JSON.parse(await ask(requestOf(`input-${key}`, asked.method, asked.params ?? {}))) as {
+      const answer = JSON.parse(await ask(requestOf(asked.method, asked.params ?? {}))) as {
         result?: unknown;
         error?: unknown;
       };
@@ -114,12 +115,11 @@ interface AskedInput {
 }
 
 function withAnswers(message: Envelope, responses: unknown, state: string | undefined): Envelope {
-  const text = setParam(message.text, 'inputResponses', JSON.stringify(responses));
-  return { ...message, text: state === undefined ? text : setParam(text, 'requestState', JSON.stringify(state)) };
-}
-
-function setParam(text: string, key: string, raw: string): string {
-  const scanned = scanEnvelope(text);
-  if (scanned.kind !== 'request' || scanned.paramsAt === null) return text;
-  return setMember(text, scanned.paramsAt, key, raw);
+  const members = { inputResponses: responses, ...(state === undefined ? {} : { requestState: state }) };
+  let { text } = message;
+  for (const [key, value] of Object.entries(members)) {
+    const scanned = scanEnvelope(text);
+    if (scanned.kind === 'request') text = withParam(scanned, key, JSON.stringify(value));
+  }
+  return { ...message, text };
 }

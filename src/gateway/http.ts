@@ -17,6 +17,12 @@ export function header(request: IncomingMessage, name: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+/** A client that takes no event stream gets the answer alone, as JSON. */
+export function acceptsOnlyJson(request: IncomingMessage): boolean {
+  const accept = header(request, 'accept');
+  return accept !== null && !accept.includes('text/event-stream') && !accept.includes('*/*');
+}
+
 export function sendJson(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
   if (response.headersSent) return;
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers });

@@ -5,8 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../ports/clock.ts';
+import { errorText } from '../model/jsonrpc.ts';
 import { HttpError, header, sendEmpty, sendJson } from './http.ts';
-import { errorText, rpc } from './message.ts';
+import { rpc } from './message.ts';
 
 export interface ListenerLimits {
   /** Requests answered at a time; over it 503, while health still answers. */

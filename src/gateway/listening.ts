@@ -3,10 +3,11 @@
  * changed, each message tagged with the subscription's id. Ends when the client closes, or when there is nothing left to listen to.
  */
 import { FairleadError } from '../base/error.ts';
+import { notificationOf } from '../model/jsonrpc.ts';
+import { metaKeys } from '../model/stateless-era.ts';
 import type { ListKind } from './changed-lists.ts';
-import { notificationOf, RpcError, rpc, type Inbound } from './message.ts';
+import { isObject, RpcError, rpc, type Inbound } from './message.ts';
 import type { StatelessReply } from './scope.ts';
-import { metaKeys } from './stateless-request.ts';
 
 const fieldOf: Readonly<Record<ListKind, string>> = {
   tools: 'toolsListChanged',
@@ -36,13 +37,12 @@ export class Listening {
   /** Stays until the client closes (Cancelled) or `end`. Throws RpcError InvalidParams, TooManyCalls. */
   listen(message: Inbound, reply: StatelessReply): Promise<string> {
     const filter = message.params['notifications'];
-    if (filter === null || typeof filter !== 'object' || Array.isArray(filter)) {
+    if (!isObject(filter)) {
       throw new RpcError(rpc.invalidParams, "Invalid params: 'notifications' is required and must be a filter");
     }
     if (reply.signal.aborted) throw clientGone();
     if (this.#listeners.size >= maxListeners) throw new FairleadError('TooManyCalls', 'too many clients listen');
-    const wanted = filter as Record<string, unknown>;
-    const honoured = Object.fromEntries(Object.values(fieldOf).flatMap((field) => (wanted[field] === true ? [[field, true]] : [])));
+    const honoured = Object.fromEntries(Object.values(fieldOf).flatMap((field) => (filter[field] === true ? [[field, true]] : [])));
     const _meta = { [metaKeys.subscriptionId]: JSON.parse(message.envelope.id ?? 'null') as unknown };
     reply.send(notificationOf('notifications/subscriptions/acknowledged', { notifications: honoured, _meta }));
     return new Promise((_resolve, reject) => {

@@ -1,7 +1,8 @@
-/** Messages of clients as they come in, and the answers that the gateway itself gives. */
+/** Messages of clients as they come in, and the errors that the gateway itself answers with. */
 import { FairleadError, messageOf } from '../base/error.ts';
 import type { ErrorCodeName } from '../base/error-codes.ts';
-import { scanEnvelope, splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
+import { scanEnvelope, splitBatch, type ScannedEnvelope } from '../model/envelope.ts';
+import { errorText } from '../model/jsonrpc.ts';
 import { decodeString, findAt, skipSpace, splice } from '../model/json-scan.ts';
 
 /** One message of a client: the envelope for routing, `params` parsed for looking at (never for writing out again). */
@@ -46,17 +47,6 @@ export class RpcError extends Error {
   }
 }
 
-/** A JSON-RPC error response. `id` is raw JSON. */
-export function errorText(id: string | null, rpcCode: number, message: string, data?: unknown): string {
-  const error = data === undefined ? { code: rpcCode, message } : { code: rpcCode, message, data };
-  return `{"jsonrpc":"2.0","id":${id ?? 'null'},"error":${JSON.stringify(error)}}`;
-}
-
-/** A JSON-RPC result response. `result` is raw JSON. */
-export function resultText(id: string | null, result: string): string {
-  return `{"jsonrpc":"2.0","id":${id ?? 'null'},"result":${result}}`;
-}
-
 /** The response for whatever was thrown: typed errors carry `data: {code, retryable, service}`. */
 export function thrownText(id: string | null, thrown: unknown, service: string | null): string {
   if (thrown instanceof RpcError) return errorText(id, thrown.rpcCode, thrown.message, thrown.data);
@@ -68,19 +58,6 @@ export function thrownText(id: string | null, thrown: unknown, service: string |
     });
   }
   return errorText(id, rpc.internal, `internal error: ${messageOf(thrown)}`, { code: 'Internal', retryable: false, service });
-}
-
-/** A notification of the gateway's own. */
-export function notificationOf(method: string, params?: unknown): Envelope {
-  const text = JSON.stringify(params === undefined ? { jsonrpc: '2.0', method } : { jsonrpc: '2.0', method, params });
-  return { kind: 'notification', id: null, method, isError: false, text };
-}
-
-/** A request of the gateway's own. */
-export function requestOf(id: string, method: string, params: unknown): Envelope {
-  const rawId = JSON.stringify(id);
-  const text = `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)},"params":${JSON.stringify(params)}}`;
-  return { kind: 'request', id: rawId, method, isError: false, text };
 }
 
 /** Raw JSON of the value at a path of keys in a message; null when it is not there. */
@@ -99,6 +76,10 @@ export function textAt(text: string, path: readonly string[]): string | null {
 export function replaceAt(text: string, path: readonly string[], raw: string): string {
   const span = findAt(text, { start: skipSpace(text, 0), end: text.length }, path);
   return span === null ? text : splice(text, span, raw);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 const noParams: Readonly<Record<string, unknown>> = Object.freeze({});

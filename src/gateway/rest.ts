@@ -2,10 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorCodes } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
+import { requestOf } from '../model/jsonrpc.ts';
 import type { Catalog } from './catalog.ts';
 import type { Forwarder } from './forward.ts';
 import { HttpError, readBodyText } from './http.ts';
-import { requestOf, rawAt } from './message.ts';
+import { rawAt } from './message.ts';
 import type { ServiceScope } from './service-scope.ts';
 
 export interface RestOptions {
@@ -40,7 +41,7 @@ export async function callTool(
     const text = await options.forwarder.forward({
       backend: scope.backend,
       caller: scope.anonymous,
-      message: requestOf('call', 'tools/call', { name: own, arguments: args }),
+      message: requestOf('tools/call', { name: own, arguments: args }),
       tool: own,
       signal: controller.signal,
     });

@@ -4,13 +4,14 @@
  */
 import { withParam, type Envelope } from '../model/envelope.ts';
 import type { ServerFacts } from '../ports/upstream.ts';
+import { resultText } from '../model/jsonrpc.ts';
 import type { Backend } from './backend.ts';
 import type { Caller, Line } from './caller.ts';
 import { checkStatelessMethod, discoverAnswer, statelessAnswer, withInputs, withLogLevel } from './eras.ts';
 import type { Exposure } from './exposure.ts';
 import type { Forwarder } from './forward.ts';
 import type { Listening } from './listening.ts';
-import { rawAt, replaceAt, resultText, rpc, RpcError, type Inbound } from './message.ts';
+import { rawAt, replaceAt, rpc, RpcError, type Inbound } from './message.ts';
 import type { StatelessReply } from './scope.ts';
 import type { ClientSession } from './session.ts';
 import { logLevels, SharedState } from './shared-state.ts';

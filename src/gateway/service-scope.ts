@@ -3,11 +3,14 @@
  * or renames are looked at. Log level and subscriptions of a session are remembered, so that they outlive its upstream.
  */
 import { FairleadError } from '../base/error.ts';
+import { version } from '../base/version.ts';
+import { resultText } from '../model/jsonrpc.ts';
+import { statelessVersion } from '../model/stateless-era.ts';
 import type { Backend } from './backend.ts';
 import { Caller } from './caller.ts';
 import type { Forwarder } from './forward.ts';
 import { Listening } from './listening.ts';
-import { resultText, type Inbound } from './message.ts';
+import { type Inbound } from './message.ts';
 import type { Scope, StatelessReply } from './scope.ts';
 import {
   exposeTools,
@@ -23,11 +26,10 @@ import {
   type SessionRequest,
 } from './service-request.ts';
 import type { ClientSession } from './session.ts';
-import { statelessVersion } from './stateless-request.ts';
 import type { Stream } from './stream.ts';
 
 /** In whose name the gateway speaks for clients that have no session. */
-export const anonymousFacts = { clientInfo: { name: 'fairlead', version: '0.1.0' }, capabilities: {}, protocolVersion: statelessVersion };
+export const anonymousFacts = { clientInfo: { name: 'fairlead', version }, capabilities: {}, protocolVersion: statelessVersion };
 
 export class ServiceScope implements Scope {
   readonly service: string;

@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../ports/clock.ts';
 import type { ClientFacts } from '../ports/upstream.ts';
-import { header, sendEmpty, sendJson } from './http.ts';
-import { errorText, rpc, thrownText, type Inbound } from './message.ts';
+import { errorText } from '../model/jsonrpc.ts';
+import { acceptsOnlyJson, header, sendEmpty, sendJson } from './http.ts';
+import { isObject, rpc, thrownText, type Inbound } from './message.ts';
 import { ClientSession } from './session.ts';
 import type { Scope } from './scope.ts';
 import type { Stream } from './stream.ts';
@@ -227,18 +228,9 @@ export function factsOf(message: Inbound, also?: string): ClientFacts | null {
   };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
-
 /** A client that names event streams before JSON gets one, also for an answer that comes at once. */
 function prefersStream(request: IncomingMessage): boolean {
   return header(request, 'accept')?.trimStart().startsWith('text/event-stream') === true;
-}
-
-function acceptsOnlyJson(request: IncomingMessage): boolean {
-  const accept = header(request, 'accept');
-  return accept !== null && !accept.includes('text/event-stream') && !accept.includes('*/*');
 }
 
 function textOr(value: unknown, otherwise: string): string {

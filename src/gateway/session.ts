@@ -7,11 +7,12 @@
 import { FairleadError } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClientFacts, Envelope } from '../ports/upstream.ts';
+import { errorText, notificationOf } from '../model/jsonrpc.ts';
 import { Caller, type ClientSink } from './caller.ts';
 import { ChangeNotices } from './change-notices.ts';
 import { EventStore } from './event-store.ts';
 import type { ListKind } from './changed-lists.ts';
-import { errorText, notificationOf, rawAt, replaceAt, rpc, textAt, type Inbound } from './message.ts';
+import { rawAt, replaceAt, rpc, textAt, type Inbound } from './message.ts';
 import { logLevels } from './shared-state.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import type { ServerResponse } from 'node:http';

@@ -4,7 +4,7 @@
  */
 import type { Envelope } from '../model/envelope.ts';
 import type { Upstream, UpstreamSession } from '../ports/upstream.ts';
-import { requestOf } from './message.ts';
+import { requestOf } from '../model/jsonrpc.ts';
 
 export const logLevels: readonly string[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 const replayTimeoutMs = 10_000;
@@ -20,7 +20,6 @@ const states = new WeakMap<Upstream, SharedState>();
 export class SharedState {
   readonly #parties = new Map<string, Party>();
   #level: string | null = null;
-  #count = 0;
 
   /** The one state of an Upstream. */
   static of(upstream: Upstream): SharedState {
@@ -73,7 +72,7 @@ export class SharedState {
   }
 
   #say(session: UpstreamSession, method: string, params: unknown): void {
-    const message = requestOf(`fairlead-shared-${++this.#count}`, method, params);
+    const message = requestOf(method, params);
     void session.request(message, { timeoutMs: replayTimeoutMs }).catch(() => undefined);
   }
 }

@@ -5,8 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../ports/clock.ts';
+import { errorText } from '../model/jsonrpc.ts';
 import { sendEmpty, sendJson } from './http.ts';
-import { errorText, rpc, thrownText, type Inbound } from './message.ts';
+import { rpc, thrownText, type Inbound } from './message.ts';
 import type { Scope } from './scope.ts';
 import { factsOf, type SessionEdge } from './session-edge.ts';
 import { ClientSession } from './session.ts';

@@ -2,8 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FairleadError } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
-import { header, sendEmpty, sendJson } from './http.ts';
-import { errorText, rawAt, rpc, thrownText, type Inbound } from './message.ts';
+import { errorText } from '../model/jsonrpc.ts';
+import { acceptsOnlyJson, sendEmpty, sendJson } from './http.ts';
+import { rawAt, rpc, thrownText, type Inbound } from './message.ts';
 import type { Scope } from './scope.ts';
 import { paramHeaders, statelessRejection, statusOfError } from './stateless-request.ts';
 import { Stream } from './stream.ts';
@@ -29,8 +30,7 @@ export class StatelessEdge {
     const rejection = statelessRejection(message, request);
     if (rejection !== null) return sendJson(response, rejection.status, errorText(id, rejection.code, rejection.message, rejection.data));
     if (message.envelope.kind === 'notification') return sendEmpty(response, 202);
-    const accept = header(request, 'accept');
-    const jsonOnly = accept !== null && !accept.includes('text/event-stream') && !accept.includes('*/*');
+    const jsonOnly = acceptsOnlyJson(request);
     const stream = new Stream(0, response, { store: null, headers: {}, primed: false, retryMs: 0, jsonOnly });
     const controller = new AbortController();
     stream.onDisconnect = () => controller.abort(new FairleadError('Cancelled', 'the client closed the connection'));

@@ -3,19 +3,9 @@
  * the body. Pure. The codes and HTTP statuses are the protocol's.
  */
 import type { IncomingMessage } from 'node:http';
+import { metaKeys, statelessVersion } from '../model/stateless-era.ts';
 import { header } from './http.ts';
-import { rpc, type Inbound } from './message.ts';
-
-export const statelessVersion = '2026-07-28';
-
-export const metaKeys = {
-  protocolVersion: 'io.modelcontextprotocol/protocolVersion',
-  clientInfo: 'io.modelcontextprotocol/clientInfo',
-  clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
-  serverInfo: 'io.modelcontextprotocol/serverInfo',
-  subscriptionId: 'io.modelcontextprotocol/subscriptionId',
-  logLevel: 'io.modelcontextprotocol/logLevel',
-} as const;
+import { isObject, rpc, type Inbound } from './message.ts';
 
 export interface Rejection {
   readonly status: number;
@@ -33,10 +23,6 @@ const nameMember: Readonly<Record<string, string>> = {
   'tasks/update': 'taskId',
   'tasks/cancel': 'taskId',
 };
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
 
 function metaOf(message: Inbound): Record<string, unknown> | null {
   const meta = message.params['_meta'];

@@ -1,5 +1,6 @@
 /** One request of a check on the host's own session, its answer parsed, its time taken. */
 import { FairleadError } from '../base/error.ts';
+import { requestOf } from '../model/jsonrpc.ts';
 import type { UpstreamSession } from '../ports/upstream.ts';
 
 export interface Asked {
@@ -10,9 +11,8 @@ export interface Asked {
 
 /** Throws what the session throws; UpstreamMalformed when the answer is not valid JSON. */
 export async function ask(session: UpstreamSession, method: string, params: unknown, timeoutMs: number): Promise<Asked> {
-  const text = JSON.stringify({ jsonrpc: '2.0', id: 0, method, params });
   const startedAt = performance.now();
-  const answer = await session.request({ kind: 'request', id: '0', method, isError: false, text }, { timeoutMs });
+  const answer = await session.request(requestOf(method, params), { timeoutMs });
   const latencyMs = performance.now() - startedAt;
   try {
     const { result, error } = JSON.parse(answer) as { result?: Asked['result']; error?: Asked['error'] };

@@ -4,8 +4,8 @@
  */
 import swagger from '@fastify/swagger';
 import { fastify, type FastifyInstance } from 'fastify';
-import packageJson from '../../package.json' with { type: 'json' };
 import { FairleadError } from '../base/error.ts';
+import { version } from '../base/version.ts';
 import { versionHeader } from '../model/resource.ts';
 import type { ReadModel } from '../ports/read-model.ts';
 import { Catalog } from './catalog.ts';
@@ -80,7 +80,7 @@ export function createStatusApi(options: StatusApiOptions): StatusApi {
   addGuard(app, { allowedHosts: [...(options.allowedHosts ?? []), options.host], maxRequests: options.maxRequests ?? 512 });
   app.addHook('onSend', async (_request, reply) => {
     void reply.headers({
-      [versionHeader]: packageJson.version,
+      [versionHeader]: version,
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
@@ -92,7 +92,7 @@ export function createStatusApi(options: StatusApiOptions): StatusApi {
       openapi: '3.1.0',
       info: {
         title: 'Fairlead status API',
-        version: packageJson.version,
+        version,
         description: 'Reads only. Changes are commits to the source of manifests.',
       },
     },
@@ -138,7 +138,7 @@ function addSystemRoutes(app: FastifyInstance, model: ReadModel): void {
       .type('text/plain; charset=utf-8')
       .send(
         [
-          `Fairlead ${packageJson.version}: status API, reads only.`,
+          `Fairlead ${version}: status API, reads only.`,
           '',
           `MCP endpoint       ${model.about().gatewayUrl}/mcp`,
           'Services           /api/v1/services',
@@ -152,7 +152,7 @@ function addSystemRoutes(app: FastifyInstance, model: ReadModel): void {
       ),
   );
   app.get('/api/v1/openapi.json', hidden, () => app.swagger());
-  app.get('/healthz', hidden, () => ({ ok: true, version: packageJson.version }));
+  app.get('/healthz', hidden, () => ({ ok: true, version }));
   app.get('/readyz', hidden, (_request, reply) => {
     const waits = [
       ...(model.about().hostConnected ? [] : ['the host is not connected']),

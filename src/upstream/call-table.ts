@@ -17,6 +17,7 @@ import {
   type Malformed,
   type ScannedEnvelope,
 } from '../model/envelope.ts';
+import { metaKeys } from '../model/stateless-era.ts';
 import type { RequestOptions } from '../ports/upstream.ts';
 
 export interface Call {
@@ -43,7 +44,7 @@ export type Outcome = 'settled' | 'late' | 'unknown';
 
 /** How many abandoned calls are remembered, so that their late answers are known as such. */
 const maxAbandoned = 1_000;
-const subscriptionKey = 'io.modelcontextprotocol/subscriptionId';
+const subscriptionKey = metaKeys.subscriptionId;
 
 export class CallTable {
   readonly #entries = new Map<string, Entry>();

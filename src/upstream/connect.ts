@@ -9,9 +9,9 @@ import type { Envelope } from '../model/envelope.ts';
 import type { Contract } from '../model/contract.ts';
 import type { Endpoint } from '../ports/runtime.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener, Upstream, UpstreamSession } from '../ports/upstream.ts';
+import { errorText, requestOf } from '../model/jsonrpc.ts';
 import { httpConnector, sseConnector, stdioConnector, type Connector } from './connectors.ts';
 import { takeContract } from './contract.ts';
-import { errorText, requestOf } from './messages.ts';
 import { defaultSessionTimeoutMs, type UpstreamOptions } from './options.ts';
 import type { EndableSession } from './session.ts';
 
@@ -128,7 +128,7 @@ class InstanceUpstream implements Upstream {
         if (this.#own?.shared === true) for (const callback of this.#notified) callback(message);
       },
       // The host's own session promises no client features; a service that asks nevertheless gets a plain no.
-      request: async (message) => errorText(message.id!, methodNotFound, `${message.method} has no client here`),
+      request: async (message) => errorText(message.id, methodNotFound, `${message.method} has no client here`),
       // On standard streams all views end with the process; over HTTP each session lives and dies by itself.
       closed: (reason) => this.#own?.shared === true && this.#endAll(reason),
     };

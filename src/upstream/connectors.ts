@@ -4,11 +4,11 @@ import { Pool } from 'undici';
 import { FairleadError } from '../base/error.ts';
 import type { Endpoint, LineChannel } from '../ports/runtime.ts';
 import type { ClientFacts, ServerFacts, SessionListener, UpstreamSession } from '../ports/upstream.ts';
+import { notificationOf } from '../model/jsonrpc.ts';
 import { discoverRequest, handshakeError, hostFacts, initializeRequest, isStateless, readDiscover, readInitialize } from './handshake.ts';
 import type { HttpEndpoint } from './http-exchange.ts';
 import { HttpSession } from './http-session.ts';
 import { linePipe } from './line-pipe.ts';
-import { notificationText } from './messages.ts';
 import { defaultMaxViolationsInARow, type UpstreamOptions } from './options.ts';
 import { PipeSession, type Pipe } from './pipe-session.ts';
 import { SharedView, type EndableSession } from './session.ts';
@@ -67,7 +67,7 @@ async function shakeHands(session: PipeSession, client: ClientFacts, timeoutMs: 
     if (reading.kind === 'failed') throw new FairleadError('HandshakeFailed', reading.message);
     if (reading.kind === 'session') {
       session.established(reading.facts);
-      session.say(notificationText('notifications/initialized'));
+      session.say(notificationOf('notifications/initialized').text);
       return session;
     }
     const facts = readDiscover(await session.request(discoverRequest(client), { timeoutMs: Math.max(1, deadlineAt - performance.now()) }));

@@ -7,7 +7,7 @@ import { hashValue } from '../base/hash.ts';
 import { rawBody, scanEnvelope } from '../model/envelope.ts';
 import type { Contract, ContractTool } from '../model/contract.ts';
 import type { UpstreamSession } from '../ports/upstream.ts';
-import { requestOf } from './messages.ts';
+import { requestOf } from '../model/jsonrpc.ts';
 
 export const maxEntries = 10_000;
 export const maxPages = 1_000;

@@ -3,27 +3,20 @@
  * (2024-10-07 to 2025-11-25), `server/discover` for the stateless one (2026-07-28).
  */
 import { FairleadError } from '../base/error.ts';
+import { version } from '../base/version.ts';
 import { rawBody, scanEnvelope, type Envelope } from '../model/envelope.ts';
 import type { ClientFacts, ServerFacts } from '../ports/upstream.ts';
-import { requestOf } from './messages.ts';
+import { requestOf } from '../model/jsonrpc.ts';
+import { metaKeys, statelessVersion } from '../model/stateless-era.ts';
 
 /** Newest first. */
 export const sessionVersions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'];
-export const statelessVersion = '2026-07-28';
-
-export const metaKeys = {
-  protocolVersion: 'io.modelcontextprotocol/protocolVersion',
-  clientInfo: 'io.modelcontextprotocol/clientInfo',
-  clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
-  serverInfo: 'io.modelcontextprotocol/serverInfo',
-} as const;
-
 /**
  * Who the host says it is. No client features: on a process that many clients share, a request of the service (sampling,
  * elicitation, roots) could not be attributed to the one client it concerns, so the service must not be led to ask.
  */
 export const hostFacts: ClientFacts = {
-  clientInfo: { name: 'fairlead', version: '0.1.0' },
+  clientInfo: { name: 'fairlead', version },
   capabilities: {},
   protocolVersion: sessionVersions[0]!,
 };

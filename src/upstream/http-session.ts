@@ -8,11 +8,12 @@
 import { FairleadError, messageOf } from '../base/error.ts';
 import { splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
+import { errorText, notificationOf, resultText } from '../model/jsonrpc.ts';
 import { CallTable, lost, type Call } from './call-table.ts';
 import { openEventStream } from './event-stream.ts';
 import { exchange, type HttpEndpoint, type ResponseHead, type StreamEnd } from './http-exchange.ts';
 import { handshakeError, initializeRequest, readInitialize } from './handshake.ts';
-import { cancelledText, errorText, hopNotifications, notificationText, readMessage, resultText } from './messages.ts';
+import { cancelledText, hopNotifications, readMessage } from './messages.ts';
 import { OpenStreams } from './open-streams.ts';
 import type { EndableSession } from './session.ts';
 import { refusalError, takeRefusal } from './refusal.ts';
@@ -124,7 +125,7 @@ export class HttpSession implements EndableSession {
 
   async #begin(facts: ServerFacts, timeoutMs: number): Promise<void> {
     this.#facts = facts;
-    await this.#told(notificationText('notifications/initialized'), timeoutMs);
+    await this.#told(notificationOf('notifications/initialized').text, timeoutMs);
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, streamWaitMs);
     const stop = openEventStream(this.#endpoint, {

@@ -8,10 +8,11 @@
 import { FairleadError, messageOf } from '../base/error.ts';
 import { splitBatch, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
 import type { ClientFacts, RequestOptions, ServerFacts, SessionListener } from '../ports/upstream.ts';
+import { errorText, resultText } from '../model/jsonrpc.ts';
 import { CallTable, lost } from './call-table.ts';
 import { withClient } from './stateless.ts';
 import type { EndableSession } from './session.ts';
-import { cancelledText, errorText, hopNotifications, readMessage, resultText } from './messages.ts';
+import { cancelledText, hopNotifications, readMessage } from './messages.ts';
 
 /** Messages to and from one service. */
 export interface Pipe {

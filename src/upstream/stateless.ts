@@ -4,7 +4,7 @@
  */
 import { rawParam, scanEnvelope, textParam, withMeta, type Envelope, type ScannedEnvelope } from '../model/envelope.ts';
 import type { ClientFacts } from '../ports/upstream.ts';
-import { metaKeys, statelessVersion } from './handshake.ts';
+import { metaKeys, statelessVersion } from '../model/stateless-era.ts';
 
 /** The request with the client's facts in its `_meta`, unless it carries its own. */
 export function withClient(message: Envelope, client: ClientFacts): Envelope {

@@ -1,5 +1,5 @@
 /** `version`: this command line's version, and the controller's when one answers. */
-import packageJson from '../../../package.json' with { type: 'json' };
+import { version as client } from '../../base/version.ts';
 import { messageOf } from '../../base/error.ts';
 import type { About } from '../../ports/read-model.ts';
 import type { Context } from '../context.ts';
@@ -12,7 +12,7 @@ export async function version(context: Context, options: { output?: 'json' }): P
   } catch (thrown) {
     otherwise = `none: ${messageOf(thrown)}`;
   }
-  const facts = { client: packageJson.version, controller, node: process.version };
+  const facts = { client, controller, node: process.version };
   context.terminal.out(
     options.output === 'json'
       ? `${JSON.stringify(facts)}\n`
