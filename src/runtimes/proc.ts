@@ -4,6 +4,7 @@
  */
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 
 export interface ProcessFacts {
   readonly pid: number;
@@ -15,6 +16,8 @@ export interface ProcessFacts {
   /** The value of FAIRLEAD_INSTANCE in the environment it was started with; null where there is none or it cannot be read. */
   readonly marker: string | null;
 }
+
+const descriptorPollMs = 50;
 
 /** Name of the environment variable that marks every process of an Instance, however far it has moved away from it. */
 export const markerName = 'FAIRLEAD_INSTANCE';
@@ -73,18 +76,24 @@ function markerIn(environment: string): string | null {
 }
 
 async function pidsOf(): Promise<number[]> {
-  try {
-    return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  } catch {
-    return [];
-  }
+  const names = await orNull(() => readdir('/proc'));
+  return (names ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-async function read(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'latin1');
-  } catch {
-    return null;
+function read(path: string): Promise<string | null> {
+  return orNull(() => readFile(path, 'latin1'));
+}
+
+/** null when it is not there or not for us to see. A moment without a free descriptor is waited for: it must not look as if nothing ran. */
+async function orNull<Found>(look: () => Promise<Found>): Promise<Found | null> {
+  for (;;) {
+    try {
+      return await look();
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      if (code !== 'EMFILE' && code !== 'ENFILE') return null;
+      await wait(descriptorPollMs);
+    }
   }
 }
 

@@ -25,6 +25,21 @@ async function failure(start: Promise<unknown>): Promise<FairleadError> {
   return thrown as FairleadError;
 }
 
+/** While `work` runs, this process can open nothing. */
+async function withoutDescriptors<Result>(work: () => Promise<Result>): Promise<Result> {
+  const { pid } = process;
+  const before = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))![1]!;
+  // Made now: once nothing can be opened, nothing could be started that gives the limit back either.
+  const restorer = spawn('sh', ['-c', `read go; prlimit --pid ${pid} --nofile=${before}:`], { stdio: ['pipe', 'ignore', 'ignore'] });
+  spawnSync('sh', ['-c', `prlimit --pid ${pid} --nofile=${readdirSync('/proc/self/fd').length}:`]);
+  try {
+    return await work();
+  } finally {
+    restorer.stdin.end('go\n');
+    await once(restorer, 'exit');
+  }
+}
+
 describe('launching', () => {
   it('gives a service an environment built from empty, filled-in arguments, and no way to new privileges', async () => {
     process.env['FAIRLEAD_TEST_SECRET'] = 'of the host';
@@ -90,14 +105,7 @@ describe('launching', () => {
   });
 
   it('says so when the host has no descriptor left, and goes on once it has', async () => {
-    const { pid } = process;
-    const before = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))![1]!;
-    // Made now: once nothing can be opened, nothing could be started that gives the limit back either.
-    const restorer = spawn('sh', ['-c', `read go; prlimit --pid ${pid} --nofile=${before}:`], { stdio: ['pipe', 'ignore', 'ignore'] });
-    spawnSync('sh', ['-c', `prlimit --pid ${pid} --nofile=${readdirSync('/proc/self/fd').length}:`]);
-    const error = await failure(world.start(processRun('echo')));
-    restorer.stdin.end('go\n');
-    await once(restorer, 'exit');
+    const error = await withoutDescriptors(() => failure(world.start(processRun('echo'))));
     expect(error.code).toBe('StartFailed');
     expect(world.records()).toEqual([]);
     await world.start(processRun('echo'));
@@ -213,6 +221,18 @@ describe('stopping', () => {
     const running = await world.start(processRun('leaver'));
     const { child } = await firstWord<{ child: number }>(running);
     process.kill(running.pid!, 'SIGKILL');
+    await running.ended;
+    expect(lives(child)).toBe(false);
+  });
+
+  it('takes what a process left behind with it though the host had no descriptor left to look for it', async () => {
+    const running = await world.start(processRun('leaver'));
+    const { child } = await firstWord<{ child: number }>(running);
+    await until('the child is up', () => readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('stubborn'));
+    await withoutDescriptors(async () => {
+      process.kill(running.pid!, 'SIGKILL');
+      await Promise.race([running.ended, new Promise((resolve) => setTimeout(resolve, 500))]);
+    });
     await running.ended;
     expect(lives(child)).toBe(false);
   });
