@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { runBatch } from '../src/sim/batch.ts';
 import { mutate } from '../src/sim/mutation.ts';
-import { mutants } from '../src/sim/mutants.ts';
+import { mutants, type Mutant } from '../src/sim/mutants.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +21,7 @@ let failed = 0;
 const startedAt = performance.now();
 console.log(`${'MUTANT'.padEnd(64)}${'SEEDS'.padStart(6)}  CAUGHT BY`);
 for (const mutant of chosen) {
-  const verdict = mutate(mutant) === null ? null : await hunt(mutant.name);
+  const verdict = mutate(mutant) === null ? null : await hunt(mutant);
   if (verdict === null) console.log(`${mutant.name.padEnd(64)}${'-'.padStart(6)}  NO LONGER APPLIES to ${mutant.file}`);
   else if (verdict.oracle === null) console.log(`${mutant.name.padEnd(64)}${String(verdict.seeds).padStart(6)}  SURVIVED`);
   else console.log(`${mutant.name.padEnd(64)}${String(verdict.seeds).padStart(6)}  ${verdict.oracle}`);
@@ -31,9 +31,9 @@ const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 console.log(`mutants=${chosen.length} caught=${chosen.length - failed} time=${seconds}s`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-/** Seeds from 1 on until one notices; which, and by what. */
-async function hunt(mutant: string): Promise<{ seeds: number; oracle: string | null }> {
-  const tally = await runBatch({ from: 1, seeds, steps, threads: 1, untilFirst: true, mutant, enumerate: false }, () => undefined);
+/** Seed after seed until one notices; how many it took, and by what. */
+async function hunt({ name, from = 1 }: Mutant): Promise<{ seeds: number; oracle: string | null }> {
+  const tally = await runBatch({ from, seeds, steps, threads: 1, untilFirst: true, mutant: name, enumerate: false }, () => undefined);
   const [first] = tally.violations;
-  return first === undefined ? { seeds, oracle: null } : { seeds: first.seed, oracle: first.oracle };
+  return first === undefined ? { seeds, oracle: null } : { seeds: first.seed - from + 1, oracle: first.oracle };
 }

@@ -110,7 +110,7 @@ const badSourceDisturbsNothing: Invariant = ({ decide, desired, before, after, o
 };
 
 const suspendedHolds: Invariant = ({ before, after, desired }) => {
-  if (before?.suspended !== true || desired.commands.some(({ kind }) => kind === 'resume')) return null;
+  if (before?.suspended !== true || before.desired === null || desired.commands.some(({ kind }) => kind === 'resume')) return null;
   if (!after.suspended) return 'it was resumed by nobody';
   return after.desired === before.desired && after.deleting === before.deleting ? null : 'a change was applied while suspended';
 };

@@ -7,6 +7,8 @@ export interface Mutant {
   /** Must be there exactly once. */
   readonly find: string;
   readonly replace: string;
+  /** The first seed to try; 1 unless told otherwise, for what takes tens of thousands to come up. */
+  readonly from?: number;
 }
 
 const instances = 'instances.ts';
@@ -44,8 +46,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'keeps proof when the host is a new one',
     file: instances,
-    find: '.map((instance) => ({ ...instance, provenAt: null }))',
-    replace: '',
+    find: '({ ...instance, provenAt: null, dutySeenAt: null })',
+    replace: '({ ...instance, dutySeenAt: null })',
   },
   { name: 'takes every observation for one of a new host', file: instances, find: 'record.hostId = observation.hostId;', replace: '' },
   // Instances
@@ -248,6 +250,20 @@ export const mutants: readonly Mutant[] = [
     file: conditions,
     find: '[known.status, known.reason, known.message]',
     replace: "['True', 'Compiled', '']",
+  },
+  {
+    name: 'drops what a new host has started of those that leave',
+    file: instances,
+    find: ' || observed(pass, id) !== undefined',
+    replace: '',
+    from: 1_046_474,
+  },
+  {
+    name: 'promotes only from a phase of its own',
+    file: inPlace,
+    find: 'promote: routeConfirmed',
+    replace: "promote: routeConfirmed && rollout.phase === 'Switching'",
+    from: 27_432,
   },
   // What is said
   {
