@@ -37,6 +37,7 @@ export class HostEnd {
   /** Whether the controller that listens now has been told of it and has not yet answered. */
   #asked = false;
   #stopUsage: () => void;
+  #closing: Promise<void> | null = null;
 
   /** Throws StartFailed when the socket cannot be had. A socket file that a killed Host left is replaced. */
   static async listen(options: HostEndOptions): Promise<HostEnd> {
@@ -71,8 +72,13 @@ export class HostEnd {
     this.#stopUsage = options.clock.after(usageMs, () => this.#tellUsage());
   }
 
-  /** Keeps what was counted and not taken, lets the controller go and removes the socket. */
-  async close(): Promise<void> {
+  /** Keeps what was counted and not taken, lets the controller go and removes the socket. Called again it is the same close. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#stopUsage();
     const usage = [...(this.#untaken?.usage ?? []), ...this.#options.host.takeUsage()];
     if (usage.length > 0) writeFileSync(this.#options.usageFile, JSON.stringify(usage), { mode: 0o600 });

@@ -394,6 +394,21 @@ describe('usage', () => {
   });
 });
 
+it('loses no usage when the Host is told to stop and, while it does, to hurry', async () => {
+  const { ear } = controller(1);
+  await until(() => ear.heard.length === 1);
+  ear.takes = () => new Promise<void>(() => {});
+  host.usage = [use(3)];
+  await clock.pass(10_000);
+  await until(() => ear.usages.length === 1);
+  host.usage = [use(4)];
+  await Promise.all([end.close(), end.close()]);
+  await listen();
+  const next = controller(2);
+  await until(() => next.ear.usages.length > 0);
+  expect(next.ear.usages).toEqual([use(3), use(4)]);
+});
+
 async function raw(): Promise<Socket> {
   const socket = connect(socketPath);
   await once(socket, 'connect');
