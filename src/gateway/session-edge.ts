@@ -86,6 +86,9 @@ export class SessionEdge {
   /** Never rejects: whatever goes wrong is an answer. */
   async run(scope: Scope, session: ClientSession, message: Inbound, stream: Stream): Promise<string> {
     const id = message.envelope.id ?? 'null';
+    // Sent on, it would begin the session of a process anew that other clients share.
+    if (message.envelope.method === 'initialize')
+      return errorText(id, rpc.invalidRequest, 'Invalid Request: the session is initialized already');
     if (session.underWay.has(id)) return errorText(id, rpc.invalidRequest, 'Invalid Request: a request with this id is under way');
     const controller = new AbortController();
     session.underWay.set(id, controller);

@@ -18,7 +18,9 @@ const oldestVersion = '2024-11-05';
 interface Connection {
   readonly scope: Scope;
   readonly response: ServerResponse;
-  /** null until the client has initialised. */
+  /** The client has asked to initialise. */
+  begun: boolean;
+  /** null until it has initialised. */
   session: ClientSession | null;
 }
 
@@ -35,7 +37,7 @@ export class SseEdge {
   /** Opens the stream. `messagesPath`: where its client posts. */
   open(scope: Scope, messagesPath: string, response: ServerResponse): void {
     const id = randomUUID();
-    const connection: Connection = { scope, response, session: null };
+    const connection: Connection = { scope, response, begun: false, session: null };
     this.#connections.set(id, connection);
     response.once('close', () => {
       this.#connections.delete(id);
@@ -63,7 +65,7 @@ export class SseEdge {
   async #take(connection: Connection, message: Inbound): Promise<void> {
     const { scope, session } = connection;
     const { kind, method, id } = message.envelope;
-    if (method === 'initialize' && session === null) return this.#initialize(connection, message);
+    if (method === 'initialize' && !connection.begun) return this.#initialize(connection, message);
     if (session === null) return this.#say(connection, errorText(id, rpc.invalidRequest, 'Invalid Request: initialize comes first'));
     session.touchedMs = this.#clock.elapsedMs();
     if (kind === 'response') session.answered(message.envelope);
@@ -76,6 +78,7 @@ export class SseEdge {
     const { id } = message.envelope;
     const facts = factsOf(message, oldestVersion);
     if (facts === null || id === null) return this.#say(connection, errorText(id, rpc.invalidParams, 'Invalid params: not an initialize'));
+    connection.begun = true;
     const session = new ClientSession(randomUUID(), scope.service, facts, this.#clock);
     try {
       const answer = await scope.initialize(session, message);
@@ -86,6 +89,7 @@ export class SseEdge {
       session.listen(response, null);
     } catch (thrown) {
       session.close();
+      connection.begun = false;
       this.#say(connection, thrownText(id, thrown, scope.service));
     }
   }

@@ -150,6 +150,21 @@ describe('the answer to a request', () => {
   });
 });
 
+describe('a second initialize', () => {
+  it('hidden in a batch reaches no process that others share', async () => {
+    const upstream = new FakeUpstream('i1');
+    world.route({ service: 'files' }, instance(upstream));
+    const client = await Client.open(endpoint, {}, '2025-03-26');
+    const initialize = { jsonrpc: '2.0', id: 2, method: 'initialize', params: { protocolVersion: '2025-03-26', capabilities: {} } };
+    const reply = await post(client.url, [{ ...call, id: 1 }, initialize], client.headers);
+    expect(JSON.parse(reply.text)).toMatchObject([
+      { id: 1, result: {} },
+      { id: 2, error: { code: -32_600 } },
+    ]);
+    expect(upstream.heard.map((heard) => heard.message.method)).toEqual(['tools/call']);
+  });
+});
+
 describe('what a service asks of a client', () => {
   it('reaches the client whose call it belongs to under an id of this hop, and its answer goes back under the service’s own', async () => {
     const upstream = new FakeUpstream('i1', {

@@ -75,6 +75,23 @@ describe('a client that has only HTTP+SSE of 2024-11-05', () => {
     await events.close();
   });
 
+  it('initialises once: what it says again does not reach the service, nor opens it another session', async () => {
+    const upstream = new FakeUpstream('i1', { shared: false });
+    world.route({ service: 'files' }, instance(upstream));
+    const events = new EventReader(await fetch(`${world.url}/services/files/sse`));
+    const path = (await events.next())?.data;
+    const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'o', version: '1' } };
+    const initialize = (id: number) => post(`${world.url}${path}`, { jsonrpc: '2.0', id, method: 'initialize', params });
+    await Promise.all([initialize(1), initialize(2)]);
+    const answers = [await events.message(), await events.message()];
+    expect(answers.filter((answer) => answer?.['error']?.code === -32_600)).toHaveLength(1);
+    await initialize(3);
+    expect(await events.message()).toMatchObject({ id: 3, error: { code: -32_600 } });
+    expect(upstream.sessions).toHaveLength(1);
+    expect(upstream.heard).toEqual([]);
+    await events.close();
+  });
+
   it('must name a session that is open, at the service it was opened for', async () => {
     world.route({ service: 'files' }, instance(new FakeUpstream('i1')));
     world.route({ service: 'other' }, instance(new FakeUpstream('o1')));
