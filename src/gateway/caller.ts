@@ -79,6 +79,7 @@ export class Caller {
   readonly #bindings = new Map<string, Binding>();
   readonly #subscriptions = new Map<string, Set<string>>();
   #logLevel: string | null = null;
+  #requests = 0;
   #closed = false;
 
   /** Without a sink it is an anonymous Caller: it stands for many clients, is bound to no Instance, and cannot be asked. */
@@ -87,6 +88,11 @@ export class Caller {
     this.facts = facts;
     this.#sink = sink ?? deafSink;
     this.#anonymous = sink === null;
+  }
+
+  /** Of an anonymous Caller: a key of one request, so that its clients' requests spread over Revisions by their weights. */
+  keyOfRequest(): string {
+    return `${this.id} ${++this.#requests}`;
   }
 
   get logLevel(): string | null {

@@ -15,6 +15,8 @@ import { rawAt } from './message.ts';
 export interface Forwarding {
   readonly backend: Backend;
   readonly caller: Caller;
+  /** What decides among Revisions by their weights; the Caller's id unless given. */
+  readonly key?: string;
   readonly message: Envelope;
   /** The name of the tool as the service has it, for tools/call. */
   readonly tool: string | null;
@@ -60,11 +62,11 @@ export class Forwarder {
   }
 
   /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
-  async connect(backend: Backend, caller: Caller, signal?: AbortSignal): Promise<Line> {
+  async connect(backend: Backend, caller: Caller, signal?: AbortSignal, key = caller.id): Promise<Line> {
     const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineMs, signal));
+      const member = caller.bound(backend) ?? (await backend.acquire(key, again.passOver, deadlineMs, signal));
       backend.begin(member);
       try {
         return await caller.open(backend, member);
@@ -77,10 +79,10 @@ export class Forwarder {
   }
 
   async #attempts(call: Forwarding, deadlineMs: number): Promise<string> {
-    const { backend, caller, message } = call;
+    const { backend, caller, message, key = caller.id } = call;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(caller.id, again.passOver, deadlineMs, call.signal));
+      const member = caller.bound(backend) ?? (await backend.acquire(key, again.passOver, deadlineMs, call.signal));
       // A stream that stays open for hours keeps no Instance from ending its drain.
       if (call.endless !== true) backend.begin(member);
       const beganMs = this.#clock.elapsedMs();

@@ -73,6 +73,18 @@ describe('a stateless client and a stateless service', () => {
     expect((await ask(endpoint, 'prompts/get', { name: 'p' })).status).toBe(status);
   });
 
+  it('spread over revisions by their weights, request by request, as calls with curl do', async () => {
+    const both = [instance(stateless('a1'), 'a'), instance(stateless('b1'), 'b')] as const;
+    world.route({ service: 'files', weights: { a: 50, b: 50 } }, ...both);
+    for (let i = 0; i < 40; i++) await ask(endpoint, 'tools/call', { name: 'echo' });
+    const calls = () => Object.values(world.gateway.traffic('files')).map((traffic) => traffic.calls);
+    expect(calls()).toHaveLength(2);
+    world.route({ service: 'other', weights: { a: 50, b: 50 } }, instance(stateless('a2'), 'a'), instance(stateless('b2'), 'b'));
+    const body = JSON.stringify({ tool: 'echo' });
+    for (let i = 0; i < 40; i++) await fetch(`${world.url}/api/v1/services/other/call`, { method: 'POST', headers: accept, body });
+    expect(Object.keys(world.gateway.traffic('other')).sort()).toEqual(['a', 'b']);
+  });
+
   it('a connection that closes cancels its call', async () => {
     let arrived = (): void => undefined;
     const begun = new Promise<void>((resolve) => (arrived = resolve));
