@@ -63,8 +63,9 @@ class ThreadCompiler implements Compiler {
   compile(snapshot: Snapshot): Promise<Compilation> {
     return this.#inTurn(async () => {
       const last = this.#last;
-      if (last !== null && last.snapshot === snapshot.id && this.#snapshot?.root === snapshot.root) return { ...last, changed: [] };
+      const same = last?.snapshot === snapshot.id && this.#snapshot?.root === snapshot.root;
       this.#snapshot = snapshot;
+      if (last !== null && same) return { ...last, changed: [] };
       const answer = await this.#ask(() => ({ kind: 'compile' }));
       if (answer.kind !== 'compilation') throw failure(answer);
       this.#last = this.#take(snapshot.id, answer.compilation);

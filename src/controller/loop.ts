@@ -202,7 +202,29 @@ export class Loop implements HostListener {
 
   // One batch of passes
 
+  /** A batch that could not be stored is tried again one by one, so that what cannot be stored of one service holds up no other. */
   async #work(keys: readonly string[]): Promise<void> {
+    let failure = await this.#attempt(keys);
+    if (failure === null) {
+      this.#retryMs = firstRetryMs;
+      return;
+    }
+    let failed: readonly string[] = keys;
+    if (keys.length > 1 && !isFencing(failure.thrown)) {
+      const still: string[] = [];
+      for (const key of keys) {
+        const again = await this.#attempt([key]);
+        if (again === null) continue;
+        failure = again;
+        still.push(key);
+      }
+      failed = still;
+    }
+    if (failed.length > 0) this.#failed(failed, failure.thrown);
+  }
+
+  /** null when all of it is done; else nothing of it was stored or sent. */
+  async #attempt(keys: readonly string[]): Promise<{ readonly thrown: unknown } | null> {
     const passes: Pass[] = [];
     try {
       for (const key of keys) {
@@ -210,12 +232,13 @@ export class Loop implements HostListener {
         if (pass !== null) passes.push(pass);
       }
       await this.#persist(passes);
-      this.#retryMs = firstRetryMs;
     } catch (thrown) {
-      this.#failed(keys, thrown);
-      return;
+      // Commands that were read were not taken.
+      for (const key of keys) this.#commanded.add(key);
+      return { thrown };
     }
     for (const pass of passes) this.#execute(pass);
+    return null;
   }
 
   async #decide(key: string): Promise<Pass | null> {
@@ -315,10 +338,8 @@ export class Loop implements HostListener {
 
   // What goes wrong
 
-  /** Nothing of the batch was stored or sent: all of it again, after a while. */
+  /** Nothing of these was stored or sent: all of it again, after a while. */
   #failed(keys: readonly string[], thrown: unknown): void {
-    // Commands that were read were not taken.
-    for (const key of keys) this.#commanded.add(key);
     if (this.#fencedBy(thrown)) return;
     this.#parts.listener.problem('Nothing could be stored; nothing is sent until it can', thrown);
     const at = this.#parts.clock.now() + this.#retryMs;
@@ -353,7 +374,7 @@ export class Loop implements HostListener {
   }
 
   #fencedBy(thrown: unknown): boolean {
-    if (!(thrown instanceof FairleadError) || thrown.code !== 'StaleEpoch') return false;
+    if (!isFencing(thrown)) return false;
     if (!this.#fenced) {
       this.#fenced = true;
       this.#gate();
@@ -361,6 +382,10 @@ export class Loop implements HostListener {
     }
     return true;
   }
+}
+
+function isFencing(thrown: unknown): thrown is FairleadError {
+  return thrown instanceof FairleadError && thrown.code === 'StaleEpoch';
 }
 
 function changesOf({ before, decision, adopts }: Pass, now: number): Change[] {

@@ -169,6 +169,8 @@ class FolderSource implements WritableSource {
         await this.#pause(recheckMs);
         changed = await this.#read([...changed, ...(await this.#takeDirty())]);
       }
+      // A root that went while it was read looks like one whose files were deleted.
+      await access(this.#root, constants.R_OK | constants.X_OK);
       const emptied = this.#justEmptied();
       this.#unsettled = new Set([...changed, ...emptied]);
       this.#watch();

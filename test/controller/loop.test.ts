@@ -146,6 +146,17 @@ describe('a save that fails', () => {
     expect(world.problems).toHaveLength(3);
   });
 
+  it('of one service holds up no other', async () => {
+    const world = new World();
+    world.store.failFor = 'b';
+    await world.with(named('a'), named('b'), named('c'));
+    expect([world.state('a'), world.state('c')]).toEqual(['Active', 'Active']);
+    expect(world.controller.readModel.service('b')).toBeNull();
+    world.store.failFor = null;
+    await world.clock.advance(60_000);
+    expect(world.state('b')).toBe('Active');
+  });
+
   it('keeps the Commands that it would have taken', async () => {
     const world = await new World().with(named('a'));
     await world.store.addCommand(world.controller.epoch, { service: 'a', kind: 'suspend', uid: 1, at: 1 });

@@ -220,18 +220,20 @@ export class FakeSource implements WritableSource, Compiler {
 }
 
 /** Counts writes, and fails or stops where a test says. */
-type WatchedStore = Store & { readonly saves: (readonly Change[])[]; failSaves: number; afterSave: () => void };
+type WatchedStore = Store & { readonly saves: (readonly Change[])[]; failSaves: number; failFor: string | null; afterSave: () => void };
 
 export function watchedStore(inner: Store): WatchedStore {
   const watched = {
     saves: [] as (readonly Change[])[],
     failSaves: 0,
+    failFor: null as string | null,
     afterSave: (): void => {},
     async save(epoch: number, changes: readonly Change[]) {
       if (watched.failSaves > 0) {
         watched.failSaves -= 1;
         throw new Error('disk');
       }
+      if (changes.some(({ record }) => record.service === watched.failFor)) throw new Error('unstorable');
       const events = await inner.save(epoch, changes);
       watched.saves.push(changes);
       watched.afterSave();
