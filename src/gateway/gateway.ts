@@ -26,7 +26,7 @@ import { isStatelessPost } from './stateless-request.ts';
 
 export interface GatewayOptions {
   readonly clock: Clock;
-  /** Host names beyond loopback ones that clients may call the gateway by. */
+  /** Host names that clients may call the gateway by, beside addresses, `localhost` and the one listened on. */
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly maxBodyBytes?: number;

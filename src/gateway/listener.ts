@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { namesThisPlace } from '../base/authority.ts';
 import type { Clock } from '../ports/clock.ts';
 import { errorText } from '../model/jsonrpc.ts';
 import { HttpError, header, sendEmpty, sendJson } from './http.ts';
@@ -19,7 +20,7 @@ export interface ListenerLimits {
 
 export interface ListenerOptions {
   readonly limits: ListenerLimits;
-  /** Host names beyond loopback ones that clients may call the gateway by. */
+  /** Host names that clients may call the gateway by, beside addresses, `localhost` and the one listened on. */
   readonly allowedHosts: readonly string[];
   /** Origins (`https://example.com`) beyond loopback ones that browsers may call from. */
   readonly allowedOrigins: readonly string[];
@@ -33,12 +34,14 @@ const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #names: Set<string>;
   #underWay = 0;
   #draining = false;
   #onQuiet: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#names = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
     const { headersTimeoutMs, bodyTimeoutMs } = options.limits;
     this.#server = createServer(
       {
@@ -55,6 +58,7 @@ export class Listener {
   }
 
   async listen(host: string, port: number): Promise<{ url: string }> {
+    this.#names.add(host.toLowerCase());
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: 1_024 }, () => {
@@ -113,8 +117,8 @@ export class Listener {
     path: readonly string[] | null,
   ): { status: number; code: number; message: string; headers: Record<string, string> } | null {
     const close = { connection: 'close' };
-    const { allowedHosts, allowedOrigins, limits } = this.#options;
-    if (!hostAllowed(header(request, 'host'), allowedHosts)) {
+    const { allowedOrigins, limits } = this.#options;
+    if (!namesThisPlace(header(request, 'host') ?? '', this.#names)) {
       return { status: 403, code: -32_000, message: 'Forbidden: this Host is not served here', headers: close };
     }
     if (!originAllowed(header(request, 'origin'), allowedOrigins)) {
@@ -152,12 +156,6 @@ export function pathOf(url: string): string[] | null {
   }
   if (segments.length > 1 && segments.at(-1) === '') segments.pop();
   return segments;
-}
-
-function hostAllowed(host: string | null, allowed: readonly string[]): boolean {
-  if (host === null) return false;
-  const name = host.startsWith('[') ? host.slice(0, host.indexOf(']') + 1) : (host.split(':', 1)[0] ?? '');
-  return loopbackNames.has(name.toLowerCase()) || allowed.includes(name.toLowerCase());
 }
 
 function originAllowed(origin: string | null, allowed: readonly string[]): boolean {

@@ -138,7 +138,11 @@ describe('who may call', () => {
     },
   );
 
-  it.each(['http://evil.example.com', 'https://localhost.evil.example.com', 'null', 'not a url'])(
+  it.each(['192.168.1.7:7400', '[fe80::1]:7400', 'LOCALHOST'])('a Host that is an address, or this machine: welcome (%s)', async (host) => {
+    expect((await raw('/api/v1/tools', { headers: { host } })).status).toBe(200);
+  });
+
+  it.each(['http://192.168.1.7', 'http://evil.example.com', 'https://localhost.evil.example.com', 'null', 'not a url'])(
     'a foreign Origin: 403 (%s)',
     async (origin) => {
       expect((await raw('/mcp', { method: 'POST', headers: { ...json, origin }, body: '{}' })).status).toBe(403);

@@ -278,7 +278,7 @@ describe('what is refused', () => {
     expect(await readAll(socket)).toMatch(/^HTTP\/1.1 405 .*"code":"ReadOnly"/s);
   });
 
-  test('a foreign Host or Origin is 403; loopback by each of its names is not', async () => {
+  test('a foreign Host or Origin is 403; loopback by each of its names is not, nor a Host that is an address', async () => {
     expect(await ask('/api/v1/services', { headers: { host: 'evil.example' } })).toMatchObject({
       status: 403,
       body: { code: 'ForeignHost' },
@@ -286,7 +286,9 @@ describe('what is refused', () => {
     expect((await ask('/healthz', { headers: { host: 'evil.example:7401' } })).status).toBe(403);
     expect((await ask('/api/v1/services', { headers: { origin: 'https://evil.example' } })).status).toBe(403);
     expect((await ask('/api/v1/services', { headers: { origin: 'null' } })).status).toBe(403);
-    for (const host of ['localhost:1', '127.0.0.1', '[::1]:7401']) expect((await ask('/healthz', { headers: { host } })).status).toBe(200);
+    expect((await ask('/api/v1/services', { headers: { origin: 'http://192.168.1.7' } })).status).toBe(403);
+    for (const host of ['localhost:1', '127.0.0.1', '[::1]:7401', '192.168.1.7:7401'])
+      expect((await ask('/healthz', { headers: { host } })).status).toBe(200);
   });
 
   test('headers that do not arrive in time are 408', async () => {
