@@ -154,7 +154,7 @@ function settled(record: ServiceRecord): Record<string, unknown> {
 export function differences(faulty: World, twin: World): string[] {
   const found: string[] = [];
   const mayDiffer = faulty.clockJumped || faulty.tainted.size > 0;
-  if (!mayDiffer && !storyDependsOnTiming(faulty)) {
+  if (!mayDiffer && !storyDependsOnTiming(faulty) && !storyDependsOnTiming(twin)) {
     const [a, b] = [summary(faulty), summary(twin)];
     for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
       const [one, other] = [JSON.stringify(a[key]), JSON.stringify(b[key])];
