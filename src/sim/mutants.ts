@@ -263,7 +263,7 @@ export const mutants: readonly Mutant[] = [
     file: inPlace,
     find: 'promote: routeConfirmed',
     replace: "promote: routeConfirmed && rollout.phase === 'Switching'",
-    from: 27_432,
+    from: 32_787,
   },
   // What is said
   {
