@@ -35,6 +35,8 @@ const { values } = parseArgs({
 const serviceCount = Number(values.services);
 const templateCount = 20;
 const changes = 30;
+/** Changes that are made and awaited before any is measured: as with passes, the cost once the code is warm counts. */
+const warmUpChanges = 30;
 const warmUps = 100;
 
 /** CPU milliseconds that this process has used so far. */
@@ -282,23 +284,25 @@ async function measure(root: string): Promise<Row[]> {
   const latencies: number[] = [];
   const target = (index: number) => join(root, `team-${index % templateCount}`, `service-${index}.yaml`);
   await settleWatcher(target(0), next, compiler);
-  for (let index = 1; index <= changes; index += 1) {
+  for (let index = 1; index <= warmUpChanges + changes; index += 1) {
     writeFileSync(target(index), serviceText(index, 2));
     const writtenAt = performance.now();
     const before = cpuMs();
     const seen = await next();
     const compilation = await compiler.compile(seen.snapshot);
-    costs.push(cpuMs() - before);
+    const cost = cpuMs() - before;
     latencies.push(seen.at - writtenAt);
     if (compilation.changed.length !== 1) throw new Error(`${compilation.changed.length} services changed`);
     const beforeFloor = cpuMs();
     work(target(index));
+    if (index <= warmUpChanges) continue;
+    costs.push(cost);
     oneFile.push(cpuMs() - beforeFloor);
   }
   const [one, oneFloor] = [median(costs), median(oneFile)];
   row('one changed manifest: seen, read, compiled', one, oneFloor, '≤ 10 ms beyond the file’s own', one <= oneFloor + 10);
   const slowest = Math.max(...latencies);
-  row(`last write to Snapshot, slowest of ${changes}`, slowest, null, '≤ 300 ms', slowest <= 300, 'ms');
+  row(`last write to Snapshot, slowest of ${latencies.length}`, slowest, null, '≤ 300 ms', slowest <= 300, 'ms');
 
   const templates: number[] = [];
   for (let index = 0; index < 5; index += 1) {

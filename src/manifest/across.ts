@@ -45,8 +45,8 @@ function findUnknown(services: ReadonlyMap<string, Service>, declared: ReadonlyS
 function findCycles(services: ReadonlyMap<string, Service>): AcrossFinding[] {
   const found: AcrossFinding[] = [];
   const done = new Set<string>();
-  for (const start of services.keys()) {
-    if (done.has(start)) continue;
+  for (const [start, { dependsOn }] of services) {
+    if (dependsOn.length === 0 || done.has(start)) continue;
     // Depth first without recursion: a chain of 10,000 services is no reason to overflow.
     const trail: { readonly name: string; next: number }[] = [{ name: start, next: 0 }];
     const onTrail = new Map<string, number>([[start, 0]]);

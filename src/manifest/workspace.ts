@@ -131,8 +131,7 @@ export class Workspace {
     for (const name of [...declared.keys()].sort(compareText)) {
       const manifests = declared.get(name)!;
       for (const manifest of manifests) {
-        progress?.(manifest.file);
-        const resolved = this.#resolve(manifest, templates, snapshot);
+        const resolved = this.#resolve(manifest, templates, snapshot, progress);
         kept.set(manifest, resolved);
         issues.push(...resolved.issues);
         blameFor(name, [...manifest.issues, ...resolved.issues]);
@@ -169,16 +168,23 @@ export class Workspace {
     return explainService(resolveTrees(manifest, inheritance), field);
   }
 
-  #resolve(manifest: Manifest, templates: ReadonlyMap<string, readonly Manifest[]>, snapshot: string): KeptService {
+  #resolve(
+    manifest: Manifest,
+    templates: ReadonlyMap<string, readonly Manifest[]>,
+    snapshot: string,
+    progress: Progress | undefined,
+  ): KeptService {
     const names = extendsOf(manifest);
     const key = names.join('\0');
     let inheritance = this.#inheritances.get(key);
     if (inheritance === undefined) {
+      progress?.(manifest.file);
       inheritance = inherit(names, templates);
       this.#inheritances.set(key, inheritance);
     }
     const before = this.#services.get(manifest);
     if (before !== undefined && before.inheritance === inheritance && before.root === this.#root) return before;
+    progress?.(manifest.file);
     const origin = { source: this.source, snapshot, file: manifest.file, line: manifest.line };
     const resolved = resolveService(manifest, inheritance, this.#root, origin);
     const known = this.#known.get(manifest.name);
