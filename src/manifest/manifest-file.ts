@@ -52,10 +52,7 @@ export function locateInManifest(manifest: Manifest): Locate {
 /** Reads a file. Never throws. */
 export function readManifestFile(path: string, bytes: Uint8Array): ManifestFile {
   const decoded = decodeText(bytes);
-  if ('problem' in decoded) {
-    const { problem } = decoded;
-    return unreadable(path, bytes, { ...problem, severity: 'error', file: path, path: '' });
-  }
+  if ('problem' in decoded) return unreadable(path, bytes, decoded.problem);
   const { text } = decoded;
   const documents = splitDocuments(text);
   const reading: Reading = { manifests: [], issues: [], brokenServices: [], broken: false };
@@ -71,34 +68,22 @@ export function readManifestFile(path: string, bytes: Uint8Array): ManifestFile 
 /** A file that took the compiler too long, and is not tried again until it changes. */
 export function condemnedFile(path: string, bytes: Uint8Array): ManifestFile {
   const message = 'Reading the file took too long or too much memory; it is not tried again until it changes.';
-  return unreadable(path, bytes, {
-    code: 'CompileTimedOut',
-    severity: 'error',
-    message,
-    file: path,
-    line: 1,
-    column: 1,
-    path: '',
-    expected: 'a simpler file',
-  });
+  return unreadable(path, bytes, { code: 'CompileTimedOut', message, expected: 'a simpler file' });
 }
 
 /** A file that is there and cannot be read. */
 export function unreadableFile(path: string, problem: string): ManifestFile {
   const message = `The file cannot be read: ${problem}`;
-  return unreadable(path, new Uint8Array(), {
-    code: 'UnreadableFile',
-    severity: 'error',
-    message,
-    file: path,
-    line: 1,
-    column: 1,
-    path: '',
-    expected: 'a file that Fairlead may read',
-  });
+  return unreadable(path, new Uint8Array(), { code: 'UnreadableFile', message, expected: 'a file that Fairlead may read' });
 }
 
-function unreadable(path: string, bytes: Uint8Array, issue: Issue): ManifestFile {
+/** The one Issue of a file of which nothing could be read, at its beginning unless a place is known; its services are guessed from what looks like names. */
+function unreadable(
+  path: string,
+  bytes: Uint8Array,
+  problem: Pick<Issue, 'code' | 'message' | 'expected'> & Partial<Pick<Issue, 'line' | 'column'>>,
+): ManifestFile {
+  const issue: Issue = { line: 1, column: 1, ...problem, severity: 'error', file: path, path: '' };
   const [first, second] = bytes;
   const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
   const rough = new TextDecoder(encoding).decode(bytes.subarray(0, maxDocumentLength));
