@@ -1,4 +1,4 @@
-/** Conditions: what is true now. Positive polarity (True is good) except `Stalled`. */
+/** Conditions: what is true now. Positive polarity (True is good) except `Drifted` and `Stalled`. */
 
 export const conditionTypes = {
   Ready: 'True: a stable Revision serves with every Instance it should have.',
@@ -7,6 +7,7 @@ export const conditionTypes = {
   Valid: 'True: the manifest compiles. False: the last valid one goes on; the message has the first issue.',
   Healthy: 'True: the checks of every Instance pass. Unknown: nothing has been checked yet.',
   DependenciesReady: 'True: everything in spec.dependsOn is Ready.',
+  Drifted: 'True (bad): what an Instance offers is not the Contract that its Revision was promoted with; no commit said so.',
   Stalled: 'True (bad): nothing more will happen by itself until somebody changes something.',
 } as const;
 

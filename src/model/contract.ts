@@ -20,3 +20,33 @@ export interface Contract {
     readonly mimeType?: string;
   }[];
 }
+
+/**
+ * breaking: a client that worked before may fail. review: what a model reads or relies on changed, calls go on working.
+ * compatible: nobody who worked before notices.
+ */
+export type ContractClass = 'breaking' | 'review' | 'compatible';
+
+export interface ContractDifference {
+  readonly class: ContractClass;
+  readonly kind: 'tool' | 'prompt' | 'resource' | 'resourceTemplate';
+  /** The tool's or prompt's name, the resource's URI. */
+  readonly name: string;
+  /** JSON Pointer within it, such as `/inputSchema/properties/city/type`; empty when it speaks of the whole. */
+  readonly path: string;
+  /** For a person: `parameter city is now required`. */
+  readonly message: string;
+}
+
+/** What a change from one Contract to another means for clients of the first. */
+export interface ContractComparison {
+  /** Contract hashes. */
+  readonly from: string;
+  readonly to: string;
+  /** The worst class of all differences; null when there is none. */
+  readonly class: ContractClass | null;
+  /** Worst first, then by kind, name and path; at most 50. */
+  readonly differences: readonly ContractDifference[];
+  /** How many there are beyond those listed. */
+  readonly more: number;
+}

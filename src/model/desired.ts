@@ -1,5 +1,6 @@
 /** Desired: all the heart is told of what a Service should be. Assembled by the controller from the compiled Snapshot, the store and other Records. */
 import type { Command } from './command.ts';
+import type { Contract } from './contract.ts';
 import type { Issue } from './issue.ts';
 import type { Service } from './service.ts';
 
@@ -18,11 +19,28 @@ export interface DependencyFact {
   readonly ready: boolean;
 }
 
+/** How another Service of the same `releaseTogether` group stands, for one that would go on. */
+export interface GroupMember {
+  readonly service: string;
+  /**
+   * settled: runs what its manifest says, or is not to run. moving: on its way, or about to be. ready: waits for the group
+   * alone. going: the group let it go on; it is switching or has been promoted in this release. rejected: its declared
+   * Revision was taken back.
+   */
+  readonly stands: 'settled' | 'moving' | 'ready' | 'going' | 'rejected';
+  /** Snapshot that last changed its manifest. */
+  readonly snapshot: string;
+}
+
 export interface Desired {
   readonly service: string;
   readonly declaration: Declaration;
   /** One entry for each service named in dependsOn. */
   readonly dependencies: Readonly<Record<string, DependencyFact>>;
+  /** The other members of its `migration.releaseTogether` group, sorted by name; empty without one. */
+  readonly group: readonly GroupMember[];
+  /** Contracts by hash: each that an Instance of stable or target was observed to offer, and the one stable was promoted with, where known. */
+  readonly contracts: Readonly<Record<string, Contract>>;
   /** Commands not yet taken, in order of id. */
   readonly commands: readonly Command[];
 }

@@ -49,8 +49,10 @@ export interface ObservedInstance {
   readonly inFlight: number;
 }
 
-/** Upper bounds in ms of the latency buckets; one more bucket stands for all above. */
-export const latencyBoundsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/** Preferred numbers of the series R10 (ISO 3), each about 1.26 times the one before: fine enough to tell a p95 that has doubled. */
+const decade = [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8];
+/** Upper bounds in ms of the latency buckets, 1 ms to 80 s; one more bucket stands for all above. */
+export const latencyBoundsMs: readonly number[] = [1, 10, 100, 1_000, 10_000].flatMap((scale) => decade.map((step) => step * scale));
 
 export interface TrafficCounters {
   readonly calls: number;
@@ -59,6 +61,39 @@ export interface TrafficCounters {
   /** Calls that took up to each of latencyBoundsMs and longer than the one before; not cumulative. */
   readonly latencyBuckets: readonly number[];
   readonly latencySumMs: number;
+}
+
+/** What mirrored calls came to (see Route.shadow); counted since the Host began to mirror to this Revision. */
+export interface ShadowReport {
+  /** Revision hash of the target. */
+  readonly revision: string;
+  readonly calls: number;
+  readonly same: number;
+  readonly different: number;
+  /** Mirrored calls that the target did not answer. */
+  readonly failed: number;
+  /** Mirrored calls left out, because too many were under way. */
+  readonly skipped: number;
+  /** The latest, at most 10, newest first. Values are redacted and cut. */
+  readonly examples: readonly ShadowDifference[];
+}
+export interface ShadowDifference {
+  readonly tool: string;
+  /** JSON Pointer into the result where the two first differ. */
+  readonly path: string;
+  readonly stable: string;
+  readonly target: string;
+  readonly at: number;
+}
+
+/** The answer of a metrics source (see Plan.measures). */
+export interface MetricReading {
+  /** Of the analysis check. */
+  readonly name: string;
+  readonly at: number;
+  /** null: there was no answer to judge; see `error`. For an HTTP check 1 is yes and 0 no, unless it answers with a value. */
+  readonly value: number | null;
+  readonly error: string | null;
 }
 
 export interface Observation {
@@ -70,6 +105,11 @@ export interface Observation {
   /** Generation of the newest Plan whose Route the gateway has confirmed as in force. */
   readonly routeGeneration: number;
   readonly instances: readonly ObservedInstance[];
+  /** Checks made through the preview route, by those that Plan.preview names; null while there is none. */
+  readonly preview: { readonly revision: string; readonly checks: readonly CheckResult[] } | null;
+  readonly shadow: ShadowReport | null;
+  /** The latest of each measure. */
+  readonly metrics: readonly MetricReading[];
   /** By Revision hash, since the Host started. */
   readonly traffic: Readonly<Record<string, TrafficCounters>>;
 }

@@ -3,7 +3,7 @@
  * in it is to be stopped, one that is in it and unknown to the Host is to be started, once.
  */
 import type { Revision } from './revision.ts';
-import type { Expose, Health, Limits } from './service.ts';
+import type { Expose, Health, Limits, MetricCheck } from './service.ts';
 
 /**
  * serve: full member. retire: no new client session; bound sessions go on. drain: no new call; calls that have begun go on.
@@ -34,6 +34,27 @@ export interface Route {
   readonly weights: Readonly<Record<string, number>>;
   /** Calls wait (up to callTimeout) whatever the weights say: an exclusive swap, a first start. Empty weights without hold: refused at once. */
   readonly hold: boolean;
+  /** Number of the Rollout under way. A session that an absent Revision sent elsewhere does not come back to it within one Rollout. */
+  readonly rollout: number | null;
+  /** Revision hash that `/services/<name>/preview/mcp` leads to; null: there is no preview. */
+  readonly preview: string | null;
+  readonly shadow: Shadow | null;
+}
+
+/** Calls that are made a second time at another Revision; its answers are compared and thrown away. */
+export interface Shadow {
+  /** Revision hash. */
+  readonly revision: string;
+  /** Patterns (`*`) of tools that are safe to call twice, by the service's own names. */
+  readonly tools: readonly string[];
+  /** Share of such calls in percent. */
+  readonly percent: number;
+}
+
+/** Metrics that the Host asks for meanwhile. */
+export interface Measures {
+  readonly intervalMs: number;
+  readonly checks: readonly MetricCheck[];
 }
 
 export interface Plan {
@@ -45,6 +66,11 @@ export interface Plan {
   readonly instances: readonly PlannedInstance[];
   /** null: the name is not published (404). */
   readonly route: Route | null;
+  /** Checks to be made through the preview route (names of the target's checks); null while there is none. */
+  readonly previewChecks: readonly string[] | null;
+  readonly measures: Measures | null;
+  /** Tools that are hidden and refused, by the service's own names: what they offer drifted. */
+  readonly quarantine: readonly string[];
   /** By Revision hash, one for each of `revisions`. */
   readonly terms: Readonly<Record<string, Terms>>;
   /** What the gateway holds calls to: of the manifest that stable came with, or the first one. */

@@ -3,6 +3,7 @@
  * the store keeps it. Everything a resumed controller needs is in it: nothing about a Service lives in memory alone.
  */
 import type { Condition } from './condition.ts';
+import type { ContractComparison } from './contract.ts';
 import type { Revision } from './revision.ts';
 import type { Failure, Rollout, Verdict } from './rollout.ts';
 import type { Service } from './service.ts';
@@ -49,6 +50,17 @@ export interface Rejection {
   readonly snapshot: string;
 }
 
+/** A Revision that was promoted, with all that came with it: what a way back restores. */
+export interface Promotion {
+  readonly revision: Revision;
+  readonly service: Service;
+  /** Hash of the Contract it was promoted with. */
+  readonly contract: string | null;
+  readonly at: number;
+  /** `releaseTogether` of the Rollout, with the snapshots of the members that were promoted with it. */
+  readonly together: Readonly<Record<string, string>> | null;
+}
+
 export interface ServiceRecord {
   readonly service: string;
   /** Grows with each different desired Service. */
@@ -70,8 +82,14 @@ export interface ServiceRecord {
    * Rollout that is taken back takes all of its manifest back.
    */
   readonly stableService: Service | null;
+  /** The Contract that stable was promoted with; null when none was seen. Another one without a Rollout is drift. */
+  readonly stableContract: string | null;
+  /** Where stable's Contract has drifted to, against stableContract. */
+  readonly drift: ContractComparison | null;
   /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
-  readonly promoted: readonly Revision[];
+  readonly promoted: readonly Promotion[];
+  /** What was stable before the last promotion, still running for an instant return (blue-green, keepOldFor). */
+  readonly kept: { readonly revision: Revision; readonly until: number } | null;
   /** The Revision that the Rollout under way moves to. */
   readonly target: Revision | null;
   /** Revisions that are neither, whose Instances still drain. */

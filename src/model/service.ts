@@ -81,10 +81,112 @@ export interface Health {
   readonly successThreshold: number;
 }
 
+export type StrategyName = 'in-place' | 'rolling' | 'blue-green' | 'canary';
+
+/** What a difference of Contracts does to a Rollout. block: it is taken back. warn: it is told. */
+export type GateAction = 'block' | 'warn' | 'allow';
+
+/** A number of Instances, or a share of the replicas in 0..1 (a surge rounds up, unavailability down). */
+export type Amount = { readonly count: number } | { readonly share: number };
+
+/** One step of a canary; all weights and shares in percent. */
+export type CanaryStep =
+  | { readonly type: 'setWeight'; readonly weight: number }
+  /** durationMs null: until somebody says `rollout promote`. */
+  | { readonly type: 'pause'; readonly durationMs: number | null }
+  | { readonly type: 'analysis'; readonly forMs: number }
+  | { readonly type: 'setReplicas'; readonly replicas: number }
+  /** maxDifferent: share (0..1) of answers that may differ; null: they are listed, no more. */
+  | {
+      readonly type: 'shadow';
+      readonly forMs: number;
+      readonly tools: readonly string[];
+      readonly percent: number;
+      readonly maxDifferent: number | null;
+    };
+
+/** A check whose value somebody else measures. min and max: null is no limit. */
+export type MetricCheck =
+  | {
+      readonly type: 'prometheus';
+      readonly name: string;
+      readonly url: string;
+      readonly query: string;
+      readonly min: number | null;
+      readonly max: number | null;
+      readonly timeoutMs: number;
+    }
+  /** 2xx is a pass unless the body is JSON with a number `value`, which is then held against the limits; any other status a failure. */
+  | {
+      readonly type: 'http';
+      readonly name: string;
+      readonly url: string;
+      readonly min: number | null;
+      readonly max: number | null;
+      readonly timeoutMs: number;
+    };
+
+/** What the target's traffic is held to. versusStable: a factor on stable's value over the same window; null is no limit. */
+export type TrafficCheck =
+  | {
+      readonly type: 'errorRate';
+      readonly name: string;
+      readonly of: 'all' | 'protocol' | 'tool';
+      /** In 0..1. */
+      readonly max: number | null;
+      readonly versusStable: number | null;
+    }
+  | {
+      readonly type: 'latency';
+      readonly name: string;
+      /** In 0..1: 0.95 for a p95. */
+      readonly quantile: number;
+      readonly maxMs: number | null;
+      readonly versusStable: number | null;
+    };
+
+export type AnalysisCheck = TrafficCheck | MetricCheck;
+
+export interface Analysis {
+  readonly intervalMs: number;
+  /** Calls of the target below which nothing is said of its traffic. */
+  readonly minCalls: number;
+  /** Failed measurements that are put up with; one more takes the Rollout back. */
+  readonly failureLimit: number;
+  readonly checks: readonly AnalysisCheck[];
+}
+
 export interface Migration {
-  readonly strategy: 'in-place';
+  readonly strategy: StrategyName;
+  /** Longest that a Rollout may wait for Instances and the gateway; pauses, analyses and people do not count. */
   readonly progressDeadlineMs: number;
-  readonly rollback: { readonly automatic: boolean; readonly window: number };
+  readonly rollback: {
+    readonly automatic: boolean;
+    /** Promoted Revisions before stable that a return to skips steps and analysis. */
+    readonly window: number;
+    /** After promotion, DOWN or DEGRADED within this time takes it back; 0: never. */
+    readonly ifUnhealthyWithinMs: number;
+  };
+  readonly contract: {
+    readonly breaking: GateAction;
+    readonly descriptions: GateAction;
+    /** A Contract that changes without a Rollout: warn shows it, quarantine also hides and refuses the tools that changed. */
+    readonly drift: 'warn' | 'quarantine';
+    /** Hash of a drifted Contract that a commit has approved. */
+    readonly approved: string | null;
+  };
+  /** Name of a group of Services that move together or not at all. */
+  readonly releaseTogether: string | null;
+  readonly rolling: { readonly maxSurge: Amount; readonly maxUnavailable: Amount };
+  readonly blueGreen: {
+    readonly autoPromote: boolean;
+    /** Names of the checks that must pass through the preview route before the switch. */
+    readonly prePromotion: readonly string[];
+    readonly keepOldForMs: number;
+  };
+  readonly canary: { readonly steps: readonly CanaryStep[]; readonly analysis: Analysis };
+  /** Of strategy and steps: another one during a Rollout begins its steps anew. */
+  readonly stepsHash: string;
 }
 
 export interface Service {

@@ -1,9 +1,9 @@
 /** What the host tells the gateway and what it hears from it. */
 import type { Plan } from '../model/plan.ts';
-import type { TrafficCounters } from '../model/observation.ts';
+import type { ShadowReport, TrafficCounters } from '../model/observation.ts';
 import type { Contract } from '../model/contract.ts';
 import type { UsageDay } from './store.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream, UpstreamSession } from './upstream.ts';
 
 /** An Instance that the gateway may know of: connected, Contract taken. */
 export interface GatewayInstance {
@@ -23,6 +23,10 @@ export interface Gateway {
   /** Called at once when a load that was not zero becomes zero: a drain can end. */
   onIdle(callback: (instanceId: string) => void): void;
   traffic(service: string): Readonly<Record<string, TrafficCounters>>;
+  /** A session through the preview route, as a client of it would have; null while the Plan names no preview. Made anew when the preview is another. */
+  preview(service: string): Promise<UpstreamSession> | null;
+  /** What mirrored calls came to, of the Revision that the Plan mirrors to, or mirrored to last; null when it never did. */
+  shadow(service: string): ShadowReport | null;
   /** Counts since the last call of this. */
   takeUsage(): UsageDay[];
   /** Resolves with the address it listens on. */
