@@ -88,9 +88,7 @@ export function rolloutResources({ record }: ServiceView): RolloutResource[] {
 }
 
 export function revisionResources({ record }: ServiceView): RevisionResource[] {
-  const runs = new Map(
-    [...record.promoted, record.stable, record.target].filter((revision) => revision !== null).map(({ hash, run }) => [hash, run]),
-  );
+  const runs = new Map(knownRevisions(record).map(({ hash, run }) => [hash, run]));
   return revisionStatuses(record).map((status) => {
     const run = runs.get(status.hash);
     return resource('Revision', status.name, record, run === undefined ? {} : withoutValues(run), status);
@@ -230,13 +228,20 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
   };
   if (record.stable !== null) add(record.stable, 'stable');
   if (record.target !== null && record.rollout !== null) add(record.target, 'target');
-  for (const revision of record.promoted) add(revision, 'promoted');
+  for (const { revision } of record.promoted) add(revision, 'promoted');
   for (const { name, revision } of record.rejections) add({ name, hash: revision }, 'rejected');
   return [...rows.values()];
 }
 
+/** Every Revision that the Record still has whole; one of them may be there several times. */
+function knownRevisions(record: ServiceRecord): Revision[] {
+  const { stable, target, kept, promoted, leaving } = record;
+  const whole = [stable, target, kept?.revision ?? null].filter((revision) => revision !== null);
+  return [...whole, ...promoted.map(({ revision }) => revision), ...leaving];
+}
+
 function revisionName(record: ServiceRecord, hash: string): string {
-  const known = [record.stable, record.target, ...record.promoted].find((revision) => revision?.hash === hash);
+  const known = knownRevisions(record).find((revision) => revision.hash === hash);
   return known?.name ?? record.rejections.find(({ revision }) => revision === hash)?.name ?? `${record.service}-${hash.slice(0, 8)}`;
 }
 
@@ -259,10 +264,10 @@ function runningRollout(record: ServiceRecord): RolloutStatus | null {
 }
 
 function endedRollout(verdict: Verdict): RolloutStatus {
-  const { number, result, reason, message, stable, target } = verdict;
+  const { number, strategy, result, reason, message, stable, target } = verdict;
   return {
     number,
-    strategy: 'in-place',
+    strategy,
     phase: result,
     running: false,
     stable,
