@@ -1,11 +1,12 @@
 /** The Gateway: routes clients' MCP to Instances. This file puts its parts together and keeps the table of services. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Contract } from '../model/contract.ts';
-import type { TrafficCounters } from '../model/observation.ts';
+import type { ShadowReport, TrafficCounters } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Gateway, GatewayInstance } from '../ports/gateway.ts';
 import type { UsageDay } from '../ports/store.ts';
+import type { UpstreamSession } from '../ports/upstream.ts';
 import { errorText } from '../model/jsonrpc.ts';
 import { AllScope } from './all-scope.ts';
 import { Backend, type Member } from './backend.ts';
@@ -136,6 +137,14 @@ class McpGateway implements Gateway {
 
   traffic(service: string): Readonly<Record<string, TrafficCounters>> {
     return this.#backends.get(service)?.counters.snapshot() ?? {};
+  }
+
+  preview(_service: string): Promise<UpstreamSession> | null {
+    return null;
+  }
+
+  shadow(_service: string): ShadowReport | null {
+    return null;
   }
 
   takeUsage(): UsageDay[] {

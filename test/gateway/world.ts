@@ -3,7 +3,7 @@ import { FairleadError } from '../../src/base/error.ts';
 import { hashValue } from '../../src/base/hash.ts';
 import { createGateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import type { Contract, ContractTool } from '../../src/model/contract.ts';
-import type { Duty, Plan } from '../../src/model/plan.ts';
+import type { Duty, Plan, Shadow } from '../../src/model/plan.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Gateway, GatewayInstance } from '../../src/ports/gateway.ts';
 import type {
@@ -166,6 +166,10 @@ export interface PlanShape {
   readonly limits?: Partial<Plan['limits']>;
   readonly tools?: Partial<Plan['expose']['tools']>;
   readonly prefix?: string;
+  readonly rollout?: number | null;
+  readonly preview?: string | null;
+  readonly shadow?: Shadow | null;
+  readonly quarantine?: readonly string[];
 }
 
 export function instance(upstream: Upstream, revision = 'r1', contract = contractOf(['echo'])): GatewayInstance {
@@ -187,7 +191,19 @@ export function planOf(shape: PlanShape, instances: readonly GatewayInstance[]):
       incarnation: 1,
       duty: shape.duties?.[each.id] ?? 'serve',
     })),
-    route: shape.published === false ? null : { weights: shape.weights ?? { [revisions[0] ?? 'r1']: 100 }, hold: shape.hold ?? false },
+    route:
+      shape.published === false
+        ? null
+        : {
+            weights: shape.weights ?? { [revisions[0] ?? 'r1']: 100 },
+            hold: shape.hold ?? false,
+            rollout: shape.rollout ?? null,
+            preview: shape.preview ?? null,
+            shadow: shape.shadow ?? null,
+          },
+    previewChecks: null,
+    measures: null,
+    quarantine: shape.quarantine ?? [],
     terms: {},
     limits: {
       startTimeoutMs: 10_000,
