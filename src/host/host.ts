@@ -6,7 +6,7 @@
  * hears of one that goes before it is stopped; `routeGeneration` is what the gateway has taken in, never what it was told to.
  */
 import type { Contract } from '../model/contract.ts';
-import type { Observation, TrafficCounters } from '../model/observation.ts';
+import { noTraffic, type Observation, type TrafficCounters } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Gateway, GatewayInstance } from '../ports/gateway.ts';
 import type { HostControl } from '../ports/host-control.ts';
@@ -44,13 +44,6 @@ const startPlaceMs = 2_000;
 const longestGraceMs = 120_000;
 /** How long Instances have to stop when somebody is impatient. */
 const hurriedStopMs = 3_000;
-const noTraffic: TrafficCounters = {
-  calls: 0,
-  protocolErrors: 0,
-  toolErrors: 0,
-  latencyBuckets: Array.from({ length: 15 }, () => 0),
-  latencySumMs: 0,
-};
 
 export class Host implements HostControl {
   readonly hostId: string;

@@ -63,6 +63,14 @@ export interface TrafficCounters {
   readonly latencySumMs: number;
 }
 
+export const noTraffic: TrafficCounters = {
+  calls: 0,
+  protocolErrors: 0,
+  toolErrors: 0,
+  latencyBuckets: Array.from({ length: latencyBoundsMs.length + 1 }, () => 0),
+  latencySumMs: 0,
+};
+
 /** What mirrored calls came to (see Route.shadow); counted since the Host began to mirror to this Revision. */
 export interface ShadowReport {
   /** Revision hash of the target. */
