@@ -9,7 +9,7 @@ import { isAbsolute } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify';
 import { errorCodes } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
-import type { CommandKind } from '../model/command.ts';
+import { commandKinds, type CommandKind } from '../model/command.ts';
 import type { Admin, Proposal } from '../ports/admin.ts';
 
 /** Proposals carry manifests as text: 10,000 of them fit. */
@@ -65,7 +65,7 @@ function addRoutes(app: FastifyInstance, admin: Admin, uid: number): void {
   const route = <Body>(name: keyof Admin, properties: Record<string, unknown>, work: (body: Body) => Promise<unknown>): void => {
     app.post(`/${name}`, { schema: bodyOf(properties) }, async (request) => (await work(request.body as Body)) ?? {});
   };
-  const kind = { enum: ['abort', 'retry', 'suspend', 'resume'] satisfies CommandKind[] };
+  const kind = { enum: commandKinds };
   route<{ service: string; kind: CommandKind }>('command', { service: text, kind }, async (body) =>
     admin.command(body.service, body.kind, uid),
   );

@@ -146,7 +146,7 @@ export class Loop implements HostListener {
     const dependencies: Record<string, DependencyFact> = {};
     for (const { service } of wanted?.dependsOn ?? [])
       dependencies[service] = { declared: this.#parts.declarations.isDeclared(service), ready: isReady(this.#records.get(service)) };
-    return { service: key, declaration, dependencies };
+    return { service: key, declaration, dependencies, group: [], contracts: {} };
   }
 
   // What the Host says

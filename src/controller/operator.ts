@@ -11,8 +11,7 @@ import type { CommandKind } from '../model/command.ts';
 import type { Declaration } from '../model/desired.ts';
 import type { EventDraft } from '../model/event.ts';
 import type { Issue } from '../model/issue.ts';
-import type { ServiceRecord } from '../model/record.ts';
-import type { Revision } from '../model/revision.ts';
+import type { Promotion, ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 import type { Admin, Applied, PlanReport, Proposal, ServiceChange } from '../ports/admin.ts';
 import type { Compilation } from '../ports/compiler.ts';
@@ -96,7 +95,7 @@ export class Operator implements Admin {
   async undo(service: string, toRevision: string | null, uid: number): Promise<Applied> {
     return this.#inTurn(async () => {
       const record = this.#recordOf(service);
-      const revision = earlierRevision(record, toRevision);
+      const { revision } = earlierPromotion(record, toRevision);
       const source = await this.#controller.parts.store.revisionSource(service, revision.hash);
       if (source === null) throw new FairleadError('NotFound', `How ${revision.name} was declared is no longer known.`);
       const proposalOf = (text: string): Proposal => ({ files: { [`${service}.yaml`]: text }, deletions: [], prune: false });
@@ -271,12 +270,12 @@ function whyNot(kind: CommandKind, record: ServiceRecord): string | null {
 }
 
 /** The promoted Revision of that name or hash (or its beginning); without one, the newest that is not the declared one. */
-function earlierRevision(record: ServiceRecord, wanted: string | null): Revision {
-  const found = record.promoted.find(({ name, hash }) =>
+function earlierPromotion(record: ServiceRecord, wanted: string | null): Promotion {
+  const found = record.promoted.find(({ revision: { name, hash } }) =>
     wanted === null ? hash !== record.desired?.revision.hash : name === wanted || (wanted.length >= 8 && hash.startsWith(wanted)),
   );
   if (found !== undefined) return found;
-  const known = record.promoted.map(({ name }) => name).join(', ');
+  const known = record.promoted.map(({ revision }) => revision.name).join(', ');
   throw new FairleadError(
     'NotFound',
     wanted === null

@@ -67,7 +67,8 @@ class ImaginedHost {
   observation: Observation;
 
   constructor(service: string, observation: Observation | null) {
-    this.observation = observation ?? { service, hostId: '', planGeneration: 0, routeGeneration: 0, instances: [], traffic: {} };
+    const nothing = { planGeneration: 0, routeGeneration: 0, instances: [], preview: null, shadow: null, metrics: [], traffic: {} };
+    this.observation = observation ?? { service, hostId: '', ...nothing };
   }
 
   /** Takes a Plan in as if everything in it went well at once; false when there was nothing new in it. */

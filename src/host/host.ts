@@ -128,6 +128,9 @@ export class Host implements HostControl {
       planGeneration: hosted.plan?.generation ?? 0,
       routeGeneration: hosted.routeGeneration,
       instances: [...hosted.instances.values()].map((instance) => instance.observe(gateway.load(instance.id))),
+      preview: null,
+      shadow: gateway.shadow(service),
+      metrics: [],
       traffic,
     };
   }

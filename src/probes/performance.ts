@@ -36,7 +36,7 @@ export function judgePerformance(check: PerformanceCheck, traffic: TrafficCounte
 
 /**
  * The quantile of a histogram, by straight line within its bucket, as Prometheus' histogram_quantile does: of 100 calls with
- * 90 up to 100 ms and 10 between 100 and 200 ms, p95 is 100 + (95 − 90) / 10 × 100 = 150 ms. Beyond the last bound: that bound.
+ * 90 up to 160 ms and 10 between 160 and 200 ms, p95 is 160 + (95 − 90) / 10 × 40 = 180 ms. Beyond the last bound: that bound.
  */
 export function quantileOfBuckets(buckets: readonly number[], q: number): number {
   const rank = q * buckets.reduce((sum, count) => sum + count, 0);

@@ -122,8 +122,7 @@ describe('the loop', () => {
 
   it('wakes a service at the instant its decision named, and no earlier', async () => {
     const world = await new World().with(named('a'));
-    const rollback = { automatic: true, window: 3 };
-    const stuck = service('a-2', { name: 'a', migration: { strategy: 'in-place', progressDeadlineMs: 5_000, rollback } });
+    const stuck = service('a-2', { name: 'a', migration: { ...named('a').migration, progressDeadlineMs: 5_000 } });
     world.host.connects = (revision) => revision !== stuck.revision.hash;
     world.source.declare([stuck]);
     await world.clock.advance(4_900);

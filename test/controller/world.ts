@@ -126,7 +126,9 @@ export class FakeHost implements HostLink {
       sessions: 0,
       inFlight: 0,
     }));
-    return { service, hostId: this.hostId, planGeneration: plan.generation, routeGeneration: plan.generation, instances, traffic: {} };
+    const { hostId } = this;
+    const seen = { planGeneration: plan.generation, routeGeneration: plan.generation, instances };
+    return { service, hostId, ...seen, preview: null, shadow: null, metrics: [], traffic: {} };
   }
 
   async close(): Promise<void> {}

@@ -2,7 +2,7 @@
 import type { FairleadError } from '../../src/base/error.ts';
 import { Host } from '../../src/host/host.ts';
 import type { Contract } from '../../src/model/contract.ts';
-import type { InstanceEnd, Observation, TrafficCounters } from '../../src/model/observation.ts';
+import type { InstanceEnd, Observation, ShadowReport, TrafficCounters } from '../../src/model/observation.ts';
 import type { Plan, PlannedInstance, Route } from '../../src/model/plan.ts';
 import type { RunSpec } from '../../src/model/revision.ts';
 import type { Check, Health, Limits } from '../../src/model/service.ts';
@@ -11,7 +11,7 @@ import type { Gateway, GatewayInstance } from '../../src/ports/gateway.ts';
 import type { Answer, Prober, ProbeSubject } from '../../src/ports/prober.ts';
 import type { RunningInstance, Runtime, StartRequest } from '../../src/ports/runtime.ts';
 import type { UsageDay } from '../../src/ports/store.ts';
-import type { ServerFacts, Upstream } from '../../src/ports/upstream.ts';
+import type { ServerFacts, Upstream, UpstreamSession } from '../../src/ports/upstream.ts';
 
 export class ManualClock implements Clock {
   #now = 1_000_000;
@@ -178,6 +178,14 @@ export class FakeGateway implements Gateway {
     return this.counters[service] ?? {};
   }
 
+  preview(): Promise<UpstreamSession> | null {
+    return null;
+  }
+
+  shadow(): ShadowReport | null {
+    return null;
+  }
+
   takeUsage(): UsageDay[] {
     return this.usage.splice(0);
   }
@@ -207,6 +215,8 @@ export function planned(id: string, changes: Partial<PlannedInstance> = {}): Pla
   return { id, revision: 'hash-a', ordinal: 0, incarnation: 1, duty: 'serve', ...changes };
 }
 
+const defaultRoute: Route = { weights: { 'hash-a': 100 }, hold: false, rollout: null, preview: null, shadow: null };
+
 export interface PlanChanges {
   readonly generation?: number;
   readonly instances?: readonly PlannedInstance[];
@@ -223,7 +233,10 @@ export function planFor(service: string, changes: PlanChanges = {}): Plan {
     generation: changes.generation ?? 1,
     revisions: { 'hash-a': { name: 'a', hash: 'hash-a', run }, 'hash-b': { name: 'b', hash: 'hash-b', run } },
     instances: changes.instances ?? [planned('a-1')],
-    route: changes.route === undefined ? { weights: { 'hash-a': 100 }, hold: false } : changes.route,
+    route: changes.route === undefined ? defaultRoute : changes.route,
+    previewChecks: null,
+    measures: null,
+    quarantine: [],
     terms: { 'hash-a': terms, 'hash-b': terms },
     limits: terms.limits,
     expose: { tools: { allow: [], deny: [], rename: {} }, prefix: service },

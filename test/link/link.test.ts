@@ -59,6 +59,9 @@ class FakeHost implements HostControl {
       planGeneration,
       routeGeneration: planGeneration,
       instances: [],
+      preview: null,
+      shadow: null,
+      metrics: [],
       traffic: {},
     });
     this.change(service);

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createProber } from '../../src/probes/prober.ts';
 import { connectUpstream } from '../../src/upstream/connect.ts';
-import type { TrafficCounters } from '../../src/model/observation.ts';
+import { latencyBoundsMs, noTraffic, type TrafficCounters } from '../../src/model/observation.ts';
 import type { Check, Expectation } from '../../src/model/service.ts';
 import type { ProbeSubject } from '../../src/ports/prober.ts';
 import type { Upstream } from '../../src/ports/upstream.ts';
@@ -19,13 +19,6 @@ afterEach(async () => {
 
 const prober = createProber();
 const options = { instanceId: 'probed-0-1', maxMessageBytes: 1_048_576 };
-const quiet: TrafficCounters = {
-  calls: 0,
-  protocolErrors: 0,
-  toolErrors: 0,
-  latencyBuckets: Array.from({ length: 15 }, () => 0),
-  latencySumMs: 0,
-};
 
 async function http(mode: string): Promise<{ server: Hostile; upstream: Upstream }> {
   const server = await startHostile(mode);
@@ -48,7 +41,7 @@ function subject(upstream: Upstream | null, extra: Partial<ProbeSubject> = {}): 
   return {
     instanceId: 'probed-0-1',
     upstream: upstream as Upstream,
-    traffic: quiet,
+    traffic: noTraffic,
     probeLatenciesMs: [],
     serviceReady: () => false,
     ...extra,
@@ -153,14 +146,14 @@ describe('the functional check', () => {
 });
 
 describe('the performance check', () => {
-  const check: Check = { type: 'performance', name: 'fast', timeoutMs: 1_000, p95Ms: 180, errorRate: 0.05, minCalls: 20 };
-  // 90 calls between 50 and 100 ms, 10 between 100 and 200: p95 is 150 ms.
-  const buckets = [0, 0, 0, 0, 0, 0, 90, 10, 0, 0, 0, 0, 0, 0, 0];
+  const check: Check = { type: 'performance', name: 'fast', timeoutMs: 1_000, p95Ms: 190, errorRate: 0.05, minCalls: 20 };
+  // 90 calls between 125 and 160 ms, 10 between 160 and 200: p95 is 180 ms.
+  const buckets = [...latencyBoundsMs.map((upper) => ({ 160: 90, 200: 10 })[upper] ?? 0), 0];
   const traffic: TrafficCounters = { calls: 100, protocolErrors: 2, toolErrors: 1, latencyBuckets: buckets, latencySumMs: 8_000 };
 
   it.each<[string, Partial<typeof check>, Partial<TrafficCounters>, number[], string, RegExp]>([
-    ['passes what stays within both', {}, {}, [], 'pass', /p95 150 ms; 3 % errors/],
-    ['fails a p95 over the limit', { p95Ms: 140 }, {}, [], 'fail', /p95 is 150 ms/],
+    ['passes what stays within both', {}, {}, [], 'pass', /p95 180 ms; 3 % errors/],
+    ['fails a p95 over the limit', { p95Ms: 170 }, {}, [], 'fail', /p95 is 180 ms/],
     ['fails an error rate over the limit, protocol and tool errors said apart', { errorRate: 0.02 }, {}, [], 'fail', /2 protocol, 1 tool/],
     ['judges nothing that has no limit', { p95Ms: null, errorRate: null }, {}, [], 'pass', /p95/],
     ['is inconclusive over too few calls, and says so', {}, { calls: 19 }, [1, 2], 'pass', /^inconclusive: 19 calls and 2 probes/],
@@ -175,11 +168,11 @@ describe('the performance check', () => {
     ['fails slow probes', { p95Ms: 10 }, { calls: 0 }, Array.from({ length: 20 }, (_, index) => index), 'fail', /p95 is 18 ms/],
     [
       'takes the last bound for what is beyond it',
-      { p95Ms: 29_999 },
+      { p95Ms: 79_999 },
       { latencyBuckets: [...buckets.slice(0, -1), 900] },
       [],
       'fail',
-      /30000 ms/,
+      /80000 ms/,
     ],
   ])('%s', async (_name, change, counters, probeLatenciesMs, outcome, message) => {
     const answer = await prober.probe({ ...check, ...change }, subject(null, { traffic: { ...traffic, ...counters }, probeLatenciesMs }));
