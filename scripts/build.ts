@@ -13,7 +13,16 @@ const root = join(import.meta.dirname, '..');
 const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const builtIn = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
 /** Packages that are worth a place in the command line's bundle: small, and needed by verbs that should start at once. */
-const bundled = ['commander', 'yaml', 'diff', 'eventsource-parser', '@bomb.sh/tab'];
+const bundled = [
+  'commander',
+  'yaml',
+  'diff',
+  'eventsource-parser',
+  'fast-string-truncated-width',
+  'fast-string-width',
+  'fast-wrap-ansi',
+  '@bomb.sh/tab',
+];
 
 const isPackage = (id: string): boolean => !id.startsWith('.') && !id.startsWith('/') && !/^[A-Za-z]:/.test(id);
 const nameOf = (id: string): string =>
