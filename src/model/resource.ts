@@ -4,12 +4,14 @@
  * selector work on all of them. Members may be added; none changes its meaning within an apiVersion.
  */
 import type { ConditionType } from './condition.ts';
+import type { ContractComparison } from './contract.ts';
 import type { Issue } from './issue.ts';
-import type { CheckResult, InstanceEnd } from './observation.ts';
+import type { CheckResult, InstanceEnd, ShadowDifference, ShadowReport } from './observation.ts';
 import type { Duty } from './plan.ts';
 import type { HealthState, LifecycleState } from './record.ts';
-import type { RolloutPhase, RolloutResult } from './rollout.ts';
+import type { DirectReason, Measurement, RolloutPhase, RolloutResult, WaitsOn } from './rollout.ts';
 import type { RunSpec } from './revision.ts';
+import type { StrategyName } from './service.ts';
 
 export const apiVersion = 'fairlead.dev/v1alpha1';
 /** Every answer of the status API carries it, so that a client knows that it has found one. */
@@ -47,20 +49,77 @@ export interface Resource<Kind extends ResourceKind, Spec, Status> {
   readonly observedCommit: string;
 }
 
+type Told<Fact extends { readonly at: number }> = Omit<Fact, 'at'> & { readonly at: string };
+
+/** Calls of one Revision; `errors` are those of the protocol and of tools together. */
+export interface TrafficStatus {
+  readonly calls: number;
+  readonly errors: number;
+  /** null: there was no call to take it of. */
+  readonly p95Ms: number | null;
+}
+
+/** What goes on behind the steps of a canary from the moment its target has weight. */
+export interface AnalysisStatus {
+  readonly startedAt: string;
+  /** Measurements that failed, and how many of them are put up with. */
+  readonly failures: number;
+  readonly failureLimit: number;
+  /** When the next measurement is due. */
+  readonly nextAt: string;
+}
+
+export type MeasurementStatus = Told<Measurement>;
+export type ShadowStatus = Omit<ShadowReport, 'examples'> & { readonly examples: readonly Told<ShadowDifference>[] };
+
 export interface RolloutStatus {
   readonly number: number;
-  readonly strategy: string;
+  readonly strategy: StrategyName;
+  /** Why it has no steps, no analysis and no gate; null when it goes by its strategy. */
+  readonly direct: DirectReason | null;
   /** A phase while under way; a result once it is over. */
   readonly phase: RolloutPhase | RolloutResult;
   readonly running: boolean;
   /** Revision names. */
   readonly stable: string | null;
   readonly target: string;
+  /** Under way: the latest failure. Once it is over: why it ended so. */
   readonly reason: string;
   readonly message: string;
   readonly startedAt: string;
   readonly endedAt: string | null;
   readonly failures: number;
+  /** Canary: its steps in short words, `setWeight 10`, `pause 1m`. Empty for all others, and once it is over. */
+  readonly steps: readonly string[];
+  /** Index into steps; steps.length when all are done. Rolling: Instances of the target that have taken over. Null once it is over. */
+  readonly step: number | null;
+  readonly stepStartedAt: string | null;
+  /** When time ends the step; null when it is not time alone that does. */
+  readonly stepEndsAt: string | null;
+  /** What it waits for: of what kind, and for a person. Null and empty once it is over. */
+  readonly waitsOn: WaitsOn | null;
+  readonly waitsFor: string;
+  /** Somebody said `rollout pause`. */
+  readonly paused: { readonly since: string; readonly actor: string } | null;
+  /** Somebody said `rollout promote`, of the step under way or of all. */
+  readonly promoted: 'step' | 'full' | null;
+  /** When it fails unless it has been promoted; null while the time that it waits for something does not count, and once it is over. */
+  readonly deadline: string | null;
+  /** Shares of calls in percent as they should be now; null once it is over. */
+  readonly weights: { readonly stable: number; readonly target: number } | null;
+  /** The largest share of calls that the target got, in percent. */
+  readonly topWeight: number;
+  /** Calls of both since the target got its first, or (`since` is null) since the host started; null once it is over. */
+  readonly traffic: { readonly since: string | null; readonly stable: TrafficStatus; readonly target: TrafficStatus } | null;
+  readonly analysis: AnalysisStatus | null;
+  /** The latest 5, newest first; once it is over, the one that decided or the last one. */
+  readonly measurements: readonly MeasurementStatus[];
+  /** stable's Contract against the target's; null while not both are known. */
+  readonly contract: ContractComparison | null;
+  /** What mirrored calls came to. */
+  readonly shadow: ShadowStatus | null;
+  /** The Snapshot that it carries out. */
+  readonly snapshot: string;
 }
 
 export interface InstanceStatus {
@@ -92,6 +151,8 @@ export interface RevisionStatus {
   readonly reason: string;
   readonly message: string;
   readonly rejectedAt: string | null;
+  /** Until when it still runs for an instant return; null when it is no stable Revision of before that does. */
+  readonly keptUntil: string | null;
 }
 
 export interface ServiceStatus {
@@ -113,6 +174,10 @@ export interface ServiceStatus {
   readonly rollout: RolloutStatus | null;
   /** How Rollouts ended, newest first, at most 20. */
   readonly history: readonly RolloutStatus[];
+  /** Where what stable offers has gone from the Contract that it was promoted with, though no commit said so; null: nowhere. */
+  readonly drift: ContractComparison | null;
+  /** Tools that are hidden and refused because of it, by the service's own names. */
+  readonly quarantine: readonly string[];
   readonly revisions: readonly RevisionStatus[];
   readonly instances: readonly InstanceStatus[];
   readonly dependsOn: readonly string[];

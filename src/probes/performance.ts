@@ -2,7 +2,8 @@
  * The performance check: how calls went since the last round, from the gateway's counters; where too few clients called, the
  * latencies of the checks that call tools stand in for them. Too little of both is inconclusive: never a failure, and said so.
  */
-import { latencyBoundsMs, type TrafficCounters } from '../model/observation.ts';
+import { quantileOfBuckets } from '../model/latency.ts';
+import type { TrafficCounters } from '../model/observation.ts';
 import type { Check } from '../model/service.ts';
 import type { Answer } from '../ports/prober.ts';
 
@@ -32,24 +33,6 @@ export function judgePerformance(check: PerformanceCheck, traffic: TrafficCounte
   const over = fromTraffic ? `${traffic.calls} calls` : `${probeLatenciesMs.length} probes`;
   const message = `${(failed.length > 0 ? failed : facts).join('; ')} over ${over}`;
   return { outcome: failed.length > 0 ? 'fail' : 'pass', message, latencyMs: null };
-}
-
-/**
- * The quantile of a histogram, by straight line within its bucket, as Prometheus' histogram_quantile does: of 100 calls with
- * 90 up to 160 ms and 10 between 160 and 200 ms, p95 is 160 + (95 − 90) / 10 × 40 = 180 ms. Beyond the last bound: that bound.
- */
-export function quantileOfBuckets(buckets: readonly number[], q: number): number {
-  const rank = q * buckets.reduce((sum, count) => sum + count, 0);
-  let before = 0;
-  for (const [index, count] of buckets.entries()) {
-    if (count > 0 && before + count >= rank) {
-      const lower = index === 0 ? 0 : latencyBoundsMs[index - 1]!;
-      const upper = latencyBoundsMs[index] ?? lower;
-      return lower + ((rank - before) / count) * (upper - lower);
-    }
-    before += count;
-  }
-  return 0;
 }
 
 /** The nearest-rank quantile: of 20 values, p95 is the 19th. */

@@ -4,7 +4,7 @@ import { serviceOf } from '../core/pass.ts';
 import type { Condition } from '../model/condition.ts';
 import type { Contract, ContractTool } from '../model/contract.ts';
 import type { Event } from '../model/event.ts';
-import type { ObservedInstance, TrafficCounters } from '../model/observation.ts';
+import type { ObservedInstance } from '../model/observation.ts';
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
 import {
   apiVersion,
@@ -19,14 +19,13 @@ import {
   type RevisionResource,
   type RevisionStatus,
   type RolloutResource,
-  type RolloutStatus,
   type ServiceResource,
   type SourceResource,
   type ToolResource,
 } from '../model/resource.ts';
 import type { Revision, RunSpec } from '../model/revision.ts';
-import type { Verdict } from '../model/rollout.ts';
 import type { ServiceView, SourceView } from '../ports/read-model.ts';
+import { endedRollout, errorsOf, knownRevisions, revisionName, runningRollout } from './rollouts.ts';
 
 /** How clients see a tool: its name at the service's own endpoint and at /mcp; null when it is hidden from them. */
 export type ToolNames = (
@@ -68,8 +67,10 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
     tools,
     calls: traffic.reduce((sum, { calls }) => sum + calls, 0),
     errors: traffic.reduce((sum, counters) => sum + errorsOf(counters), 0),
-    rollout: runningRollout(record),
-    history: record.verdicts.map((verdict) => endedRollout(verdict)),
+    rollout: runningRollout(view),
+    history: record.verdicts.map(endedRollout),
+    drift: record.drift,
+    quarantine: record.quarantine,
     revisions: revisionStatuses(record),
     instances,
     dependsOn: desired?.dependsOn.map(({ service }) => service) ?? [],
@@ -80,9 +81,10 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
 }
 
 /** The Rollout under way first, then how those before it ended, newest first. */
-export function rolloutResources({ record }: ServiceView): RolloutResource[] {
-  const running = runningRollout(record);
-  return [...(running === null ? [] : [running]), ...record.verdicts.map((verdict) => endedRollout(verdict))].map((status) =>
+export function rolloutResources(view: ServiceView): RolloutResource[] {
+  const { record } = view;
+  const running = runningRollout(view);
+  return [...(running === null ? [] : [running]), ...record.verdicts.map(endedRollout)].map((status) =>
     resource('Rollout', `${record.service}-${status.number}`, record, { strategy: status.strategy, target: status.target }, status),
   );
 }
@@ -170,11 +172,6 @@ export function sourceResource(source: SourceView): SourceResource {
   };
 }
 
-/** Calls that ended in an error of the protocol or of the tool. */
-export function errorsOf(counters: TrafficCounters): number {
-  return counters.protocolErrors + counters.toolErrors;
-}
-
 export function instanceStatuses(view: ServiceView): InstanceStatus[] {
   const { record, observation } = view;
   const seen = new Map((observation?.instances ?? []).map((instance) => [instance.id, instance]));
@@ -212,6 +209,7 @@ function instanceStatus(record: ServiceRecord, planned: InstanceRecord | null, s
 
 function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
   const weights = record.route?.weights ?? {};
+  const { kept } = record;
   const rows = new Map<string, RevisionStatus>();
   const add = (revision: Pick<Revision, 'name' | 'hash'>, role: RevisionStatus['role']): void => {
     const rejection = record.rejections.find((candidate) => candidate.revision === revision.hash);
@@ -224,6 +222,7 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
       reason: rejection?.reason ?? '',
       message: rejection?.message ?? '',
       rejectedAt: instantOrNull(rejection?.at ?? null),
+      keptUntil: instantOrNull(kept?.revision.hash === revision.hash ? kept.until : null),
     });
   };
   if (record.stable !== null) add(record.stable, 'stable');
@@ -231,53 +230,6 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
   for (const { revision } of record.promoted) add(revision, 'promoted');
   for (const { name, revision } of record.rejections) add({ name, hash: revision }, 'rejected');
   return [...rows.values()];
-}
-
-/** Every Revision that the Record still has whole; one of them may be there several times. */
-function knownRevisions(record: ServiceRecord): Revision[] {
-  const { stable, target, kept, promoted, leaving } = record;
-  const whole = [stable, target, kept?.revision ?? null].filter((revision) => revision !== null);
-  return [...whole, ...promoted.map(({ revision }) => revision), ...leaving];
-}
-
-function revisionName(record: ServiceRecord, hash: string): string {
-  const known = knownRevisions(record).find((revision) => revision.hash === hash);
-  return known?.name ?? record.rejections.find(({ revision }) => revision === hash)?.name ?? `${record.service}-${hash.slice(0, 8)}`;
-}
-
-function runningRollout(record: ServiceRecord): RolloutStatus | null {
-  const { rollout } = record;
-  if (rollout === null) return null;
-  return {
-    number: rollout.number,
-    strategy: rollout.strategy,
-    phase: rollout.phase,
-    running: true,
-    stable: rollout.stable === null ? null : revisionName(record, rollout.stable),
-    target: revisionName(record, rollout.target),
-    reason: rollout.lastFailure?.code ?? '',
-    message: rollout.lastFailure?.message ?? '',
-    startedAt: instant(rollout.startedAt),
-    endedAt: null,
-    failures: rollout.failures,
-  };
-}
-
-function endedRollout(verdict: Verdict): RolloutStatus {
-  const { number, strategy, result, reason, message, stable, target } = verdict;
-  return {
-    number,
-    strategy,
-    phase: result,
-    running: false,
-    stable,
-    target,
-    reason,
-    message,
-    startedAt: instant(verdict.startedAt),
-    endedAt: instant(verdict.endedAt),
-    failures: 0,
-  };
 }
 
 /** The run spec with the names of its environment and headers, and not what is in them: a value may be somebody's secret. */
