@@ -101,6 +101,8 @@ export interface MetricReading {
   readonly at: number;
   /** null: there was no answer to judge; see `error`. For an HTTP check 1 is yes and 0 no, unless it answers with a value. */
   readonly value: number | null;
+  /** What an HTTP check said by its status alone, whatever its limits are; null: `value` is to be held against them. */
+  readonly verdict: 'pass' | 'fail' | null;
   readonly error: string | null;
 }
 
