@@ -2,6 +2,7 @@
  * What of a Service clients may see: expose.tools.{allow,deny,rename}. Hidden tools are also refused in calls.
  * Patterns are names with `*` for any run of characters; an empty allow list allows all, deny wins.
  */
+import { fits } from '../base/pattern.ts';
 import type { Expose } from '../model/service.ts';
 
 export interface Exposure {
@@ -14,22 +15,6 @@ export interface Exposure {
 }
 
 const cache = new WeakMap<Expose, Exposure>();
-
-/** Whether a name fits a pattern with `*`, in linear time whatever the pattern. */
-export function fits(pattern: string, name: string): boolean {
-  const parts = pattern.split('*');
-  const first = parts[0] ?? '';
-  if (parts.length === 1) return name === pattern;
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of parts.slice(1, -1)) {
-    const found = name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  const last = parts.at(-1) ?? '';
-  return name.length - last.length >= at && name.endsWith(last);
-}
 
 export function exposureOf(expose: Expose): Exposure {
   const cached = cache.get(expose);

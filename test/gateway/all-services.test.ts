@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Client, FakeUpstream, contractOf, instance, result, startWorld, type World } from './world.ts';
-import { fits } from '../../src/gateway/exposure.ts';
+import { fits } from '../../src/base/pattern.ts';
 import { templateMatcher } from '../../src/gateway/catalog.ts';
 
 let world: World;
