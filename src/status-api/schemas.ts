@@ -2,13 +2,9 @@
 import { Type, type TSchema } from 'typebox';
 import { errorCodes } from '../base/error-codes.ts';
 import { apiVersion } from '../model/resource.ts';
+import { contractComparison, rolloutStatus } from './rollout-schemas.ts';
+import { count, instant, map, oneOf, orNull, text } from './schema-words.ts';
 
-const text = Type.String();
-const count = Type.Integer({ minimum: 0 });
-const instant = Type.String({ format: 'date-time' });
-const orNull = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
-const oneOf = (...words: string[]): TSchema => Type.Enum(words);
-const map = (schema: TSchema): TSchema => Type.Record(Type.String(), schema);
 const anything = Type.Unknown();
 
 const state = oneOf('Draft', 'Validating', 'Deploying', 'Active', 'Updating', 'Deactivating', 'Inactive', 'Error');
@@ -53,21 +49,6 @@ const check = Type.Object({
   failsInARow: count,
   errorsInARow: count,
 });
-const rolloutStatus = {
-  number: count,
-  strategy: text,
-  phase: Type.String({
-    description: 'Proving, Swapping, Switching or Returning while under way; then Promoted, RolledBack, Aborted or Superseded',
-  }),
-  running: Type.Boolean(),
-  stable: orNull(text),
-  target: text,
-  reason: text,
-  message: text,
-  startedAt: instant,
-  endedAt: orNull(instant),
-  failures: count,
-};
 const instanceStatus = {
   name: text,
   revision: text,
@@ -96,6 +77,7 @@ const revisionStatus = {
   reason: text,
   message: text,
   rejectedAt: orNull(instant),
+  keptUntil: orNull(instant),
 };
 
 const resource = (kind: string, spec: TSchema, status: Record<string, TSchema>): TSchema =>
@@ -140,6 +122,8 @@ const resources: TSchema[] = [
     errors: count,
     rollout: orNull(Type.Object(rolloutStatus)),
     history: Type.Array(Type.Object(rolloutStatus)),
+    drift: orNull(contractComparison),
+    quarantine: Type.Array(text),
     revisions: Type.Array(Type.Object(revisionStatus)),
     instances: Type.Array(Type.Object(instanceStatus)),
     dependsOn: Type.Array(text),

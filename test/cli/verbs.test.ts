@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
+import { verdictOf } from '../fixtures/service-views.ts';
 import { appliedSnapshot, Harness } from './harness.ts';
 
 // Times of day in golden texts.
@@ -389,19 +390,7 @@ describe('rollout', () => {
     cli.model.change('clock', {
       state: 'Active',
       rollout: null,
-      verdicts: [
-        {
-          number: 1,
-          result: 'Promoted',
-          reason: 'TargetServes',
-          message: 'serves',
-          stable: null,
-          target: 'clock-cccccccc',
-          startedAt: startAt,
-          endedAt: startAt + 3_000,
-          snapshot: '',
-        },
-      ],
+      verdicts: [verdictOf({ number: 1, result: 'Promoted', reason: 'TargetServes', target: 'clock-cccccccc', endedAt: startAt + 3_000 })],
     });
     const { code, out } = await running.done;
     expect(code).toBe(0);
@@ -414,19 +403,7 @@ describe('rollout', () => {
     await running.says('Proving');
     cli.model.change('clock', {
       rollout: null,
-      verdicts: [
-        {
-          number: 1,
-          result: 'Superseded',
-          reason: 'NewerRevision',
-          message: '',
-          stable: null,
-          target: 'clock-cccccccc',
-          startedAt: startAt,
-          endedAt: startAt,
-          snapshot: '',
-        },
-      ],
+      verdicts: [verdictOf({ number: 1, result: 'Superseded', reason: 'NewerRevision', target: 'clock-cccccccc' })],
     });
     expect((await running.done).code).toBe(1);
   });
