@@ -1,5 +1,5 @@
 /**
- * The checks of one Instance, round after round. Within a round one check follows another and the next round begins after
+ * The checks of one Instance (or of one preview), round after round. Within a round one check follows another and the next round begins after
  * this one has ended, so a slow check never stacks. Until every start check has passed, rounds follow each other quickly;
  * from then on at health.interval, moved a little by a hash so that Instances do not all ask at once.
  */
@@ -9,9 +9,11 @@ import type { CheckResult } from '../model/observation.ts';
 import type { Check, Health } from '../model/service.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Answer, Prober, ProbeSubject } from '../ports/prober.ts';
+import { within } from './within.ts';
 
 export interface CheckRoundsParts {
-  readonly instanceId: string;
+  /** What is checked: tells its rounds apart from those of others. */
+  readonly id: string;
   readonly clock: Clock;
   readonly prober: Prober;
   /** Asked once a round. */
@@ -101,22 +103,17 @@ export class CheckRounds {
 
   #pauseMs(): number {
     if (!this.#proven) return provingIntervalMs;
-    return Math.round(this.#health.intervalMs * (0.9 + 0.2 * hashFraction(`${this.#parts.instanceId}/${this.#round}`)));
+    return Math.round(this.#health.intervalMs * (0.9 + 0.2 * hashFraction(`${this.#parts.id}/${this.#round}`)));
   }
 
   async #answer(check: Check, subject: ProbeSubject): Promise<Answer> {
     const { clock, prober } = this.#parts;
-    let callOff = (): void => {};
-    const overdue = new Promise<Answer>((resolve) => {
-      const message = `no answer within ${check.timeoutMs} ms`;
-      callOff = clock.after(check.timeoutMs + overdueMs, () => resolve({ outcome: 'error', message, latencyMs: null }));
-    });
+    const error = (message: string): Answer => ({ outcome: 'error', message, latencyMs: null });
+    const overdue = (): Answer => error(`no answer within ${check.timeoutMs} ms`);
     try {
-      return await Promise.race([prober.probe(check, subject), overdue]);
+      return await within(clock, check.timeoutMs + overdueMs, prober.probe(check, subject), overdue);
     } catch (thrown) {
-      return { outcome: 'error', message: messageOf(thrown), latencyMs: null };
-    } finally {
-      callOff();
+      return error(messageOf(thrown));
     }
   }
 

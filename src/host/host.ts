@@ -6,18 +6,22 @@
  * hears of one that goes before it is stopped; `routeGeneration` is what the gateway has taken in, never what it was told to.
  */
 import type { Contract } from '../model/contract.ts';
-import { noTraffic, type Observation, type TrafficCounters } from '../model/observation.ts';
+import { noTraffic, type Observation, type ShadowReport, type TrafficCounters } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Gateway, GatewayInstance } from '../ports/gateway.ts';
 import type { HostControl } from '../ports/host-control.ts';
+import type { MetricSource } from '../ports/metric-source.ts';
 import type { UsageDay } from '../ports/store.ts';
 import { HostedInstance, type InstanceParts, type Surroundings } from './hosted-instance.ts';
+import { Measures } from './measures.ts';
+import { PreviewRounds } from './preview-rounds.ts';
 import { StartGate } from './start-gate.ts';
 
 export interface HostParts extends Omit<InstanceParts, 'gate'> {
   /** Names this life of the Host; another life has another. */
   readonly hostId: string;
   readonly gateway: Gateway;
+  readonly metrics: MetricSource;
   /** Instances that may be starting at the same moment. */
   readonly maxStarts: number;
 }
@@ -28,16 +32,19 @@ interface Hosted {
   plan: Plan | null;
   routeGeneration: number;
   readonly instances: Map<string, HostedInstance>;
+  readonly preview: PreviewRounds;
+  readonly measures: Measures;
   /** Calls off the stop of what a forgotten Service leaves behind. */
   spare: () => void;
-  /** Traffic and load as last told, to see whether there is something new. */
+  /** Counters as last told, to see whether there is something new. */
   told: string;
 }
 
 /** A renamed Service's Plan may come just after its old name was forgotten: its Instances are not stopped for that. */
 const forgottenMs = 1_000;
-/** Counters alone are told this often. */
-const countersMs = 5_000;
+/** Counters alone are told this often while a Rollout is under way, and with every fifth time otherwise. */
+const countersMs = 1_000;
+const countersOfAll = 5;
 /** Longest that one starting Instance keeps another from starting. */
 const startPlaceMs = 2_000;
 /** Longest that a close waits for calls under way, whatever their own time-outs say. */
@@ -54,6 +61,7 @@ export class Host implements HostControl {
   readonly #callbacks: ((service: string) => void)[] = [];
   readonly #surroundings: Surroundings;
   #stopCounters: () => void;
+  #counterTicks = 0;
   #closing: Promise<void> | null = null;
   readonly #hurried = Promise.withResolvers<void>();
 
@@ -97,6 +105,8 @@ export class Host implements HostControl {
       if (!named.has(instance.id)) void instance.stop();
       else if (terms !== undefined) instance.update(terms);
     }
+    hosted.preview.follow(plan);
+    hosted.measures.update(plan.measures);
     this.#tell(plan.service);
   }
 
@@ -105,6 +115,8 @@ export class Host implements HostControl {
     if (hosted === undefined || hosted.plan === null) return;
     hosted.plan = null;
     hosted.routeGeneration = 0;
+    hosted.preview.stop();
+    hosted.measures.update(null);
     this.#parts.gateway.forget(service);
     hosted.spare = this.#parts.clock.after(forgottenMs, () => {
       for (const instance of hosted.instances.values()) void instance.stop();
@@ -121,16 +133,17 @@ export class Host implements HostControl {
     if (hosted === undefined) return null;
     const { gateway } = this.#parts;
     const traffic = gateway.traffic(service);
-    hosted.told = fingerprint(traffic);
+    const shadow = gateway.shadow(service);
+    hosted.told = fingerprint(traffic, shadow);
     return {
       service,
       hostId: this.hostId,
       planGeneration: hosted.plan?.generation ?? 0,
       routeGeneration: hosted.routeGeneration,
       instances: [...hosted.instances.values()].map((instance) => instance.observe(gateway.load(instance.id))),
-      preview: null,
-      shadow: gateway.shadow(service),
-      metrics: [],
+      preview: hosted.preview.results(),
+      shadow,
+      metrics: hosted.measures.readings(),
       traffic,
     };
   }
@@ -161,6 +174,10 @@ export class Host implements HostControl {
 
   async #close(hurry: boolean): Promise<void> {
     this.#stopCounters();
+    for (const { preview, measures } of this.#services.values()) {
+      preview.stop();
+      measures.update(null);
+    }
     const timeouts = [...this.#services.values()].map(({ plan }) => plan?.limits.callTimeoutMs ?? 0);
     const graceMs = hurry ? 0 : Math.min(longestGraceMs, Math.max(0, ...timeouts));
     const gatewayClosed = this.#parts.gateway.close(graceMs);
@@ -172,7 +189,12 @@ export class Host implements HostControl {
   #hosted(service: string): Hosted {
     let hosted = this.#services.get(service);
     if (hosted === undefined) {
-      hosted = { plan: null, routeGeneration: 0, instances: new Map(), spare: () => {}, told: '' };
+      const { clock, prober, gateway, metrics } = this.#parts;
+      const onChange = (): void => this.#tell(service);
+      const serviceReady = (name: string): boolean => this.#isReady(name);
+      const preview = new PreviewRounds({ clock, prober, open: () => gateway.preview(service), serviceReady, onChange });
+      const measures = new Measures(clock, metrics, onChange);
+      hosted = { plan: null, routeGeneration: 0, instances: new Map(), preview, measures, spare: () => {}, told: '' };
       this.#services.set(service, hosted);
     }
     return hosted;
@@ -245,16 +267,19 @@ export class Host implements HostControl {
   }
 
   #tellCounters(): void {
+    const { gateway } = this.#parts;
+    const all = ++this.#counterTicks % countersOfAll === 0;
     for (const [service, hosted] of this.#services) {
-      if (hosted.instances.size > 0 && fingerprint(this.#parts.gateway.traffic(service)) !== hosted.told) this.#tell(service);
+      if (!all && (hosted.plan?.route?.rollout ?? null) === null) continue;
+      if (hosted.instances.size > 0 && fingerprint(gateway.traffic(service), gateway.shadow(service)) !== hosted.told) this.#tell(service);
     }
     this.#stopCounters = this.#parts.clock.after(countersMs, () => this.#tellCounters());
   }
 }
 
-/** Equal when no call was counted in between. */
-function fingerprint(traffic: Readonly<Record<string, TrafficCounters>>): string {
-  return Object.entries(traffic)
-    .map(([revision, { calls }]) => `${revision}:${calls}`)
-    .join();
+/** Equal when no call was counted and none mirrored in between. */
+function fingerprint(traffic: Readonly<Record<string, TrafficCounters>>, shadow: ShadowReport | null): string {
+  const counted = Object.entries(traffic).map(([revision, { calls }]) => `${revision}:${calls}`);
+  if (shadow !== null) counted.push(`shadow ${shadow.revision}:${shadow.calls}:${shadow.skipped}`);
+  return counted.join();
 }

@@ -15,6 +15,7 @@ import type { RunningInstance, Runtime } from '../ports/runtime.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { CheckRounds } from './check-rounds.ts';
 import type { StartGate } from './start-gate.ts';
+import { within } from './within.ts';
 
 export interface InstanceParts {
   readonly clock: Clock;
@@ -75,12 +76,11 @@ export class HostedInstance {
     this.#surroundings = surroundings;
     this.#startedAt = parts.clock.now();
     this.checks = new CheckRounds(named.terms.health, {
-      instanceId: this.id,
+      id: this.id,
       clock: parts.clock,
       prober: parts.prober,
       subject: (probeLatenciesMs) => ({
-        instanceId: this.id,
-        upstream: this.upstream!,
+        session: async () => this.upstream!.own,
         traffic: this.#trafficOfRound(),
         probeLatenciesMs,
         serviceReady: (name) => surroundings.serviceReady(name),
@@ -214,11 +214,7 @@ export class HostedInstance {
 
   /** How it ended, if it has or does within `timeoutMs`: the reason why a handshake broke off. */
   async #endWithin(running: RunningInstance, timeoutMs: number): Promise<InstanceEnd | null> {
-    let callOff = (): void => {};
-    const late = new Promise<null>((resolve) => (callOff = this.#parts.clock.after(timeoutMs, () => resolve(null))));
-    const end = await Promise.race([running.ended, late]);
-    callOff();
-    return end;
+    return within<InstanceEnd | null>(this.#parts.clock, timeoutMs, running.ended, () => null);
   }
 
   /** It was connected and is over by itself. */
@@ -234,10 +230,12 @@ export class HostedInstance {
   /** Says goodbye; a service that does not answer to that is not waited for. */
   async #closeUpstream(): Promise<void> {
     if (this.upstream === null) return;
-    let callOff = (): void => {};
-    const late = new Promise<void>((resolve) => (callOff = this.#parts.clock.after(farewellMs, resolve)));
-    await Promise.race([this.upstream.close().catch(() => {}), late]);
-    callOff();
+    await within<void>(
+      this.#parts.clock,
+      farewellMs,
+      this.upstream.close().catch(() => {}),
+      () => {},
+    );
   }
 
   /** One at a time; a change that comes in between is taken in by one more. */

@@ -1,11 +1,11 @@
-/** Puts a Check to an Instance. One prober serves every Instance; it keeps no session of its own (it uses `upstream.own`). */
+/** Puts a Check to an Instance, or through a route to one. One prober serves all; it keeps no session of its own. */
 import type { Check } from '../model/service.ts';
 import type { CheckOutcome, TrafficCounters } from '../model/observation.ts';
-import type { Upstream } from './upstream.ts';
+import type { UpstreamSession } from './upstream.ts';
 
 export interface ProbeSubject {
-  readonly instanceId: string;
-  readonly upstream: Upstream;
+  /** The session to ask on. Rejects when there is none, which is an error of the check and no failure. */
+  session(): Promise<UpstreamSession>;
   /** Traffic of this Revision since the previous round of checks. */
   readonly traffic: TrafficCounters;
   /** Latencies in ms of the latest probes that called a tool, at most 100. */

@@ -1,5 +1,5 @@
 /**
- * Puts Checks to Instances. Every check uses the one session the host has with the Instance and leaves nothing open.
+ * Puts Checks to Instances. Every check uses the one session that its subject has and leaves nothing open.
  *
  * pass and fail are answers to the question that was put; what ran out of time or broke before there was one is `error`.
  */
@@ -29,8 +29,8 @@ export function createProber(): Prober {
 }
 
 async function probe(check: Check, subject: ProbeSubject): Promise<Answer> {
-  if (check.type === 'basic') return probeBasic(check.timeoutMs, subject.upstream.own);
-  if (check.type === 'functional') return probeFunctional(check, subject.upstream.own);
+  if (check.type === 'basic') return probeBasic(check.timeoutMs, await subject.session());
+  if (check.type === 'functional') return probeFunctional(check, await subject.session());
   if (check.type === 'performance') return judgePerformance(check, subject.traffic, subject.probeLatenciesMs);
   return probeDependency(check.target, check.timeoutMs, (name) => subject.serviceReady(name));
 }

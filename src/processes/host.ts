@@ -10,6 +10,7 @@ import { FairleadError } from '../base/error.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { Host } from '../host/host.ts';
 import { HostEnd } from '../link/host-end.ts';
+import { createMetricSource } from '../probes/metrics.ts';
 import { createProber } from '../probes/prober.ts';
 import { reapOrphans } from '../runtimes/orphans.ts';
 import { createProcessRuntime } from '../runtimes/process.ts';
@@ -37,6 +38,7 @@ async function startHost(settings: ProcessSettings): Promise<Running> {
     createUpstream: (instanceId, { endpoint, spawnForSession }, { run }) =>
       connectUpstream(endpoint, { instanceId, maxMessageBytes: run.maxMessageBytes, ...(spawnForSession && { spawnForSession }) }),
     prober: createProber(),
+    metrics: createMetricSource(),
     gateway,
     maxStarts: Math.max(4, 2 * availableParallelism()),
   });

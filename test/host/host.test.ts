@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
+import type { ShadowReport } from '../../src/model/observation.ts';
 import { contract, HostWorld, limits, planFor, planned, settle } from './world.ts';
 
 describe('making a Plan true', () => {
@@ -307,6 +308,24 @@ describe('what the controller is told at once', () => {
     expect(world.observe('a').traffic).toEqual({ 'hash-a': counters });
     await world.clock.pass(10_000);
     expect(world.told).toEqual(['a']);
+  });
+
+  it('is calls every second while a Rollout is under way, and mirrored calls with them', async () => {
+    const world = await connected();
+    world.host.take(planFor('a', { generation: 2, route: { rollout: 7 } }));
+    world.told.length = 0;
+    const counters = { calls: 3, protocolErrors: 0, toolErrors: 0, latencyBuckets: [], latencySumMs: 1 };
+    world.gateway.counters = { a: { 'hash-a': counters } };
+    await world.clock.pass(1_000);
+    expect(world.told).toEqual(['a']);
+    world.observe('a');
+    await world.clock.pass(1_000);
+    expect(world.told).toEqual(['a']);
+    const shadow: ShadowReport = { revision: 'hash-b', calls: 1, same: 1, different: 0, failed: 0, skipped: 0, examples: [] };
+    world.gateway.shadows = { a: shadow };
+    await world.clock.pass(1_000);
+    expect(world.told).toEqual(['a', 'a']);
+    expect(world.observe('a').shadow).toEqual(shadow);
   });
 });
 

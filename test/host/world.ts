@@ -3,11 +3,12 @@ import type { FairleadError } from '../../src/base/error.ts';
 import { Host } from '../../src/host/host.ts';
 import type { Contract } from '../../src/model/contract.ts';
 import type { InstanceEnd, Observation, ShadowReport, TrafficCounters } from '../../src/model/observation.ts';
-import type { Plan, PlannedInstance, Route } from '../../src/model/plan.ts';
+import type { Measures, Plan, PlannedInstance, Route } from '../../src/model/plan.ts';
 import type { RunSpec } from '../../src/model/revision.ts';
-import type { Check, Health, Limits } from '../../src/model/service.ts';
+import type { Check, Health, Limits, MetricCheck } from '../../src/model/service.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Gateway, GatewayInstance } from '../../src/ports/gateway.ts';
+import type { Measured } from '../../src/ports/metric-source.ts';
 import type { Answer, Prober, ProbeSubject } from '../../src/ports/prober.ts';
 import type { RunningInstance, Runtime, StartRequest } from '../../src/ports/runtime.ts';
 import type { UsageDay } from '../../src/ports/store.ts';
@@ -148,6 +149,8 @@ export class FakeGateway implements Gateway {
   readonly forgotten: string[] = [];
   readonly loads = new Map<string, { sessions: number; inFlight: number }>();
   counters: Record<string, Record<string, TrafficCounters>> = {};
+  previews: Record<string, () => Promise<UpstreamSession>> = {};
+  shadows: Record<string, ShadowReport> = {};
   usage: UsageDay[] = [];
   closes: number[] = [];
   readonly closed = Promise.withResolvers<void>();
@@ -178,12 +181,12 @@ export class FakeGateway implements Gateway {
     return this.counters[service] ?? {};
   }
 
-  preview(): Promise<UpstreamSession> | null {
-    return null;
+  preview(service: string): Promise<UpstreamSession> | null {
+    return this.previews[service]?.() ?? null;
   }
 
-  shadow(): ShadowReport | null {
-    return null;
+  shadow(service: string): ShadowReport | null {
+    return this.shadows[service] ?? null;
   }
 
   takeUsage(): UsageDay[] {
@@ -220,7 +223,9 @@ const defaultRoute: Route = { weights: { 'hash-a': 100 }, hold: false, rollout: 
 export interface PlanChanges {
   readonly generation?: number;
   readonly instances?: readonly PlannedInstance[];
-  readonly route?: Route | null;
+  readonly route?: Partial<Route> | null;
+  readonly previewChecks?: readonly string[] | null;
+  readonly measures?: Measures | null;
   readonly health?: Health;
   readonly limits?: Limits;
 }
@@ -233,9 +238,9 @@ export function planFor(service: string, changes: PlanChanges = {}): Plan {
     generation: changes.generation ?? 1,
     revisions: { 'hash-a': { name: 'a', hash: 'hash-a', run }, 'hash-b': { name: 'b', hash: 'hash-b', run } },
     instances: changes.instances ?? [planned('a-1')],
-    route: changes.route === undefined ? defaultRoute : changes.route,
-    previewChecks: null,
-    measures: null,
+    route: changes.route === null ? null : { ...defaultRoute, ...changes.route },
+    previewChecks: changes.previewChecks ?? null,
+    measures: changes.measures ?? null,
     quarantine: [],
     terms: { 'hash-a': terms, 'hash-b': terms },
     limits: terms.limits,
@@ -252,6 +257,9 @@ export class HostWorld {
   /** Checks that were put, and what the next ones are answered. */
   readonly asked: { check: string; at: number; subject: ProbeSubject }[] = [];
   answer: (check: Check, subject: ProbeSubject) => Promise<Answer> = async () => ({ outcome: 'pass', message: 'fine', latencyMs: 5 });
+  /** What metrics sources are asked, and what they answer. */
+  readonly measured: { check: string; at: number }[] = [];
+  measurement: (check: MetricCheck) => Promise<Measured> = async () => ({ value: 1, verdict: null, error: null });
   /** Services that the Host called new, in order. */
   readonly told: string[] = [];
   readonly host: Host;
@@ -281,10 +289,16 @@ export class HostWorld {
       runtimes: { process: runtime, remote: runtime },
       createUpstream: (instanceId) => this.find(instanceId).upstream,
       prober,
+      metrics: { read: (check) => this.measure(check) },
       gateway: this.gateway,
       maxStarts: options.maxStarts ?? 4,
     });
     this.host.onChange((service) => this.told.push(service));
+  }
+
+  private measure(check: MetricCheck): Promise<Measured> {
+    this.measured.push({ check: check.name, at: this.clock.now() });
+    return this.measurement(check);
   }
 
   /** The latest start of an Instance. */

@@ -39,8 +39,7 @@ async function stdio(...args: string[]): Promise<{ spawned: Spawned; upstream: U
 function subject(upstream: Upstream | null, extra: Partial<ProbeSubject> = {}): ProbeSubject {
   // Checks that look elsewhere must not need the Instance at all.
   return {
-    instanceId: 'probed-0-1',
-    upstream: upstream as Upstream,
+    session: async () => upstream!.own,
     traffic: noTraffic,
     probeLatenciesMs: [],
     serviceReady: () => false,
