@@ -1,28 +1,19 @@
 /**
- * One Service as the gateway routes to it: its Plan, the Instances that may be called, who waits, who is being served.
+ * One Service as the gateway routes to it: its Plan, which of its Instances may be called, who waits, who is being served.
+ * Its preview route has one of its own, over the same Instances.
  *
- * Invariants: an Instance of duty `drain`, or of a Revision without weight, gets no new call. Calls in flight never exceed
- * maxConcurrentCalls; the line behind them is bounded. Whoever waits is woken by an event (a Plan, an answer), not by polling.
+ * Invariants: an Instance of duty `drain`, or of a Revision without weight, gets no new call, but those of a session that is
+ * bound to it. Calls in flight never exceed maxConcurrentCalls; the line behind them is bounded. Whoever waits is woken by an
+ * event (a Plan, an answer), not by polling.
  */
 import { FairleadError } from '../base/error.ts';
-import { hashFraction } from '../base/hash.ts';
 import type { Contract } from '../model/contract.ts';
-import type { Duty, Plan } from '../model/plan.ts';
+import type { Plan } from '../model/plan.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { GatewayInstance } from '../ports/gateway.ts';
 import { Counters } from './counters.ts';
 import { exposureOf, type Exposure } from './exposure.ts';
-
-/** An Instance with what the gateway keeps about it. Replaced by a new one when the Instance gets another Upstream. */
-export interface Member {
-  instance: GatewayInstance;
-  duty: Duty;
-  inFlight: number;
-  /** Client sessions bound to it. */
-  sessions: number;
-  /** Its process is known to be gone; the Plan that says so is on its way. */
-  lost: boolean;
-}
+import type { Member, Members } from './members.ts';
+import { Affinity, Points } from './shares.ts';
 
 /** How many calls may wait for one that is in flight, for each that may be. */
 const lineFactor = 4;
@@ -33,10 +24,11 @@ type Waiter = () => void;
 
 export class Backend {
   readonly service: string;
+  readonly members: Members;
   readonly counters = new Counters();
-  readonly members = new Map<string, Member>();
   readonly #clock: Clock;
-  readonly #onIdle: (instanceId: string) => void;
+  readonly #sessionPoints = new Points();
+  readonly #requestPoints = new Points();
   #plan: Plan;
   #exposure: Exposure;
   #active = 0;
@@ -47,12 +39,12 @@ export class Backend {
   #forgotten = false;
   #lastContract: Contract | null = null;
 
-  constructor(plan: Plan, clock: Clock, onIdle: (instanceId: string) => void) {
+  constructor(plan: Plan, members: Members, clock: Clock) {
     this.service = plan.service;
+    this.members = members;
     this.#plan = plan;
     this.#exposure = exposureOf(plan.expose);
     this.#clock = clock;
-    this.#onIdle = onIdle;
   }
 
   get plan(): Plan {
@@ -73,50 +65,34 @@ export class Backend {
     return !this.#forgotten && this.#plan.route !== null;
   }
 
-  /** Takes in a Plan. Returns the members that are gone. */
-  apply(plan: Plan, instances: readonly GatewayInstance[]): Member[] {
+  /** Takes in a Plan, once `members` have. */
+  apply(plan: Plan): void {
     this.#plan = plan;
     this.#exposure = exposureOf(plan.expose);
-    const duties = new Map(plan.instances.map((planned) => [planned.id, planned.duty]));
-    const gone: Member[] = [];
-    const present = new Map(instances.map((instance) => [instance.id, instance]));
-    for (const [id, member] of this.members) {
-      if (present.get(id)?.upstream === member.instance.upstream) continue;
-      member.lost = true;
-      this.members.delete(id);
-      gone.push(member);
-    }
-    for (const instance of instances) {
-      // An Instance that the Plan does not name is being stopped.
-      const duty = duties.get(instance.id) ?? 'drain';
-      const known = this.members.get(instance.id);
-      if (known === undefined) this.members.set(instance.id, { instance, duty, inFlight: 0, sessions: 0, lost: false });
-      else Object.assign(known, { instance, duty });
-    }
     this.#lastContract = this.contract() ?? this.#lastContract;
-    this.counters.forgetPast(new Set(instances.map(({ revision }) => revision)));
+    this.counters.forgetPast(new Set([...this.members.all()].map(({ instance }) => instance.revision)));
     this.#wake();
     this.#admitNext();
-    return gone;
   }
 
   /** The name is gone: whoever waits is told. */
-  forget(): Member[] {
+  forget(): void {
     this.#forgotten = true;
-    const gone = [...this.members.values()];
-    for (const member of gone) member.lost = true;
-    this.members.clear();
     this.#wake();
     this.#admitNext();
-    return gone;
   }
 
-  /** The Contract that clients see: that of the Revision with the largest share, of its first Instance by id. */
+  /**
+   * The Contract that clients see who are not bound to a Revision: that of the one with the largest share, of its first Instance
+   * by id. While no Revision has weight (a first start) that of any.
+   */
   contract(): Contract | null {
     const weights = this.#plan.route?.weights ?? {};
+    const weighted = Object.values(weights).some((weight) => weight > 0);
     let best: Member | null = null;
-    for (const member of this.members.values()) {
+    for (const member of this.members.all()) {
       if (member.lost || member.duty === 'drain') continue;
+      if (weighted && (weights[member.instance.revision] ?? 0) <= 0) continue;
       if (best === null || this.#rank(member, weights) > this.#rank(best, weights)) best = member;
       else if (this.#rank(member, weights) === this.#rank(best, weights) && member.instance.id < best.instance.id) best = member;
     }
@@ -127,9 +103,19 @@ export class Backend {
     return (weights[member.instance.revision] ?? 0) + (member.duty === 'serve' ? 0.5 : 0);
   }
 
+  /** What decides among Revisions for a new session. */
+  affinityOfSession(): Affinity {
+    return new Affinity(this.#sessionPoints.next());
+  }
+
+  /** What decides among Revisions for one request of a client without session. */
+  affinityOfRequest(): Affinity {
+    return new Affinity(this.#requestPoints.next());
+  }
+
   /** Whether a call of a session that is bound to this member may still go there. */
   mayContinue(member: Member): boolean {
-    return !this.#forgotten && !member.lost && member.duty !== 'drain' && this.members.get(member.instance.id) === member;
+    return !this.#forgotten && !member.lost && member.duty !== 'drain' && this.members.has(member);
   }
 
   /**
@@ -166,47 +152,30 @@ export class Backend {
     });
   }
 
-  /** The Instance that a new call or session with this affinity key goes to now; null when there is none. */
-  pick(key: string, passOver: ReadonlySet<Member>): Member | null {
+  /** The Instance that a new call or session goes to now; null when there is none. */
+  pick(affinity: Affinity, passOver: ReadonlySet<Member>): Member | null {
     const route = this.#plan.route;
     if (route === null || route.hold || this.#forgotten) return null;
-    const revision = this.#revisionFor(key, route.weights);
+    const home = affinity.home(route);
     let best: Member | null = null;
-    for (const member of this.members.values()) {
+    for (const member of this.members.all()) {
       if (member.lost || member.duty !== 'serve' || passOver.has(member)) continue;
       if ((route.weights[member.instance.revision] ?? 0) <= 0) continue;
-      if (best === null || this.#prefer(member, best, revision)) best = member;
+      if (best === null || prefer(member, best, home)) best = member;
     }
     return best;
   }
 
-  /** The session's own Revision first, then the least in flight. */
-  #prefer(member: Member, best: Member, revision: string | null): boolean {
-    const own = member.instance.revision === revision;
-    if (own !== (best.instance.revision === revision)) return own;
-    return member.inFlight + member.sessions < best.inFlight + best.sessions;
-  }
-
-  /** Where the key's fixed point in [0, 100) falls among the shares: a moving boundary passes each session once. */
-  #revisionFor(key: string, weights: Readonly<Record<string, number>>): string | null {
-    const shares = Object.entries(weights).filter(([, weight]) => weight > 0);
-    if (shares.length <= 1) return shares[0]?.[0] ?? null;
-    const point = hashFraction(`${key} ${this.service}`) * 100;
-    let upTo = 0;
-    for (const [revision, weight] of shares.sort(([a], [b]) => (a < b ? -1 : 1))) {
-      upTo += weight;
-      if (point < upTo) return revision;
-    }
-    return null;
-  }
-
   /** Waits for an Instance until `deadlineMs` (of the clock's elapsedMs). Throws NotFound (not published), ServiceUnavailable, Cancelled. */
-  async acquire(key: string, passOver: Set<Member>, deadlineMs: number, signal: AbortSignal | undefined): Promise<Member> {
+  async acquire(affinity: Affinity, passOver: Set<Member>, deadlineMs: number, signal: AbortSignal | undefined): Promise<Member> {
     for (;;) {
       if (!this.published)
         throw new FairleadError('NotFound', `service ${this.service} is not published`, { data: { service: this.service } });
-      const member = this.pick(key, passOver);
-      if (member !== null) return member;
+      const member = this.pick(affinity, passOver);
+      if (member !== null) {
+        affinity.went(this.#plan.route!, member.instance.revision);
+        return member;
+      }
       if (this.#refuses()) throw this.#unavailable();
       const nowMs = this.#clock.elapsedMs();
       const lookAgainMs = passOver.size > 0 ? Math.min(deadlineMs, nowMs + secondLookMs) : deadlineMs;
@@ -226,28 +195,6 @@ export class Backend {
     return new FairleadError('ServiceUnavailable', `service ${this.service} has no instance that may be called now`, {
       data: { service: this.service },
     });
-  }
-
-  begin(member: Member): void {
-    member.inFlight++;
-  }
-
-  end(member: Member): void {
-    member.inFlight--;
-    this.#idle(member);
-  }
-
-  bind(member: Member): void {
-    member.sessions++;
-  }
-
-  unbind(member: Member): void {
-    member.sessions--;
-    this.#idle(member);
-  }
-
-  #idle(member: Member): void {
-    if (member.inFlight === 0 && (member.sessions === 0 || member.duty === 'drain')) this.#onIdle(member.instance.id);
   }
 
   #wake(): void {
@@ -283,4 +230,11 @@ export class Backend {
       else this.#line.push(woken);
     });
   }
+}
+
+/** The Revision that the call belongs to first, then the least in flight. */
+function prefer(member: Member, best: Member, home: string | null): boolean {
+  const own = member.instance.revision === home;
+  if (own !== (best.instance.revision === home)) return own;
+  return member.inFlight + member.sessions < best.inFlight + best.sessions;
 }

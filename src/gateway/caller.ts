@@ -9,9 +9,11 @@ import { FairleadError } from '../base/error.ts';
 import type { Contract } from '../model/contract.ts';
 import type { ClientFacts, Envelope, RequestOptions, ServerFacts, UpstreamSession } from '../ports/upstream.ts';
 import { requestOf } from '../model/jsonrpc.ts';
-import type { Backend, Member } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { changedLists, type ListKind } from './changed-lists.ts';
+import type { Member } from './members.ts';
 import { SharedState } from './shared-state.ts';
+import type { Affinity } from './shares.ts';
 
 /** Where a service's own messages to the client go. */
 export interface ClientSink {
@@ -59,6 +61,7 @@ export class Line {
 
 interface Binding {
   readonly backend: Backend;
+  readonly affinity: Affinity;
   /** The Caller's own session; null while there is none or the Instance has only a shared one. */
   own: Line | null;
   /** Sessions in use at Instances that have only a shared one. */
@@ -79,7 +82,6 @@ export class Caller {
   readonly #bindings = new Map<string, Binding>();
   readonly #subscriptions = new Map<string, Set<string>>();
   #logLevel: string | null = null;
-  #requests = 0;
   #closed = false;
 
   /** Without a sink it is an anonymous Caller: it stands for many clients, is bound to no Instance, and cannot be asked. */
@@ -90,9 +92,9 @@ export class Caller {
     this.#anonymous = sink === null;
   }
 
-  /** Of an anonymous Caller: a key of one request, so that its clients' requests spread over Revisions by their weights. */
-  keyOfRequest(): string {
-    return `${this.id} ${++this.#requests}`;
+  /** What decides among Revisions for its next request: one for all of a session, one for each request where there is none. */
+  affinityTo(backend: Backend): Affinity {
+    return this.#anonymous ? backend.affinityOfRequest() : this.#binding(backend).affinity;
   }
 
   get logLevel(): string | null {
@@ -154,7 +156,7 @@ export class Caller {
     if (binding === undefined) return;
     if (binding.own === line) {
       binding.own = null;
-      backend.unbind(line.member);
+      backend.members.unbind(line.member);
     } else if (binding.shared.get(line.member) === line) {
       binding.shared.delete(line.member);
       if (line.session.shared) SharedState.of(line.member.instance.upstream).leave(this.id, line.session);
@@ -194,7 +196,7 @@ export class Caller {
   #binding(backend: Backend): Binding {
     let binding = this.#bindings.get(backend.service);
     if (binding === undefined || binding.backend !== backend) {
-      binding = { backend, own: null, shared: new Map(), opening: new Map(), contract: null };
+      binding = { backend, affinity: backend.affinityOfSession(), own: null, shared: new Map(), opening: new Map(), contract: null };
       this.#bindings.set(backend.service, binding);
     }
     return binding;
@@ -225,9 +227,9 @@ export class Caller {
     else {
       const before = binding.own;
       binding.own = line;
-      backend.bind(member);
+      backend.members.bind(member);
       if (before !== null) {
-        backend.unbind(before.member);
+        backend.members.unbind(before.member);
         before.retire();
       }
     }

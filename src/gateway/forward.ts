@@ -7,16 +7,18 @@
 import { FairleadError } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Envelope } from '../ports/upstream.ts';
-import type { Backend, Member } from './backend.ts';
+import type { Backend } from './backend.ts';
 import type { Caller, Line } from './caller.ts';
 import type { CallOutcome, Usage } from './counters.ts';
+import type { Member } from './members.ts';
 import { rawAt } from './message.ts';
+import type { Affinity } from './shares.ts';
 
 export interface Forwarding {
   readonly backend: Backend;
   readonly caller: Caller;
-  /** What decides among Revisions by their weights; the Caller's id unless given. */
-  readonly key?: string;
+  /** What decides among Revisions; the Caller's own unless given. */
+  readonly affinity?: Affinity;
   readonly message: Envelope;
   /** The name of the tool as the service has it, for tools/call. */
   readonly tool: string | null;
@@ -62,29 +64,29 @@ export class Forwarder {
   }
 
   /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
-  async connect(backend: Backend, caller: Caller, signal?: AbortSignal, key = caller.id): Promise<Line> {
+  async connect(backend: Backend, caller: Caller, signal?: AbortSignal, affinity = caller.affinityTo(backend)): Promise<Line> {
     const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(key, again.passOver, deadlineMs, signal));
-      backend.begin(member);
+      const member = caller.bound(backend) ?? (await backend.acquire(affinity, again.passOver, deadlineMs, signal));
+      backend.members.begin(member);
       try {
         return await caller.open(backend, member);
       } catch (thrown) {
         if (!again.after(thrown, member, false)) throw thrown;
       } finally {
-        backend.end(member);
+        backend.members.end(member);
       }
     }
   }
 
   async #attempts(call: Forwarding, deadlineMs: number): Promise<string> {
-    const { backend, caller, message, key = caller.id } = call;
+    const { backend, caller, message, affinity = caller.affinityTo(backend) } = call;
     const again = new Again();
     for (;;) {
-      const member = caller.bound(backend) ?? (await backend.acquire(key, again.passOver, deadlineMs, call.signal));
+      const member = caller.bound(backend) ?? (await backend.acquire(affinity, again.passOver, deadlineMs, call.signal));
       // A stream that stays open for hours keeps no Instance from ending its drain.
-      if (call.endless !== true) backend.begin(member);
+      if (call.endless !== true) backend.members.begin(member);
       const beganMs = this.#clock.elapsedMs();
       try {
         const line = await caller.open(backend, member);
@@ -102,7 +104,7 @@ export class Forwarder {
           throw thrown;
         }
       } finally {
-        if (call.endless !== true) backend.end(member);
+        if (call.endless !== true) backend.members.end(member);
       }
     }
   }

@@ -9,13 +9,14 @@ import type { UsageDay } from '../ports/store.ts';
 import type { UpstreamSession } from '../ports/upstream.ts';
 import { errorText } from '../model/jsonrpc.ts';
 import { AllScope } from './all-scope.ts';
-import { Backend, type Member } from './backend.ts';
+import { Backend } from './backend.ts';
 import { Catalog } from './catalog.ts';
 import { Usage } from './counters.ts';
 import { Forwarder } from './forward.ts';
 import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
 import { Listener, type ListenerLimits } from './listener.ts';
 import { changedLists } from './changed-lists.ts';
+import { Members, type Member } from './members.ts';
 import { readBody, RpcError } from './message.ts';
 import { callTool, listTools, problem } from './rest.ts';
 import type { Scope } from './scope.ts';
@@ -80,12 +81,13 @@ class McpGateway implements Gateway {
     this.#catalog.begun = true;
     let backend = this.#backends.get(plan.service);
     if (backend === undefined) {
-      backend = new Backend(plan, this.#options.clock, (instanceId) => this.#idle(instanceId));
+      backend = new Backend(plan, new Members((instanceId) => this.#idle(instanceId)), this.#options.clock);
       this.#backends.set(plan.service, backend);
       this.#scopes.set(plan.service, new ServiceScope(backend, this.#forwarder));
     }
     const before = backend.contract();
-    const gone = backend.apply(plan, instances);
+    const gone = backend.members.take(plan, instances);
+    backend.apply(plan);
     this.#changed(backend, before, gone);
   }
 
@@ -94,7 +96,8 @@ class McpGateway implements Gateway {
     if (backend === undefined) return;
     const before = backend.contract();
     this.#backends.delete(service);
-    const gone = backend.forget();
+    const gone = backend.members.clear();
+    backend.forget();
     this.#changed(backend, before, gone);
     this.#scopes.get(service)?.close();
     this.#scopes.delete(service);
@@ -104,7 +107,7 @@ class McpGateway implements Gateway {
   #changed(backend: Backend, before: Contract | null, gone: readonly Member[]): void {
     this.#catalog.invalidate();
     for (const member of gone) this.#members.delete(member.instance.id);
-    for (const [id, member] of backend.members) this.#members.set(id, member);
+    for (const member of backend.members.all()) this.#members.set(member.instance.id, member);
     const scope = this.#scopes.get(backend.service);
     const kinds = changedLists(before, backend.contract());
     for (const member of gone) scope?.anonymous.forgetMember(backend, member);
@@ -170,7 +173,7 @@ class McpGateway implements Gateway {
   /** Resolves when no call is under way, or after `graceMs`. */
   #quiet(graceMs: number): Promise<void> {
     const calls = (): number =>
-      [...this.#backends.values()].flatMap((each) => [...each.members.values()]).reduce((sum, each) => sum + each.inFlight, 0);
+      [...this.#backends.values()].flatMap((each) => [...each.members.all()]).reduce((sum, each) => sum + each.inFlight, 0);
     if (calls() === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const callOff = this.#options.clock.after(graceMs, resolve);

@@ -41,7 +41,6 @@ export async function callTool(
     const text = await options.forwarder.forward({
       backend: scope.backend,
       caller: scope.anonymous,
-      key: scope.anonymous.keyOfRequest(),
       message: requestOf('tools/call', { name: own, arguments: args }),
       tool: own,
       signal: controller.signal,

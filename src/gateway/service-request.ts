@@ -124,8 +124,8 @@ export interface StatelessRequest {
 export async function forwardStateless(ask: StatelessRequest, message: Envelope, tool: string | null): Promise<string> {
   const { backend, forwarder, caller, reply } = ask;
   const method = message.method ?? '';
-  const key = caller.keyOfRequest();
-  const { facts } = (await forwarder.connect(backend, caller, reply.signal, key)).session;
+  const affinity = caller.affinityTo(backend);
+  const { facts } = (await forwarder.connect(backend, caller, reply.signal, affinity)).session;
   if (facts.era === 'session') {
     if (method === 'server/discover') return discoverAnswer(message.id, facts);
     if (method === 'subscriptions/listen') return ask.listening.listen(ask.message, reply);
@@ -134,7 +134,7 @@ export async function forwardStateless(ask: StatelessRequest, message: Envelope,
   const text = await forwarder.forward({
     backend,
     caller,
-    key,
+    affinity,
     message,
     tool,
     signal: reply.signal,
