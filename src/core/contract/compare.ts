@@ -96,10 +96,10 @@ function compareTools(from: Members, to: Members, steps: Steps, tell: Tell): voi
   else compareSchemas('output', before, after, steps, tell);
 }
 
-/** Arguments are always an object, said or not. */
+/** Arguments are always an object, said, said elsewhere, or not. */
 function argumentsOf({ inputSchema }: ContractTool): unknown {
   if (inputSchema === undefined) return { type: 'object' };
-  return isMembers(inputSchema) ? { type: 'object', ...inputSchema } : inputSchema;
+  return isMembers(inputSchema) && !Object.hasOwn(inputSchema, '$ref') ? { type: 'object', ...inputSchema } : inputSchema;
 }
 
 function compareMembers(from: Members, to: Members, keys: readonly string[], tell: Tell): void {

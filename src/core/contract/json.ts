@@ -15,13 +15,13 @@ export function member(value: Members, key: string): unknown {
 }
 
 /**
- * Whether two values are equal as JSON; a member that is undefined is none. `follow` is asked for each member that is equal text
- * in both: further pairs that must be equal too (what a `$ref` leads to). Null ends the walk: the answer is then no.
+ * Whether two values are equal as JSON; a member that is undefined is none. `follow` hears of each member of
+ * `a` and answers further pairs that must be equal too (what a `$ref` leads to), or null to end the walk: the answer is then no.
  */
 export function sameJson(
   a: unknown,
   b: unknown,
-  follow?: (key: string, text: string) => readonly (readonly [unknown, unknown])[] | null,
+  follow?: (key: string, value: unknown) => readonly (readonly [unknown, unknown])[] | null,
 ): boolean {
   const pairs: (readonly [unknown, unknown])[] = [[a, b]];
   for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
@@ -37,7 +37,7 @@ export function sameJson(
       const [left, right] = [(x as Members)[key], member(y as Members, key)];
       if (right === undefined) return false;
       pairs.push([left, right]);
-      if (follow === undefined || typeof left !== 'string' || left !== right) continue;
+      if (follow === undefined) continue;
       const further = follow(key, left);
       if (further === null) return false;
       pairs.push(...further);

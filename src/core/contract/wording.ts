@@ -8,7 +8,7 @@ const longest = 60;
  * and direction-changing characters, tags, fillers). Joiners and the two emoji styles are left out: ordinary writing has them.
  */
 // oxlint-disable-next-line no-control-regex -- these are what is looked for
-const hidden = /[[\p{Cc}\p{DI}]--[\t\n\r\u200c\u200d\ufe0e\ufe0f]]/gv;
+const hidden = /(?!\t|\n|\r|\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cc}\p{DI}]/gu;
 
 /** The hidden characters of a text, one entry for each time. */
 export function hiddenCharacters(text: string): readonly string[] {
@@ -34,7 +34,7 @@ export function shownValue(value: unknown): string {
   if (value === undefined) return 'none';
   if (typeof value === 'string') return `"${shown(value)}"`;
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
-  return isMembers(value) ? 'an object' : shown(String(value));
+  return isMembers(value) ? 'an object' : shown(JSON.stringify(value));
 }
 
 /** `"old" → "new"`; of long texts the stretch where they begin to differ. */
