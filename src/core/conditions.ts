@@ -1,5 +1,6 @@
 /** Conditions: what is true of the Service now, from the Record as this pass leaves it. */
 import type { Condition, ConditionType } from '../model/condition.ts';
+import { differenceText } from './contract/compare.ts';
 import { provenCount } from './instances.ts';
 import { dependenciesReady, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
 import { inBackOff, missingDependencies } from './state.ts';
@@ -16,6 +17,7 @@ export function judgeConditions(pass: Pass): void {
     Valid: valid(pass),
     Healthy: healthy(pass),
     DependenciesReady: dependencies(pass),
+    Drifted: drifted(pass),
     Stalled: stalled(pass),
   };
   let changed = record.conditions.length === 0;
@@ -61,7 +63,11 @@ function ready(pass: Pass): Said {
 
 function progressing(pass: Pass): Said {
   const { record } = pass;
-  if (record.rollout !== null) return ['True', record.rollout.phase, `Rollout ${record.rollout.number} to ${record.target!.name}.`];
+  if (record.rollout !== null) {
+    const { number, phase, paused, waitsFor } = record.rollout;
+    const waits = waitsFor === '' ? '' : ` It waits for ${waitsFor}.`;
+    return ['True', paused === null ? phase : 'Paused', `Rollout ${number} to ${record.target!.name}.${waits}`];
+  }
   if (record.state === 'Deactivating') return ['True', 'Draining', 'Instances are drained and stopped.'];
   if (record.state === 'Deploying') return ['True', 'Starting', 'Instances are being started.'];
   return ['False', 'Settled', 'Nothing is under way.'];
@@ -93,7 +99,7 @@ function syncedRunning(pass: Pass): Said {
   const wanted = record.desired!.revision;
   const rejection = rejectionOf(pass, wanted.hash);
   if (record.rollout !== null) return ['False', 'RolloutInProgress', `${record.target!.name} is being rolled out.`];
-  if (rejection !== undefined && wanted.hash !== record.stable?.hash) {
+  if (rejection !== undefined) {
     const goesOn = record.stable === null ? '' : ` Stable ${record.stable.name} keeps serving.`;
     return [
       'False',
@@ -130,10 +136,20 @@ function dependencies(pass: Pass): Said {
     : ['False', 'Waiting', missingDependencies(pass)];
 }
 
+function drifted({ record }: Pass): Said {
+  if (record.drift === null) return ['False', 'AsPromoted', 'It offers what it was promoted with.'];
+  const { class: worst, differences, more, to } = record.drift;
+  const hidden = record.quarantine.length === 0 ? '' : ` Hidden until then: ${record.quarantine.slice(0, 10).join(', ')}.`;
+  const message = `${differences.length + more} differences, the worst is ${worst ?? 'none'}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, commit migration.contract.approved: ${to.slice(0, 12)}.${hidden}`;
+  return ['True', 'ContractChanged', message];
+}
+
 function stalled(pass: Pass): Said {
   const { record, given } = pass;
+  if (record.rollout !== null && record.rollout.waitsOn === 'person' && goalOf(pass) === 'running')
+    return ['True', 'WaitsForPerson', `The rollout waits for ${record.rollout.waitsFor}.`];
   if (given.declaration.kind === 'invalid') return ['True', 'ManifestInvalid', 'Somebody must mend the manifest.'];
-  if (goalOf(pass) === 'running' && record.rollout === null && record.desired!.revision.hash !== record.stable?.hash) {
+  if (goalOf(pass) === 'running' && record.rollout === null) {
     const rejection = rejectionOf(pass, record.desired!.revision.hash);
     if (rejection !== undefined) return ['True', 'Rejected', 'Nothing more is tried until the manifest changes or `rollout retry`.'];
   }

@@ -12,6 +12,7 @@ import type { ServiceRecord } from '../model/record.ts';
 import { takeCommands } from './commands.ts';
 import { judgeConditions } from './conditions.ts';
 import { takeDeclaration } from './declaration.ts';
+import { judgeDrift } from './drift.ts';
 import { judgeHealth } from './health.ts';
 import { advanceDrains, drainAll, mayBeAlive, nothingAlive, takeObservation } from './instances.ts';
 import { goalOf, type Pass } from './pass.ts';
@@ -48,6 +49,7 @@ export const decide: Decide = (desired, before, observation, now) => {
   advance(pass);
   advanceDrains(pass);
   forgetGone(pass);
+  judgeDrift(pass);
   judgeHealth(pass);
   advanceState(pass);
   judgeConditions(pass);
@@ -72,7 +74,7 @@ function forgetGone(pass: Pass): void {
   const { record } = pass;
   forgetRestarts(pass);
   const leaving = record.leaving.filter(({ hash, run }) => {
-    if (hash === record.stable?.hash || hash === record.target?.hash) return false;
+    if ([record.stable, record.target, record.kept?.revision].some((known) => known?.hash === hash)) return false;
     return run.exclusive ? mayBeAlive(pass, hash) : record.instances.some(({ revision }) => revision === hash);
   });
   if (leaving.length !== record.leaving.length) record.leaving = leaving;

@@ -157,7 +157,19 @@ export function serving({ record }: Pass, revision: string): InstanceRecord[] {
 }
 
 export function provenCount(pass: Pass, revision: string): number {
-  return serving(pass, revision).filter(({ provenAt }) => provenAt !== null).length;
+  return provenOrdinals(pass, revision).length;
+}
+
+export function provenOrdinals(pass: Pass, revision: string): number[] {
+  return serving(pass, revision).flatMap(({ ordinal, provenAt }) => (provenAt === null ? [] : [ordinal]));
+}
+
+/** Sends away what serves of one Revision; what retires is drained too where it comes to that. */
+export function releaseRevision(pass: Pass, revision: string, duty: 'retire' | 'drain'): void {
+  for (const instance of pass.record.instances) {
+    const further = instance.duty === 'serve' || (instance.duty === 'retire' && duty === 'drain');
+    if (instance.revision === revision && further) setDuty(pass, instance, duty);
+  }
 }
 
 /** Sends away every serving Instance of Revisions other than those named. */
@@ -212,6 +224,7 @@ function replace({ record }: Pass, instance: InstanceRecord, next: InstanceRecor
 }
 
 function nameOf({ record }: Pass, hash: string): string {
-  const known = [record.stable, record.target, ...record.promoted, ...record.leaving].find((revision) => revision?.hash === hash);
+  const promoted = record.promoted.map(({ revision }) => revision);
+  const known = [record.stable, record.target, ...promoted, ...record.leaving].find((revision) => revision?.hash === hash);
   return known?.name ?? `${record.service}-${hash.slice(0, 8)}`;
 }

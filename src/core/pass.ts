@@ -5,9 +5,9 @@
 import type { Desired } from '../model/desired.ts';
 import type { EventDraft } from '../model/event.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
-import type { ServiceRecord } from '../model/record.ts';
+import type { Promotion, Rejection, ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
-import type { Service } from '../model/service.ts';
+import type { Migration, Service } from '../model/service.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -59,14 +59,40 @@ export function observed(pass: Pass, instanceId: string): ObservedInstance | und
   return pass.observation?.instances.find((instance) => instance.id === instanceId);
 }
 
-/** The Revision that a Service would run when everything went well: what its manifest says. */
+/** The Revision that a Service would run when everything went well: what its manifest says, or where it falls back to from that. */
 export function wantedRevision(pass: Pass): Revision {
-  return pass.record.desired!.revision;
+  const { stable, desired } = pass.record;
+  const declared = desired!.revision;
+  const regressed = stable?.hash === declared.hash && rejectionOf(pass, declared.hash) !== undefined;
+  return (regressed ? fallbackOf(pass)?.revision : undefined) ?? declared;
 }
 
-/** The Service as declared with a Revision: the newest manifest for the target, the one it was promoted with for stable. */
+/** The Revision promoted before stable, unless it was taken back itself. */
+export function fallbackOf(pass: Pass): Promotion | null {
+  const { promoted, stable } = pass.record;
+  const before = promoted.find(({ revision }) => revision.hash !== stable?.hash);
+  return before === undefined || rejectionOf(pass, before.revision.hash) !== undefined ? null : before;
+}
+
+/** The Service as declared with a Revision: the newest manifest for what it declares, the one it was promoted with for others. */
 export function serviceOf(record: ServiceRecord, revisionHash: string): Service {
-  return (revisionHash === record.target?.hash ? record.desired : (record.stableService ?? record.desired))!;
+  const { desired, stable, stableService, target, promoted } = record;
+  if (revisionHash === target?.hash && revisionHash === desired?.revision.hash) return desired;
+  if (revisionHash === stable?.hash) return (stableService ?? desired)!;
+  const promotion = promoted.find(({ revision }) => revision.hash === revisionHash);
+  return (promotion?.service ?? stableService ?? desired)!;
+}
+
+/** How a Revision is moved in: as the manifest says that it comes with. */
+export function migrationOf({ record }: Pass, revisionHash: string): Migration {
+  return serviceOf(record, revisionHash).migration;
+}
+
+/** Hash of the Contract that a Revision's first connected Instance offers; null while none is known. */
+export function contractOf(pass: Pass, revisionHash: string): string | null {
+  const offering = pass.observation?.instances.filter(({ revision, contract }) => revision === revisionHash && contract !== null) ?? [];
+  const planned = pass.record.instances.find(({ id }) => offering.some((seen) => seen.id === id));
+  return offering.find(({ id }) => id === planned?.id)?.contract ?? null;
 }
 
 /** Instances of a Revision that there should be; two of an exclusive one cannot live side by side. */
@@ -79,6 +105,6 @@ export function dependenciesReady(pass: Pass): boolean {
   return pass.record.desired!.dependsOn.every(({ service }) => pass.given.dependencies[service]?.ready === true);
 }
 
-export function rejectionOf(pass: Pass, revisionHash: string) {
+export function rejectionOf(pass: Pass, revisionHash: string): Rejection | undefined {
   return pass.record.rejections.find((rejection) => rejection.revision === revisionHash);
 }

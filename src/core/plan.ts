@@ -1,7 +1,8 @@
 /** The Plan that follows from a Record. Equal Records give equal Plans; its generation grows when anything in it changes. */
-import type { Plan, Terms } from '../model/plan.ts';
+import type { Measures, Plan, Terms } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
+import type { MetricCheck } from '../model/service.ts';
 import { serviceOf } from './pass.ts';
 
 const built = new WeakMap<ServiceRecord, Plan>();
@@ -18,7 +19,10 @@ export function planOf(record: ServiceRecord): Plan | null {
 }
 
 function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desired']>): Plan {
-  const known = [record.stable, record.target, ...record.leaving, ...record.promoted].filter((revision) => revision !== null);
+  const promoted = record.promoted.map(({ revision }) => revision);
+  const known = [record.stable, record.target, record.kept?.revision ?? null, ...record.leaving, ...promoted].filter(
+    (revision) => revision !== null,
+  );
   const named = new Set([...record.instances.map(({ revision }) => revision), ...Object.keys(record.route?.weights ?? {})]);
   const revisions: Record<string, Revision> = {};
   const terms: Record<string, Terms> = {};
@@ -35,6 +39,9 @@ function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desire
     revisions,
     instances: record.instances.map(({ id, revision, ordinal, incarnation, duty }) => ({ id, revision, ordinal, incarnation, duty })),
     route: record.route,
+    previewChecks: previewChecksOf(record),
+    measures: measuresOf(record),
+    quarantine: record.quarantine,
     terms,
     limits,
     expose,
@@ -42,11 +49,27 @@ function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desire
   };
 }
 
+function previewChecksOf(record: ServiceRecord): readonly string[] | null {
+  const revision = record.route?.preview ?? null;
+  return revision === null ? null : serviceOf(record, revision).migration.blueGreen.prePromotion;
+}
+
+/** Metrics are asked for while a canary has calls. */
+function measuresOf(record: ServiceRecord): Measures | null {
+  const { rollout, route } = record;
+  if (rollout === null || rollout.strategy !== 'canary' || rollout.direct !== null) return null;
+  if ((route?.weights[rollout.target] ?? 0) === 0) return null;
+  const { intervalMs, checks } = serviceOf(record, rollout.target).migration.canary.analysis;
+  const metrics = checks.filter((check): check is MetricCheck => check.type === 'prometheus' || check.type === 'http');
+  return metrics.length === 0 ? null : { intervalMs, checks: metrics };
+}
+
 /** Whether the Plans of two Records differ in anything but their generation. */
 export function planDiffers(before: ServiceRecord | null, after: ServiceRecord): boolean {
   if (before === null) return true;
   if (before.route !== after.route || before.desired?.specHash !== after.desired?.specHash) return true;
-  if (before.stableService?.specHash !== after.stableService?.specHash) return true;
+  if (before.stableService?.specHash !== after.stableService?.specHash || before.quarantine !== after.quarantine) return true;
+  if (before.rollout?.strategy !== after.rollout?.strategy) return true;
   if (before.instances === after.instances) return false;
   return (
     before.instances.length !== after.instances.length ||

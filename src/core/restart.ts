@@ -46,6 +46,7 @@ export function recordFailure(pass: Pass, instance: InstanceRecord, last: Failur
 
 /** Forgets back-offs of Revisions that nothing runs or wants any more. */
 export function forgetRestarts({ record }: Pass): void {
-  const kept = record.restarts.filter(({ revision }) => revision === record.stable?.hash || revision === record.target?.hash);
+  const running = [record.stable, record.target, record.kept?.revision];
+  const kept = record.restarts.filter(({ revision }) => running.some((known) => known?.hash === revision));
   if (kept.length !== record.restarts.length) record.restarts = kept;
 }

@@ -37,6 +37,8 @@ export const issueCodes = {
   InvalidDuration: 'Not a duration. A unit is always required: 30s, not 30.',
   InvalidSize: 'Not a size such as 10Mi.',
   InvalidShare: 'Not a share such as 1% or 0.01.',
+  InvalidPercent: 'Not a whole number of percent, which is written without its sign here: 10.',
+  InvalidFactor: 'Not a factor of 1x or more, such as 1.5x.',
   InvalidUrl: 'Not an http or https address.',
   InvalidPattern: 'Not a pattern in RE2 syntax, which alone is matched in linear time.',
   OutOfRange: 'The number is smaller or larger than the field takes.',
@@ -45,6 +47,11 @@ export const issueCodes = {
   DuplicateName: 'Two entries of a list have one name.',
   ConflictingFields: 'Fields that exclude each other are both given.',
   UnusedField: 'The field does nothing in this kind of service. A warning.',
+  // Rollouts
+  UnknownCheck: 'There is no health check of that name, nor of that type.',
+  UnmatchedPattern: 'No tool that is published fits the pattern.',
+  WeightDecreases: 'A canary step gives the target fewer calls than the step before. A warning.',
+  GroupOfOne: 'No other Service names this releaseTogether group. A warning: the service moves alone.',
   // Templates and parameters
   UnknownTemplate: 'There is no ServiceTemplate of that name.',
   InvalidTemplate: 'A template that this one extends is not valid; the message points to it.',

@@ -86,6 +86,8 @@ export interface ServiceRecord {
   readonly stableContract: string | null;
   /** Where stable's Contract has drifted to, against stableContract. */
   readonly drift: ContractComparison | null;
+  /** Tools that are hidden and refused because of it, sorted. */
+  readonly quarantine: readonly string[];
   /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
   readonly promoted: readonly Promotion[];
   /** What was stable before the last promotion, still running for an instant return (blue-green, keepOldFor). */

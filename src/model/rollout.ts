@@ -33,6 +33,9 @@ export type DirectReason =
   /** Two of it cannot live side by side. */
   | 'exclusive';
 
+/** instances, gateway: the deadline runs. time, data, person, group: it stands still. */
+export type WaitsOn = 'instances' | 'gateway' | 'time' | 'data' | 'person' | 'group';
+
 export interface Rollout {
   readonly number: number;
   readonly strategy: StrategyName;
@@ -45,7 +48,7 @@ export interface Rollout {
   readonly phaseStartedAt: number;
   /** Of the steps it goes by. */
   readonly stepsHash: string;
-  /** Index of the canary step under way, and since when; as many as there are steps when all are done. */
+  /** Index of the canary step under way (rolling: target Instances that have taken over), and since when; as many as there are steps when all are done. */
   readonly step: number;
   readonly stepStartedAt: number;
   /** Somebody said `rollout pause`. */
@@ -55,7 +58,8 @@ export interface Rollout {
   /** Since when it has been waiting for time, a person, data or its group, and how long it did so before: no part of the deadline. */
   readonly waitingSince: number | null;
   readonly waitedMs: number;
-  /** For a person: what it waits for. */
+  /** What it waits for: of what kind, and for a person. */
+  readonly waitsOn: WaitsOn;
   readonly waitsFor: string;
   /** The group has let it go on: it is not held again. */
   readonly released: boolean;

@@ -347,7 +347,12 @@ describe('what the source cannot do', () => {
   });
 
   it('a never declared service decides nothing', () => {
-    const decision = decide({ service: 'x', declaration: { kind: 'absent' }, dependencies: {}, commands: [] }, null, null, 1);
+    const decision = decide(
+      { service: 'x', declaration: { kind: 'absent' }, dependencies: {}, group: [], contracts: {}, commands: [] },
+      null,
+      null,
+      1,
+    );
     expect(decision).toMatchObject({ record: null, plan: null, archive: false });
   });
 });

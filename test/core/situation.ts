@@ -2,13 +2,23 @@
 import { hashValue } from '../../src/base/hash.ts';
 import { decide, type Decision } from '../../src/core/decide.ts';
 import type { CommandKind } from '../../src/model/command.ts';
-import type { Declaration, DependencyFact } from '../../src/model/desired.ts';
+import type { Contract } from '../../src/model/contract.ts';
+import type { Declaration, DependencyFact, GroupMember } from '../../src/model/desired.ts';
 import type { EventDraft } from '../../src/model/event.ts';
-import type { CheckOutcome, Observation, ObservedInstance } from '../../src/model/observation.ts';
+import {
+  latencyBoundsMs,
+  noTraffic,
+  type CheckOutcome,
+  type Observation,
+  type ObservedInstance,
+  type ShadowReport,
+  type TrafficCounters,
+} from '../../src/model/observation.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { ServiceRecord } from '../../src/model/record.ts';
 import type { Revision } from '../../src/model/revision.ts';
 import type { Service } from '../../src/model/service.ts';
+import { migrationOf } from '../fixtures/migration.ts';
 
 export function revision(version: string, exclusive = false): Revision {
   const run = {
@@ -46,7 +56,7 @@ export function service(version: string, more: Partial<Service> & { exclusive?: 
     dependsOn: [],
     expose: { tools: { allow: [], deny: [], rename: {} }, prefix: 'files' },
     health: { intervalMs: 30_000, checks: [{ name: 'alive', type: 'basic', timeoutMs: 5_000 }], failureThreshold: 3, successThreshold: 1 },
-    migration: { strategy: 'in-place', progressDeadlineMs: 600_000, rollback: { automatic: true, window: 3 } },
+    migration: migrationOf({}),
     origin: { source: 'folder', snapshot: `snap-${version}`, file: 'files.yaml', line: 1 },
     ...fields,
   };
@@ -62,6 +72,11 @@ export class Situation {
   readonly events: EventDraft[] = [];
   declaration: Declaration = { kind: 'unknown', reason: 'not read yet' };
   dependencies: Record<string, DependencyFact> = {};
+  group: GroupMember[] = [];
+  contracts: Record<string, Contract> = {};
+  traffic: Record<string, TrafficCounters> = {};
+  preview: Observation['preview'] = null;
+  shadow: ShadowReport | null = null;
   private commandId = 0;
   private commands: { id: number; service: string; kind: CommandKind; uid: number; at: number }[] = [];
   private plan: Plan | null = null;
@@ -106,9 +121,46 @@ export class Situation {
     for (const [id, instance] of this.seen) {
       if (of !== undefined && instance.revision !== of.hash) continue;
       if (instance.phase !== 'starting' && instance.phase !== 'connected') continue;
-      this.seen.set(id, { ...instance, phase: 'connected', connectedAt: this.now, contract: 'c', checks: this.results(outcome, inARow) });
+      this.seen.set(id, {
+        ...instance,
+        phase: 'connected',
+        connectedAt: this.now,
+        contract: instance.contract ?? 'c',
+        checks: this.results(outcome, inARow),
+      });
     }
     return this.pass();
+  }
+
+  /** Instances of a Revision offer these tools, each a name with the parameters that it requires. */
+  offer(of: Revision, tools: Record<string, readonly string[]>): this {
+    const contract: Contract = {
+      hash: hashValue(tools),
+      tools: Object.entries(tools).map(([name, required]) => ({
+        name,
+        inputSchema: { type: 'object', properties: Object.fromEntries(required.map((key) => [key, { type: 'string' }])), required },
+      })),
+      prompts: [],
+      resources: [],
+      resourceTemplates: [],
+    };
+    this.contracts[contract.hash] = contract;
+    for (const [id, instance] of this.seen) if (instance.revision === of.hash) this.seen.set(id, { ...instance, contract: contract.hash });
+    return this;
+  }
+
+  /** So many calls more of a Revision, of which so many failed. */
+  calls(of: Revision, calls: number, failed = 0, latencyMs = 5): this {
+    const bucket = latencyBoundsMs.findIndex((bound) => latencyMs <= bound);
+    const before = this.traffic[of.hash] ?? noTraffic;
+    this.traffic[of.hash] = {
+      ...before,
+      calls: before.calls + calls,
+      toolErrors: before.toolErrors + failed,
+      latencyBuckets: before.latencyBuckets.map((count, index) => count + (index === bucket ? calls : 0)),
+      latencySumMs: before.latencySumMs + calls * latencyMs,
+    };
+    return this;
   }
 
   end(of: Revision, code: string, message = 'it ended'): this {
@@ -172,12 +224,16 @@ export class Situation {
       planGeneration: generation,
       routeGeneration: generation,
       instances: [...this.seen.values()],
-      traffic: {},
+      preview: this.preview,
+      shadow: this.shadow,
+      metrics: [],
+      traffic: this.traffic,
     };
   }
 
   private decideOnce(): void {
-    const desired = { service: 'files', declaration: this.declaration, dependencies: this.dependencies, commands: this.commands };
+    const { declaration, dependencies, commands, group, contracts } = this;
+    const desired = { service: 'files', declaration, dependencies, commands, group, contracts };
     const observation = this.observation();
     const decision = decide(desired, this.record, observation, this.now);
     const again = decide(desired, decision.record, observation, this.now);

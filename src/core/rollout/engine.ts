@@ -1,33 +1,39 @@
 /**
- * Rollouts of every strategy: beginning, superseding, judging, carrying out a strategy's Step, ending with a Verdict.
+ * Rollouts of every strategy: beginning, superseding, carrying out a strategy's Step. Judging is in judge.ts, ending in verdict.ts.
  * Invariants: at most one Rollout a Service; stable becomes a Revision only by promotion; a superseded or ended
  * Rollout changes nothing any more; failure is looked at before anything else.
  */
-import { formatDuration } from '../../base/duration.ts';
 import type { Route } from '../../model/plan.ts';
 import type { Revision } from '../../model/revision.ts';
-import type { RolloutResult, Verdict } from '../../model/rollout.ts';
-import { ensureInstances, releaseOthers, serving } from '../instances.ts';
-import { dependenciesReady, rejectionOf, say, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
+import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
+import { ensureInstances, releaseOthers } from '../instances.ts';
+import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
+import { beginAnalysis, measureTraffic } from './analysis.ts';
+import { compareWithStable } from './gate.ts';
+import { failureOf, judge, wakeAtDeadline } from './judge.ts';
+import { stepWords } from './step-words.ts';
+import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
-import type { Standing } from './strategy.ts';
-
-/** Failed starts of target Instances in one Rollout that end it. */
-const failuresThatEnd = 3;
-/** Trying again at once would change nothing: one is enough. */
-const certainFailures = new Set(['CommandNotFound', 'HandshakeTimeout', 'CheckFailed']);
-const verdictsKept = 20;
-const rejectionsKept = 20;
+import type { Step } from './strategy.ts';
+import { inPlace } from './in-place.ts';
+import { judgeStable } from './regression.ts';
+import { end, promote } from './verdict.ts';
 
 /** Brings the Rollout of a Service that should be running one pass further, or ends or begins one. */
 export function advanceRollout(pass: Pass): void {
   const { record } = pass;
+  if (record.rollout === null) judgeStable(pass);
   const wanted = wantedRevision(pass);
   if (record.rollout !== null && record.rollout.target !== wanted.hash) supersede(pass, wanted);
   if (record.rollout === null && mayBegin(pass, wanted)) begin(pass, wanted);
-  if (record.rollout !== null) judge(pass);
+  if (record.rollout !== null) {
+    restartChangedSteps(pass);
+    compareWithStable(pass);
+    measureTraffic(pass);
+    judge(pass);
+  }
+  if (record.rollout !== null) carryOut(pass);
   if (record.rollout === null) hold(pass);
-  else carryOut(pass);
 }
 
 function mayBegin(pass: Pass, wanted: Revision): boolean {
@@ -39,22 +45,77 @@ function begin(pass: Pass, target: Revision): void {
   const number = record.rolloutCount + 1;
   record.rolloutCount = number;
   record.target = target;
+  const direct = directReason(pass, target);
+  if (record.kept !== null && (record.kept.revision.hash === target.hash || direct === 'exclusive')) dropKept(pass);
+  const { strategy, stepsHash } = migrationOf(pass, target.hash);
   record.rollout = {
     number,
-    strategy: record.desired!.migration.strategy,
+    strategy,
+    direct,
     stable: record.stable?.hash ?? null,
     target: target.hash,
-    phase: isExclusive(record.stable, target) ? 'Swapping' : 'Proving',
     startedAt: now,
-    phaseStartedAt: now,
+    ...fromTheStart(now, stepsHash),
+    waitingSince: null,
+    waitedMs: 0,
+    topWeight: 0,
+    paused: null,
+    contract: null,
     failures: 0,
     lastFailure: null,
     snapshot: record.observedSnapshot,
   };
   const from = record.stable === null ? 'first deployment' : `from ${record.stable.name}`;
-  say(pass, 'Normal', 'RolloutStarted', `Rollout ${number} to ${target.name} (${from}, ${record.rollout.strategy}).`, {
+  say(pass, 'Normal', 'RolloutStarted', `Rollout ${number} to ${target.name} (${from}, ${strategy}${directWords(direct)}).`, {
     revision: target.name,
   });
+}
+
+type FromTheStart = Pick<
+  Rollout,
+  | 'phase'
+  | 'phaseStartedAt'
+  | 'stepsHash'
+  | 'step'
+  | 'stepStartedAt'
+  | 'promoted'
+  | 'released'
+  | 'analysis'
+  | 'shadow'
+  | 'waitsOn'
+  | 'waitsFor'
+>;
+
+function fromTheStart(now: number, stepsHash: string): FromTheStart {
+  return {
+    phase: 'Proving',
+    phaseStartedAt: now,
+    stepsHash,
+    step: 0,
+    stepStartedAt: now,
+    promoted: null,
+    released: false,
+    analysis: null,
+    shadow: null,
+    waitsOn: 'instances',
+    waitsFor: '',
+  };
+}
+
+/** Why a Rollout to this target has no steps; null when it has. */
+function directReason(pass: Pass, target: Revision): DirectReason | null {
+  const { stable, promoted, desired } = pass.record;
+  if (stable === null) return target.run.exclusive ? 'exclusive' : 'first';
+  if (target.run.exclusive || stable.run.exclusive) return 'exclusive';
+  if (target.hash !== desired!.revision.hash) return 'fallback';
+  const { window } = desired!.migration.rollback;
+  return promoted.slice(1, window + 1).some(({ revision }) => revision.hash === target.hash) ? 'return' : null;
+}
+
+function directWords(direct: DirectReason | null): string {
+  if (direct === 'return') return ', promoted before: without steps';
+  if (direct === 'fallback') return ', back to what was promoted before: without steps';
+  return direct === 'exclusive' ? ', one at a time: swapped in place' : '';
 }
 
 function supersede(pass: Pass, wanted: Revision): void {
@@ -64,153 +125,195 @@ function supersede(pass: Pass, wanted: Revision): void {
   end(pass, 'Superseded', returns ? 'ReturnedToStable' : 'NewerRevision', message);
 }
 
-/** Ends a Rollout that has failed. The first deployment has nothing to go back to: it is tried again in back-off. */
-function judge(pass: Pass): void {
-  const { record, now } = pass;
-  const rollout = record.rollout!;
-  if (rollout.stable === null || !record.desired!.migration.rollback.automatic) return;
-  const failure = rollout.lastFailure;
-  if (failure !== null && (certainFailures.has(failure.code) || rollout.failures >= failuresThatEnd)) {
-    reject(pass, failure.code, `${failure.code}: ${failure.message}`);
-    return;
-  }
-  const deadlineMs = record.desired!.migration.progressDeadlineMs;
-  if (now - rollout.startedAt < deadlineMs) wake(pass, rollout.startedAt + deadlineMs);
-  else
-    reject(
-      pass,
-      'ProgressDeadlineExceeded',
-      `not ready within ${formatDuration(deadlineMs)}${failure === null ? '' : `; last: ${failure.code}: ${failure.message}`}`,
-    );
-}
-
-function reject(pass: Pass, reason: string, message: string): void {
-  const { record } = pass;
-  remember(pass, reason, message);
-  end(pass, 'RolledBack', reason, `${record.target!.name} was taken back: ${message}`);
-}
-
-/** The Revision is not tried again until the manifest says another or somebody says `rollout retry`. */
-function remember(pass: Pass, reason: string, message: string): void {
-  const { record, now } = pass;
-  const target = record.target!;
-  const rejection = { revision: target.hash, name: target.name, reason, message, at: now, snapshot: record.rollout!.snapshot };
-  record.rejections = [rejection, ...record.rejections.filter(({ revision }) => revision !== target.hash)].slice(0, rejectionsKept);
-}
-
-export function abort(pass: Pass, actor: `uid:${number}`): void {
-  const message = `${actor} aborted it.`;
-  remember(pass, 'Aborted', message);
-  end(pass, 'Aborted', 'Aborted', message);
-}
-
 /** The Service is to stop: the Rollout under way ends without a judgement of its target. */
 export function endForStop(pass: Pass): void {
   if (pass.record.rollout !== null) end(pass, 'Superseded', 'Stopped', 'The service was told to stop.');
+  if (pass.record.kept !== null) dropKept(pass);
 }
 
-function end(pass: Pass, result: RolloutResult, reason: string, message: string): void {
+/** Other steps than those it goes by: they begin anew, with the target as it is and no calls to it. */
+function restartChangedSteps(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
-  const target = record.target!;
-  const verdict: Verdict = {
-    number: rollout.number,
-    result,
-    reason,
-    message,
-    stable: record.stable?.name ?? null,
-    target: target.name,
-    startedAt: rollout.startedAt,
-    endedAt: now,
-    snapshot: rollout.snapshot,
-  };
-  record.verdicts = [verdict, ...record.verdicts].slice(0, verdictsKept);
-  say(pass, result === 'RolledBack' ? 'Warning' : 'Normal', `Rollout${result}`, `Rollout ${rollout.number} of ${target.name}: ${message}`, {
-    revision: target.name,
-  });
-  if (result === 'Promoted') {
-    const kept = record.desired!.migration.rollback.window + 1;
-    if (record.stable !== null) leave(pass, record.stable);
-    record.stable = target;
-    record.stableService = record.desired;
-    record.promoted = [target, ...record.promoted.filter(({ hash }) => hash !== target.hash)].slice(0, kept);
-  } else {
-    leave(pass, target);
-  }
-  record.rollout = null;
-  record.target = null;
-}
-
-function leave({ record }: Pass, revision: Revision): void {
-  record.leaving = [...record.leaving.filter(({ hash }) => hash !== revision.hash), revision];
-}
-
-function carryOut(pass: Pass): void {
-  const { record, now } = pass;
-  const target = record.target!;
-  const standing = standingOf(pass);
-  const step = strategies[standing.rollout.strategy](standing);
-  if (step.promote) {
-    end(pass, 'Promoted', 'TargetServes', `${target.name} serves all calls.`);
-    hold(pass, 'retire');
+  const { strategy, stepsHash } = migrationOf(pass, rollout.target);
+  if (rollout.stepsHash === stepsHash) return;
+  if (rollout.direct !== null) {
+    record.rollout = { ...rollout, strategy, stepsHash };
     return;
   }
-  if (step.phase !== standing.rollout.phase) {
-    record.rollout = { ...standing.rollout, phase: step.phase, phaseStartedAt: now };
-    if (step.phase === 'Switching') say(pass, 'Normal', 'TrafficSwitched', `All calls go to ${target.name}.`, { revision: target.name });
+  record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash) };
+  say(pass, 'Normal', 'StepsRestarted', `The steps to ${record.target!.name} changed and begin anew (${strategy}).`, {
+    revision: record.target!.name,
+  });
+}
+
+/** What the strategy says now: as often as it says that a step is done, the next one begins. */
+function carryOut(pass: Pass): void {
+  const { record } = pass;
+  const held = heldBy(pass);
+  let step = nextStep(pass, held);
+  if (record.rollout!.phase === 'Proving' && step.phase === 'Stepping') {
+    enterPhase(pass, 'Stepping');
+    step = nextStep(pass, held);
   }
-  setRoute(pass, step.route);
-  const kept = step.stable > 0 && record.stable !== null ? [target.hash, record.stable.hash] : [target.hash];
-  releaseOthers(pass, kept, 'drain');
-  if (record.stable !== null && step.stable > 0) ensureInstances(pass, record.stable, step.stable);
+  while (step.stepDone && held === null) {
+    beginStep(pass);
+    step = nextStep(pass, held);
+  }
+  if (step.promote) {
+    promote(pass);
+    return;
+  }
+  enterPhase(pass, step.phase);
+  rememberWait(pass, step);
+  setRoute(pass, routeOf(pass, step));
+  beginAnalysis(pass);
+  arrange(pass, step);
+  wakeAtDeadline(pass);
+  if (step.until !== null) wake(pass, step.until);
+  const share = record.route?.weights[record.rollout!.target] ?? 0;
+  if (!step.hold && share > record.rollout!.topWeight) record.rollout = { ...record.rollout!, topWeight: share };
+}
+
+function nextStep(pass: Pass, held: string | null): Step {
+  const standing = standingOf(pass, held);
+  const { direct, strategy } = standing.rollout;
+  return direct === null ? strategies[strategy](standing) : inPlace(standing);
+}
+
+/** Why nothing may move: somebody paused it, or it has failed and its manifest does not let it be taken back. */
+function heldBy(pass: Pass): string | null {
+  const { record } = pass;
+  const rollout = record.rollout!;
+  if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') return null;
+  if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
+  const failure = rollout.stable === null ? null : failureOf(pass);
+  if (failure === null || failure.startsAnew) return null;
+  return `\`rollout abort\`, for rollback.automatic is off: ${failure.message}`;
+}
+
+function beginStep(pass: Pass): void {
+  const { record, now } = pass;
+  const rollout = record.rollout!;
+  const step = rollout.step + 1;
+  record.rollout = { ...rollout, step, stepStartedAt: now };
+  tellStep(pass);
+}
+
+function tellStep(pass: Pass): void {
+  const { record } = pass;
+  const { strategy, step } = record.rollout!;
+  const target = record.target!;
+  const { steps } = migrationOf(pass, target.hash).canary;
+  const words =
+    strategy === 'canary'
+      ? step >= steps.length
+        ? 'All steps are done'
+        : `Step ${step + 1} of ${steps.length}: ${stepWords(steps[step]!)}`
+      : `${step} of ${wantedReplicas(pass, target)} instances have taken over`;
+  say(pass, 'Normal', 'StepStarted', `${words} (${target.name}).`, { revision: target.name });
+}
+
+function enterPhase(pass: Pass, phase: RolloutPhase): void {
+  const { record, now } = pass;
+  const rollout = record.rollout!;
+  if (phase === rollout.phase) return;
+  const revision = record.target!.name;
+  record.rollout = { ...rollout, phase, phaseStartedAt: now };
+  if (phase === 'Stepping' && rollout.phase === 'Proving') {
+    record.rollout = { ...record.rollout, stepStartedAt: now };
+    tellStep(pass);
+  }
+  if (phase === 'Previewing') say(pass, 'Normal', 'PreviewReady', `${revision} is on the preview route.`, { revision });
+  if (phase === 'Gathering') say(pass, 'Normal', 'WaitsForGroup', `${revision} is ready and waits for its group.`, { revision });
+  if (phase === 'Switching') {
+    if (pass.given.group.length > 0) record.rollout = { ...record.rollout, released: true };
+    say(pass, 'Normal', 'TrafficSwitched', `All calls go to ${revision}.`, { revision });
+  }
+}
+
+const standsStill = new Set<WaitsOn>(['time', 'data', 'person', 'group']);
+
+/** Keeps what it waits for, and how long it has waited for what is not the target's doing. */
+function rememberWait(pass: Pass, { waitsOn, waitsFor }: Step): void {
+  const { record, now } = pass;
+  const rollout = record.rollout!;
+  const stands = standsStill.has(waitsOn);
+  if (rollout.waitsOn !== waitsOn || rollout.waitsFor !== waitsFor) record.rollout = { ...record.rollout!, waitsOn, waitsFor };
+  if (stands && rollout.waitingSince === null) record.rollout = { ...record.rollout!, waitingSince: now };
+  if (!stands && rollout.waitingSince !== null) {
+    const waitedMs = rollout.waitedMs + Math.max(0, now - rollout.waitingSince);
+    record.rollout = { ...record.rollout!, waitingSince: null, waitedMs };
+  }
+}
+
+function routeOf({ record }: Pass, step: Step): Route {
+  const { number, stable, target } = record.rollout!;
+  const weights: Record<string, number> = {};
+  if (step.weight < 100 && stable !== null) weights[stable] = 100 - step.weight;
+  if (step.weight > 0) weights[target] = step.weight;
+  return { weights, hold: step.hold, rollout: number, preview: step.preview ? target : null, shadow: step.shadow };
+}
+
+/** Makes as many Instances of stable, target and what is kept serve as should. */
+function arrange(pass: Pass, step: Step): void {
+  const { record } = pass;
+  const target = record.target!;
+  const stable = step.stable > 0 ? record.stable : null;
+  dropKeptInTime(pass);
+  const kept = [target, stable, record.kept?.revision ?? null].flatMap((revision) => (revision === null ? [] : [revision.hash]));
+  releaseOthers(pass, kept, record.rollout!.direct === 'exclusive' ? 'drain' : 'retire');
+  if (stable !== null) ensureInstances(pass, stable, step.stable);
+  ensureKept(pass);
   ensureInstances(pass, target, step.target);
 }
 
-function standingOf(pass: Pass): Standing {
-  const { record, before, observation } = pass;
-  const rollout = record.rollout!;
-  const target = record.target!;
-  const replicas = wantedReplicas(pass, target);
-  return {
-    rollout,
-    replicas,
-    stableReplicas: record.stable === null ? 0 : wantedReplicas(pass, record.stable),
-    exclusive: isExclusive(record.stable, target),
-    targetProven: serving(pass, target.hash).filter(({ ordinal, provenAt }) => ordinal < replicas && provenAt !== null).length,
-    routeConfirmed:
-      before?.route?.weights[target.hash] === 100 &&
-      !before.route.hold &&
-      observation !== null &&
-      observation.routeGeneration >= before.planGeneration,
-  };
-}
-
 /** No Rollout: stable serves, everything else leaves. */
-function hold(pass: Pass, others: 'retire' | 'drain' = 'drain'): void {
+function hold(pass: Pass): void {
   const { record } = pass;
+  dropKeptInTime(pass);
   if (record.stable === null) {
     releaseOthers(pass, [], 'drain');
-    setRoute(pass, { weights: {}, hold: false });
+    setRoute(pass, restingRoute({}));
     return;
   }
-  setRoute(pass, { weights: { [record.stable.hash]: 100 }, hold: false });
-  releaseOthers(pass, [record.stable.hash], record.stable.run.exclusive ? 'drain' : others);
+  const { hash, run } = record.stable;
+  setRoute(pass, restingRoute({ [hash]: 100 }));
+  releaseOthers(pass, [hash, ...(record.kept === null ? [] : [record.kept.revision.hash])], run.exclusive ? 'drain' : 'retire');
   ensureInstances(pass, record.stable, wantedReplicas(pass, record.stable));
+  ensureKept(pass);
 }
 
-function isExclusive(stable: Revision | null, target: Revision): boolean {
-  return target.run.exclusive || stable?.run.exclusive === true;
+function restingRoute(weights: Route['weights']): Route {
+  return { weights, hold: false, rollout: null, preview: null, shadow: null };
+}
+
+/** What was stable before goes on running for an instant return, until its time has passed. */
+function ensureKept(pass: Pass): void {
+  const { kept } = pass.record;
+  if (kept !== null) ensureInstances(pass, kept.revision, serviceOf(pass.record, kept.revision.hash).replicas);
+}
+
+function dropKeptInTime(pass: Pass): void {
+  const { kept } = pass.record;
+  if (kept === null) return;
+  if (pass.now >= kept.until) dropKept(pass);
+  else wake(pass, kept.until);
+}
+
+function dropKept(pass: Pass): void {
+  const { record } = pass;
+  record.leaving = [...record.leaving.filter(({ hash }) => hash !== record.kept!.revision.hash), record.kept!.revision];
+  record.kept = null;
 }
 
 /** Sets the Route, keeping the object when nothing in it differs. */
 export function setRoute({ record }: Pass, route: Route | null): void {
-  const { route: before } = record;
-  const same =
-    before === route ||
-    (before !== null &&
-      route !== null &&
-      before.hold === route.hold &&
-      Object.keys(before.weights).length === Object.keys(route.weights).length &&
-      Object.entries(route.weights).every(([revision, weight]) => before.weights[revision] === weight));
-  if (!same) record.route = route;
+  if (JSON.stringify(sorted(record.route)) !== JSON.stringify(sorted(route))) record.route = route;
+}
+
+function sorted(route: Route | null): unknown {
+  if (route === null) return null;
+  const { weights, hold, rollout, preview, shadow } = route;
+  return [Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1)), hold, rollout, preview, shadow];
 }

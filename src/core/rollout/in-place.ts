@@ -1,34 +1,32 @@
 /**
  * In-place: for each stable Instance one of the target starts beside it; when all have proven themselves the route
  * moves at once, and after the gateway has confirmed it the target is promoted. Where two cannot live side by side,
- * stable stops first and calls wait in the gateway until the target has proven itself.
+ * stable stops first and calls wait in the gateway until the target has proven itself. Every Rollout that has no steps
+ * (a first deployment, a return, a fallback) goes this way.
  */
-import type { Route } from '../../model/plan.ts';
-import type { Standing, Step } from './strategy.ts';
+import { beforeTraffic, groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
 
 export function inPlace(standing: Standing): Step {
-  const { rollout, replicas, stableReplicas, targetProven, routeConfirmed } = standing;
-  const proven = targetProven >= replicas;
-  const beside = { stable: standing.exclusive ? 0 : stableReplicas, target: replicas };
-  if (!proven) {
-    const waitsFor = `${replicas - targetProven} of ${replicas} target instances to start and pass their checks`;
-    if (standing.exclusive) return { ...beside, phase: 'Swapping', route: to(rollout.target, true), promote: false, waitsFor };
-    return { ...beside, phase: 'Proving', route: back(rollout), promote: false, waitsFor };
+  if (standing.rollout.direct === 'exclusive') return swap(standing);
+  const before = beforeTraffic(standing, standing.replicas);
+  if (before !== null) return { ...before, hold: firstCallsWait(standing) };
+  if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), hold: firstCallsWait(standing) };
+  return switching(standing);
+}
+
+/** On the first deployment there is nothing that calls could go to: they wait, unless it has failed already. */
+function firstCallsWait({ rollout }: Standing): boolean {
+  return rollout.stable === null && rollout.failures === 0;
+}
+
+function swap(standing: Standing): Step {
+  const { replicas, rollout } = standing;
+  if (rollout.phase !== 'Swapping' && rollout.phase !== 'Switching') {
+    const stays = { target: 0 };
+    if (standing.held !== null) return { ...waiting(standing, 'Proving', 'person', standing.held), ...stays };
+    if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), ...stays };
   }
-  return {
-    ...beside,
-    phase: 'Switching',
-    route: to(rollout.target, false),
-    promote: routeConfirmed,
-    waitsFor: 'the gateway to confirm the route',
-  };
-}
-
-function to(revision: string, hold: boolean): Route {
-  return { weights: { [revision]: 100 }, hold };
-}
-
-/** Calls go to stable. On the first deployment there is none yet: they wait, unless it has failed already. */
-function back({ stable, failures }: Standing['rollout']): Route {
-  return stable === null ? { weights: {}, hold: failures === 0 } : to(stable, false);
+  const missing = replicas - provenOf(standing, replicas);
+  if (missing === 0) return { ...switching(standing), stable: 0 };
+  return { ...waiting(standing, 'Swapping', 'instances', instancesLeft(missing, replicas)), stable: 0, weight: 100, hold: true };
 }

@@ -3,21 +3,36 @@
  * stops nothing itself; the engine carries its Step out, judges failures and ends the Rollout. A new strategy is a new
  * file beside in-place and an entry in strategies.ts.
  */
-import type { Route } from '../../model/plan.ts';
-import type { Rollout, RolloutPhase } from '../../model/rollout.ts';
+import type { Route, Shadow } from '../../model/plan.ts';
+import type { Measurement, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
+import type { Migration } from '../../model/service.ts';
 
 /** How a Rollout stands. */
 export interface Standing {
   readonly rollout: Rollout;
-  /** Instances that the target should have, and stable until the target is promoted. */
+  readonly migration: Migration;
+  readonly now: number;
+  /** Instances that the target should have in the end, and stable until the target is promoted. */
   readonly replicas: number;
   readonly stableReplicas: number;
-  /** stable and target cannot live side by side. */
-  readonly exclusive: boolean;
-  /** Instances of the target that are to stay and have passed their start checks. */
-  readonly targetProven: number;
-  /** The gateway has confirmed that it sends all calls to the target. */
-  readonly routeConfirmed: boolean;
+  /** Ordinals of the target's Instances that are to stay and have passed their start checks. */
+  readonly proven: readonly number[];
+  /** Ordinals of stable's Instances that serve and have passed theirs. */
+  readonly stableProven: readonly number[];
+  /** The target's share of calls as it was planned last, in percent. */
+  readonly weight: number;
+  /** The Route that the gateway has confirmed to be in force; null while it has not. */
+  readonly inForce: Route | null;
+  /** The Contracts have been compared, and nothing in them stops the target. */
+  readonly gateOpen: boolean;
+  /** Every check that is to pass through the preview route does. */
+  readonly previewPasses: boolean;
+  /** No other Service of the group is still on its way. */
+  readonly groupOpen: boolean;
+  /** Why nothing more may move towards the target (somebody paused it, or it failed and may not be taken back); null when it may. */
+  readonly held: string | null;
+  /** The latest of the analysis. */
+  readonly measurement: Measurement | null;
 }
 
 /** What should be so now. */
@@ -26,11 +41,69 @@ export interface Step {
   /** Serving Instances of stable and of the target. */
   readonly stable: number;
   readonly target: number;
-  readonly route: Route;
+  /** Share of calls that the target gets, in percent. */
+  readonly weight: number;
+  /** Calls wait in the gateway. */
+  readonly hold: boolean;
+  readonly preview: boolean;
+  readonly shadow: Shadow | null;
+  /** The step under way is done: the next one begins. */
+  readonly stepDone: boolean;
   /** The target has become stable. */
   readonly promote: boolean;
+  readonly waitsOn: WaitsOn;
   /** For a person: what the Rollout waits for. */
   readonly waitsFor: string;
+  /** When time alone changes something; null: never. */
+  readonly until: number | null;
 }
 
 export type Strategy = (standing: Standing) => Step;
+
+/** The Step in which everything is left as stable has it, waiting. What a strategy says is said on top of it. */
+export function waiting(standing: Standing, phase: RolloutPhase, waitsOn: WaitsOn, waitsFor: string): Step {
+  return {
+    phase,
+    stable: standing.stableReplicas,
+    target: standing.replicas,
+    weight: 0,
+    hold: false,
+    preview: false,
+    shadow: null,
+    stepDone: false,
+    promote: false,
+    waitsOn,
+    waitsFor,
+    until: null,
+  };
+}
+
+/** How many of the target's first `count` Instances are proven. */
+export function provenOf({ proven }: Standing, count: number): number {
+  return proven.filter((ordinal) => ordinal < count).length;
+}
+
+/** The Step of a target that may not be called yet: it starts, or its Contract is awaited. Null once it may. */
+export function beforeTraffic(standing: Standing, count: number): Step | null {
+  const proven = provenOf(standing, count);
+  if (proven < count) return { ...waiting(standing, 'Proving', 'instances', instancesLeft(count - proven, count)), target: count };
+  if (standing.held !== null) return { ...waiting(standing, 'Proving', 'person', standing.held), target: count };
+  if (!standing.gateOpen) return { ...waiting(standing, 'Proving', 'instances', 'the contracts of both revisions'), target: count };
+  return null;
+}
+
+export function instancesLeft(missing: number, count: number): string {
+  return `${missing} of ${count} target instances to start and pass their checks`;
+}
+
+export const groupWait = 'the other services of its group';
+
+/** The Step in which all calls are told to go to the target; it is promoted once the gateway says that they do. */
+export function switching(standing: Standing): Step {
+  const { rollout, inForce } = standing;
+  return {
+    ...waiting(standing, 'Switching', 'gateway', 'the gateway to confirm the route'),
+    weight: 100,
+    promote: inForce?.weights[rollout.target] === 100,
+  };
+}

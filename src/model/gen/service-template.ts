@@ -71,9 +71,97 @@ export type Duration9 = string;
  */
 export type Name1 = string;
 /**
- * A target that is not proven by then has failed.
+ * A target that makes no progress by then has failed. Pauses, analyses and waiting for people do not count.
  */
 export type Duration10 = string;
+/**
+ * A Revision that becomes unhealthy within this time after its promotion is taken back; 0s: never.
+ */
+export type Duration11 = string;
+/**
+ * Lower-case letters, digits and dashes, starting and ending with a letter or digit; at most 40 characters.
+ */
+export type Name2 = string;
+/**
+ * Instances beyond `replicas` that may run meanwhile; a share is rounded up.
+ */
+export type Amount = number | string;
+/**
+ * Instances below `replicas` that may serve meanwhile; a share is rounded down.
+ */
+export type Amount1 = number | string;
+/**
+ * How long the Revision before runs on after the switch, for an instant return; 0s: not at all.
+ */
+export type Duration12 = string;
+/**
+ * How long; until `fairlead rollout promote` when left out.
+ */
+export type Duration13 = string;
+/**
+ * How long calls are gathered before this step is decided.
+ */
+export type Duration14 = string;
+/**
+ * How long calls are mirrored.
+ */
+export type Duration15 = string;
+/**
+ * Largest share of answers that may differ; when left out differences are listed, no more.
+ */
+export type Percentage = string;
+/**
+ * Time between two measurements, 100ms at least.
+ */
+export type Duration16 = string;
+/**
+ * Largest share that may fail.
+ */
+export type Percentage1 = string;
+/**
+ * Largest share against stable's over the same time.
+ */
+export type Factor = string;
+/**
+ * Longest time.
+ */
+export type Duration17 = string;
+/**
+ * Longest time against stable's over the same time.
+ */
+export type Factor1 = string;
+/**
+ * Address of the Prometheus server.
+ */
+export type MetricUrl = string;
+/**
+ * Smallest value that passes.
+ */
+export type MetricLimit = number | string;
+/**
+ * Largest value that passes.
+ */
+export type MetricLimit1 = number | string;
+/**
+ * For the answer.
+ */
+export type Duration18 = string;
+/**
+ * Address to ask.
+ */
+export type MetricUrl1 = string;
+/**
+ * Smallest value that passes.
+ */
+export type MetricLimit2 = number | string;
+/**
+ * Largest value that passes.
+ */
+export type MetricLimit3 = number | string;
+/**
+ * For the answer.
+ */
+export type Duration19 = string;
 
 /**
  * What services have in common: inherited with `extends`, never run itself.
@@ -454,19 +542,239 @@ export interface DependencyCheck {
  */
 export interface Migration {
   /**
-   * in-place: target instances start and are checked beside stable, then take over.
+   * All start the target beside stable and check it with real calls before it gets any traffic. in-place: then it takes over. rolling: replica by replica. blue-green: checked again on a preview route, then one switch. canary: a growing share of calls, judged against stable.
    */
-  strategy?: 'in-place';
+  strategy?: 'in-place' | 'rolling' | 'blue-green' | 'canary';
   progressDeadline?: Duration10;
   rollback?: Rollback;
+  contract?: ContractPolicy;
+  releaseTogether?: Name2;
+  rolling?: Rolling;
+  blueGreen?: BlueGreen;
+  canary?: Canary;
 }
+/**
+ * When a target is taken back, and what can be returned to.
+ */
 export interface Rollback {
   /**
    * A failed target is taken back by itself.
    */
   automatic?: boolean;
   /**
-   * Promoted Revisions that are kept to return to.
+   * Promoted Revisions before stable that are kept: a return to one of them skips steps and analysis.
    */
   window?: number | string;
+  ifUnhealthyWithin?: Duration11;
+}
+/**
+ * What a change of the tools, prompts and resources that are offered does to a Rollout. block: it is taken back before any call. warn: it is told. allow: nothing.
+ */
+export interface ContractPolicy {
+  /**
+   * A tool was removed, or a parameter is newly required or takes less than before.
+   */
+  breaking?: 'block' | 'warn' | 'allow';
+  /**
+   * Descriptions or annotations changed, which is what a model goes by.
+   */
+  descriptions?: 'block' | 'warn' | 'allow';
+  /**
+   * The offer changes without a commit. warn: it is told. quarantine: the tools that changed are hidden and refused as well.
+   */
+  drift?: 'warn' | 'quarantine';
+  /**
+   * Hash of a drifted Contract that is approved by this commit, or its first 12 digits or more.
+   */
+  approved?: string;
+}
+/**
+ * strategy rolling: instances of stable are replaced by those of the target, a few at a time.
+ */
+export interface Rolling {
+  maxSurge?: Amount;
+  maxUnavailable?: Amount1;
+}
+/**
+ * strategy blue-green: the whole target is up beside stable, is checked through the preview route, and takes over in one switch.
+ */
+export interface BlueGreen {
+  /**
+   * Switch once the checks have passed; false: wait for `fairlead rollout promote`.
+   */
+  autoPromote?: boolean;
+  /**
+   * Health checks that must pass through the preview route before the switch: their names, or a type for all checks of it.
+   *
+   * @maxItems 50
+   *
+   * Items: Names the check; templates and services merge checks by it.
+   */
+  prePromotion?: string[];
+  keepOldFor?: Duration12;
+}
+/**
+ * strategy canary: the target gets a growing share of calls and is judged by them.
+ */
+export interface Canary {
+  /**
+   * What is done one after the other; after the last the target gets everything.
+   *
+   * @minItems 1
+   * @maxItems 50
+   */
+  steps?: CanaryStep[];
+  analysis?: Analysis;
+}
+/**
+ * One step: one of `setWeight`, `pause`, `analysis`, `setReplicas`, `shadow`.
+ */
+export interface CanaryStep {
+  /**
+   * Percent of client sessions (of calls, where there are no sessions) that go to the target.
+   */
+  setWeight?: number | string;
+  pause?: PauseStep;
+  analysis?: AnalysisStep;
+  /**
+   * Instances of the target from here on; as many as `replicas` before any such step and after the last step.
+   */
+  setReplicas?: number | string;
+  shadow?: ShadowStep;
+}
+/**
+ * Wait: for a time, or until `fairlead rollout promote`.
+ */
+export interface PauseStep {
+  duration?: Duration13;
+}
+/**
+ * Go on only when the analysis passes at the end of this time. It also runs meanwhile, from the first call on.
+ */
+export interface AnalysisStep {
+  for: Duration14;
+}
+/**
+ * Calls to tools that are safe to call twice are made at the target as well; its answers are compared and thrown away.
+ */
+export interface ShadowStep {
+  for: Duration15;
+  /**
+   * Patterns (`*` stands for any text) of tools that are safe to call twice, by the service's own names.
+   *
+   * @minItems 1
+   * @maxItems 100
+   */
+  tools: string[];
+  /**
+   * Percent of such calls that are mirrored.
+   */
+  percent?: number | string;
+  maxDifferent?: Percentage;
+}
+/**
+ * How the calls that the target serves are judged, from the first one on.
+ */
+export interface Analysis {
+  interval?: Duration16;
+  /**
+   * With fewer calls at the target nothing is said of its traffic.
+   */
+  minCalls?: number | string;
+  /**
+   * Failed measurements that are put up with; one more takes the target back.
+   */
+  failureLimit?: number | string;
+  /**
+   * What the target is held to; all must hold.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  checks?: AnalysisCheck[];
+}
+/**
+ * One check: a limit on error rate or latency, or a value that Prometheus or another endpoint tells.
+ */
+export interface AnalysisCheck {
+  errorRate?: ErrorRateCheck;
+  protocolErrorRate?: ErrorRateCheck1;
+  toolErrorRate?: ErrorRateCheck2;
+  p50?: LatencyCheck;
+  p95?: LatencyCheck1;
+  p99?: LatencyCheck2;
+  prometheus?: PrometheusCheck;
+  http?: HttpCheck;
+}
+/**
+ * Share of calls that fail in any way.
+ */
+export interface ErrorRateCheck {
+  max?: Percentage1;
+  versusStable?: Factor;
+}
+/**
+ * Share of calls that get no result: errors, time-outs, lost connections.
+ */
+export interface ErrorRateCheck1 {
+  max?: Percentage1;
+  versusStable?: Factor;
+}
+/**
+ * Share of calls whose result says `isError`.
+ */
+export interface ErrorRateCheck2 {
+  max?: Percentage1;
+  versusStable?: Factor;
+}
+/**
+ * Half of all calls are answered within this.
+ */
+export interface LatencyCheck {
+  max?: Duration17;
+  versusStable?: Factor1;
+}
+/**
+ * 19 of 20 calls are answered within this.
+ */
+export interface LatencyCheck1 {
+  max?: Duration17;
+  versusStable?: Factor1;
+}
+/**
+ * 99 of 100 calls are answered within this.
+ */
+export interface LatencyCheck2 {
+  max?: Duration17;
+  versusStable?: Factor1;
+}
+/**
+ * Value of a Prometheus query, held to `min`, `max` or both.
+ */
+export interface PrometheusCheck {
+  /**
+   * Names the check; templates and services merge checks by it.
+   */
+  name: string;
+  url: MetricUrl;
+  /**
+   * PromQL that gives one number.
+   */
+  query: string;
+  min?: MetricLimit;
+  max?: MetricLimit1;
+  timeout?: Duration18;
+}
+/**
+ * An address that is asked with GET: 2xx passes, unless the body is JSON with a number `value`, which is then held to `min` and `max`.
+ */
+export interface HttpCheck {
+  /**
+   * Names the check; templates and services merge checks by it.
+   */
+  name: string;
+  url: MetricUrl1;
+  min?: MetricLimit2;
+  max?: MetricLimit3;
+  timeout?: Duration19;
 }

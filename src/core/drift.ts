@@ -1,0 +1,41 @@
+/** Drift: what stable offers is not what it was promoted with, and no commit said so. Found, shown, and by policy kept from clients. */
+import { compareContracts, differenceText, toolsThatDrifted } from './contract/compare.ts';
+import { serving } from './instances.ts';
+import { observed, say, type Pass } from './pass.ts';
+
+export function judgeDrift(pass: Pass): void {
+  const { record, given } = pass;
+  const { stable, stableService } = record;
+  if (stable === null) return;
+  const offered = serving(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
+  if (offered.length === 0) return;
+  record.stableContract ??= offered[0]!;
+  const { approved, drift: policy } = (stableService ?? record.desired)!.migration.contract;
+  const other = offered.find((hash) => hash !== record.stableContract);
+  if (other !== undefined && approved !== null && other.startsWith(approved)) {
+    accept(pass, other, 'ContractApproved', 'The contract it drifted to is approved by its manifest.');
+    return;
+  }
+  if (other === undefined) {
+    if (record.drift !== null) accept(pass, record.stableContract, 'ContractRestored', 'It offers again what it was promoted with.');
+    return;
+  }
+  const [from, to] = [given.contracts[record.stableContract], given.contracts[other]];
+  if (from === undefined || to === undefined) return;
+  if (record.drift?.to !== other || record.drift.from !== record.stableContract) {
+    record.drift = compareContracts(from, to);
+    const [difference] = record.drift.differences;
+    const first = difference === undefined ? 'it differs' : differenceText(difference);
+    say(pass, 'Warning', 'ContractDrifted', `What ${stable.name} offers changed without a commit: ${first}`, { revision: stable.name });
+  }
+  const hidden = policy === 'quarantine' ? toolsThatDrifted(record.drift, from, to) : [];
+  if (hidden.join('\n') !== record.quarantine.join('\n')) record.quarantine = hidden;
+}
+
+function accept(pass: Pass, contract: string, reason: string, message: string): void {
+  const { record } = pass;
+  record.stableContract = contract;
+  if (record.drift !== null) say(pass, 'Normal', reason, message, { revision: record.stable!.name });
+  record.drift = null;
+  if (record.quarantine.length > 0) record.quarantine = [];
+}

@@ -1,0 +1,62 @@
+/** The contract gate: before any call goes to the target, what it offers is held against what stable offers. */
+import { compareContracts, differenceText } from '../contract/compare.ts';
+import { contractOf, migrationOf, say, type Pass } from '../pass.ts';
+
+/** Remembers the comparison, once both Contracts are known. */
+export function compareWithStable(pass: Pass): void {
+  const { record, given } = pass;
+  const rollout = record.rollout!;
+  if (rollout.contract !== null || !isAskedFor(pass)) return;
+  const [from, to] = hashesOf(pass);
+  if (from === null || to === null) return;
+  const [stable, target] = [given.contracts[from], given.contracts[to]];
+  if (from !== to && (stable === undefined || target === undefined)) return;
+  const contract =
+    stable === undefined || target === undefined ? { from, to, class: null, differences: [], more: 0 } : compareContracts(stable, target);
+  record.rollout = { ...rollout, contract };
+  if (contract.class === null) return;
+  const [first] = contract.differences;
+  const others = contract.differences.length + contract.more - 1;
+  const message = `${contract.class}: ${first === undefined ? '' : differenceText(first)}${others > 0 ? ` (and ${others} more)` : ''}`;
+  say(pass, contract.class === 'compatible' ? 'Normal' : 'Warning', 'ContractCompared', message, { revision: record.target!.name });
+}
+
+/** Whether the comparison lets calls through to the target. Where the Host knows no Contract of a Revision, there is nothing to compare. */
+export function gateIsOpen(pass: Pass): boolean {
+  const { contract } = pass.record.rollout!;
+  if (!isAskedFor(pass)) return true;
+  if (contract === null) return hashesOf(pass).includes(null);
+  return gateFailure(pass) === null;
+}
+
+export function gateFailure(pass: Pass): readonly [reason: string, message: string] | null {
+  const { contract, target } = pass.record.rollout!;
+  if (contract === null || !isAskedFor(pass)) return null;
+  const { breaking, descriptions } = migrationOf(pass, target).contract;
+  const first = (of: string): string => {
+    const found = contract.differences.find((difference) => difference.class === of);
+    return found === undefined ? of : differenceText(found);
+  };
+  if (contract.class === 'breaking' && breaking === 'block')
+    return [
+      'ContractBreaking',
+      `its contract breaks clients of stable: ${first('breaking')}. If that is meant, set migration.contract.breaking to warn`,
+    ];
+  const review = contract.differences.some((difference) => difference.class === 'review');
+  if (review && descriptions === 'block')
+    return [
+      'ContractReview',
+      `what its tools say of themselves changed: ${first('review')}. If that is meant, set migration.contract.descriptions to warn`,
+    ];
+  return null;
+}
+
+function isAskedFor({ record }: Pass): boolean {
+  const { direct, stable } = record.rollout!;
+  return direct === null && stable !== null;
+}
+
+function hashesOf(pass: Pass): readonly [stable: string | null, target: string | null] {
+  const { record } = pass;
+  return [record.stableContract ?? contractOf(pass, record.stable!.hash), contractOf(pass, record.target!.hash)];
+}

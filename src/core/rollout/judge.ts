@@ -1,0 +1,108 @@
+/** Whether a Rollout has failed: looked at before gates and pauses, at every pass. */
+import { formatDuration } from '../../base/duration.ts';
+import { isDown } from '../instances.ts';
+import { migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
+import { gateFailure } from './gate.ts';
+import { reject } from './verdict.ts';
+
+/** Failed starts of target Instances in one Rollout that end it. */
+const failuresThatEnd = 3;
+/** Trying again at once would change nothing: one is enough. */
+const certainFailures = new Set(['CommandNotFound', 'HandshakeTimeout', 'CheckFailed']);
+
+export interface RolloutFailure {
+  readonly reason: string;
+  readonly message: string;
+  /** Its Instances are started again in back-off where it may not be taken back: it need not stand still for that. */
+  readonly startsAnew: boolean;
+}
+
+/** Ends a Rollout that has failed. The first deployment has nothing to go back to: it is tried again in back-off. */
+export function judge(pass: Pass): void {
+  const { record } = pass;
+  if (record.rollout!.stable === null || !migrationOf(pass, record.rollout!.target).rollback.automatic) return;
+  const failure = failureOf(pass);
+  if (failure !== null) reject(pass, failure.reason, failure.message);
+}
+
+/** Why the Rollout under way has failed; null when it has not. */
+export function failureOf(pass: Pass): RolloutFailure | null {
+  return (
+    startFailure(pass) ??
+    stands(gateFailure(pass)) ??
+    stands(previewFailure(pass)) ??
+    stands(analysisFailure(pass)) ??
+    stands(shadowFailure(pass)) ??
+    stands(groupFailure(pass)) ??
+    deadlineFailure(pass)
+  );
+}
+
+type Finding = readonly [reason: string, message: string] | null;
+
+function stands(finding: Finding): RolloutFailure | null {
+  return finding === null ? null : { reason: finding[0], message: finding[1], startsAnew: false };
+}
+
+function startFailure({ record }: Pass): RolloutFailure | null {
+  const { failures, lastFailure } = record.rollout!;
+  if (lastFailure === null || (failures < failuresThatEnd && !certainFailures.has(lastFailure.code))) return null;
+  return { reason: lastFailure.code, message: `${lastFailure.code}: ${lastFailure.message}`, startsAnew: true };
+}
+
+function previewFailure(pass: Pass): Finding {
+  const { record, observation } = pass;
+  const { phase, target, direct } = record.rollout!;
+  if (phase !== 'Previewing' || direct !== null || observation?.preview?.revision !== target) return null;
+  const { health, migration } = serviceOf(record, target);
+  const down = observation.preview.checks.find(
+    (result) => migration.blueGreen.prePromotion.includes(result.name) && isDown(result, health),
+  );
+  return down === undefined ? null : ['PreviewCheckFailed', `check ${down.name} through the preview route: ${down.message}`];
+}
+
+function analysisFailure(pass: Pass): Finding {
+  const { analysis, target } = pass.record.rollout!;
+  if (analysis === null || analysis.failures <= migrationOf(pass, target).canary.analysis.failureLimit) return null;
+  const judgements = analysis.measurements.find(({ outcome }) => outcome === 'fail')?.judgements ?? [];
+  const failed = judgements.filter(({ outcome }) => outcome === 'fail');
+  return ['AnalysisFailed', failed.map(({ check, message }) => `${check}: ${message}`).join('; ')];
+}
+
+/** Differences between answers are only listed unless the step says how many may differ. */
+function shadowFailure(pass: Pass): Finding {
+  const { shadow, step, target, strategy, direct } = pass.record.rollout!;
+  const { steps, analysis } = migrationOf(pass, target).canary;
+  const at = strategy === 'canary' && direct === null ? steps[step] : undefined;
+  if (shadow === null || at?.type !== 'shadow' || at.maxDifferent === null) return null;
+  const compared = shadow.same + shadow.different;
+  if (compared < analysis.minCalls || shadow.different <= at.maxDifferent * compared) return null;
+  return ['ShadowDiffers', `${shadow.different} of ${compared} mirrored calls were answered otherwise than by stable`];
+}
+
+function groupFailure({ given, record }: Pass): Finding {
+  if (record.rollout!.direct === 'fallback') return null;
+  const rejected = given.group.find(({ stands: how }) => how === 'rejected');
+  return rejected === undefined ? null : ['GroupRejected', `${rejected.service}, which is released together with it, was taken back`];
+}
+
+/** When the deadline passes; null while the Rollout waits for what is not the target's doing. */
+function deadlineAt(pass: Pass): number | null {
+  const { startedAt, waitedMs, waitingSince, target } = pass.record.rollout!;
+  return waitingSince === null ? startedAt + waitedMs + migrationOf(pass, target).progressDeadlineMs : null;
+}
+
+function deadlineFailure(pass: Pass): RolloutFailure | null {
+  const at = deadlineAt(pass);
+  if (at === null || pass.now < at) return null;
+  const { target, lastFailure, waitsFor } = pass.record.rollout!;
+  const within = formatDuration(migrationOf(pass, target).progressDeadlineMs);
+  const last = lastFailure === null ? '' : `; last: ${lastFailure.code}: ${lastFailure.message}`;
+  const missing = waitsFor === '' ? '' : `, it waited for ${waitsFor}`;
+  return { reason: 'ProgressDeadlineExceeded', message: `not done within ${within}${missing}${last}`, startsAnew: true };
+}
+
+export function wakeAtDeadline(pass: Pass): void {
+  const at = deadlineAt(pass);
+  if (at !== null && pass.record.rollout!.stable !== null) wake(pass, at);
+}

@@ -1,0 +1,45 @@
+/** How the Rollout under way stands, for its strategy. */
+import type { Route } from '../../model/plan.ts';
+import { provenOrdinals } from '../instances.ts';
+import { migrationOf, wantedReplicas, type Pass } from '../pass.ts';
+import { gateIsOpen } from './gate.ts';
+import type { Standing } from './strategy.ts';
+
+export function standingOf(pass: Pass, held: string | null): Standing {
+  const { record, now } = pass;
+  const rollout = record.rollout!;
+  const { stable } = record;
+  return {
+    rollout,
+    migration: migrationOf(pass, rollout.target),
+    now,
+    replicas: wantedReplicas(pass, record.target!),
+    stableReplicas: stable === null ? 0 : wantedReplicas(pass, stable),
+    proven: provenOrdinals(pass, rollout.target),
+    stableProven: stable === null ? [] : provenOrdinals(pass, stable.hash),
+    weight: record.route?.rollout === rollout.number ? (record.route.weights[rollout.target] ?? 0) : 0,
+    inForce: routeInForce(pass),
+    gateOpen: gateIsOpen(pass),
+    previewPasses: previewPasses(pass),
+    groupOpen: rollout.released || rollout.direct === 'fallback' || pass.given.group.every(({ stands }) => stands !== 'moving'),
+    held,
+    measurement: rollout.analysis?.measurements[0] ?? null,
+  };
+}
+
+/** The Route of the Plan before, when the gateway has said that it follows it. */
+function routeInForce({ record, before, observation }: Pass): Route | null {
+  if (before === null || observation === null || before.route === null || before.route.hold) return null;
+  const isOfThisRollout = before.route.rollout === record.rollout!.number;
+  return isOfThisRollout && observation.routeGeneration >= before.planGeneration ? before.route : null;
+}
+
+function previewPasses(pass: Pass): boolean {
+  const { record, observation } = pass;
+  const { target } = record.rollout!;
+  const { prePromotion } = migrationOf(pass, target).blueGreen;
+  if (prePromotion.length === 0) return true;
+  const preview = observation?.preview;
+  if (preview === null || preview === undefined || preview.revision !== target || routeInForce(pass)?.preview !== target) return false;
+  return prePromotion.every((name) => preview.checks.some((result) => result.name === name && result.outcome === 'pass'));
+}
