@@ -1,4 +1,4 @@
-/** What can only be seen of all Services together: dependency circles, unknown dependencies, one port or prefix for two. */
+/** What can only be seen of all Services together: dependency circles, unknown dependencies, one port or prefix for two, groups of one. */
 import type { IssueCode } from '../model/issue-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
@@ -13,7 +13,7 @@ export interface AcrossFinding {
 
 /** `services`: valid by themselves. `declared`: every name there is, invalid ones included. In order of name. */
 export function findAcross(services: ReadonlyMap<string, Service>, declared: ReadonlySet<string>): AcrossFinding[] {
-  return [...findCycles(services), ...findUnknown(services, declared), ...findShared(services)];
+  return [...findCycles(services), ...findUnknown(services, declared), ...findShared(services), ...findLonely(services, declared)];
 }
 
 function findUnknown(services: ReadonlyMap<string, Service>, declared: ReadonlySet<string>): AcrossFinding[] {
@@ -110,6 +110,34 @@ function findShared(services: ReadonlyMap<string, Service>): AcrossFinding[] {
     report(sharing, 'PortConflict', `the port ${port}`, ['spec', 'run', 'port'], '`auto`, or a port of its own');
   for (const [prefix, sharing] of prefixes)
     report(sharing, 'PrefixConflict', `the prefix \`${prefix}\``, ['spec', 'expose', 'prefix'], 'a prefix of its own');
+  return found;
+}
+
+/** Groups with one member. Not asked while a Service is invalid: it may be the other member. */
+function findLonely(services: ReadonlyMap<string, Service>, declared: ReadonlySet<string>): AcrossFinding[] {
+  const groups = new Map<string, Service[]>();
+  for (const service of services.values())
+    if (service.migration.releaseTogether !== null) group(groups, service.migration.releaseTogether, service);
+  if ([...declared].some((name) => !services.has(name))) return [];
+  const found: AcrossFinding[] = [];
+  for (const [name, members] of groups) {
+    if (members.length > 1) continue;
+    const near = nearest(
+      name,
+      [...groups.keys()].filter((other) => other !== name),
+    );
+    found.push({
+      service: members[0]!.name,
+      finding: {
+        code: 'GroupOfOne',
+        severity: 'warning',
+        message: `No other Service says \`releaseTogether: ${name}\`: \`${members[0]!.name}\` moves alone.`,
+        path: ['spec', 'migration', 'releaseTogether'],
+        expected: 'a group that two Services or more name',
+        ...(near === null ? {} : { suggestion: near }),
+      },
+    });
+  }
   return found;
 }
 

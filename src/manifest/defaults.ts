@@ -1,5 +1,6 @@
 /** The defaults of a Service's fields, as the published schema has them. */
 import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
+import { strategyBlocks } from './migration.ts';
 import { isMap, valueAt, type Segment } from './place.ts';
 
 interface FieldSchema {
@@ -15,6 +16,7 @@ export function defaultFields(spec: unknown): [string, unknown][] {
   known ??= [...collect(serviceSchema.$defs.spec as FieldSchema, [])];
   const remote = valueAt(spec, ['run', 'url']) !== undefined;
   const transport = valueAt(spec, ['transport']) ?? (remote ? 'http' : 'stdio');
+  const strategy = valueAt(spec, ['migration', 'strategy']);
   const fields: [string, unknown][] = [];
   for (const [path, value] of known) {
     if (valueAt(spec, path) !== undefined) continue;
@@ -22,6 +24,8 @@ export function defaultFields(spec: unknown): [string, unknown][] {
     if (remote && /^(runtime|exclusive|security\.|session\.isolation|run\.(args|cwd|env|port|path))/.test(field)) continue;
     if (!remote && /^run\.(headers|allowPrivate)/.test(field)) continue;
     if (transport === 'stdio' && /^run\.(port|path)/.test(field)) continue;
+    const reads = path[0] === 'migration' ? strategyBlocks[path[1] as keyof typeof strategyBlocks] : undefined;
+    if (reads !== undefined && reads !== strategy) continue;
     const actual =
       field === 'transport'
         ? transport

@@ -1,14 +1,14 @@
 /** The resolved spec, valid by the schema, to a Service: defaults filled in, units made plain, fields held against each other. */
 import { posix } from 'node:path';
-import { parseDuration } from '../base/duration.ts';
 import { hashValue } from '../base/hash.ts';
-import type { IssueCode } from '../model/issue-codes.ts';
 import type { Check as CheckSpec, DependencyCheck, ServiceSpec } from '../model/gen/service.ts';
 import type { ProcessRun, RemoteRun, Revision, RunSpec } from '../model/revision.ts';
 import type { Check, Origin, Service } from '../model/service.ts';
+import { migrationOf } from './migration.ts';
 import type { Segment } from './place.ts';
 import { patternProblem, show, type Finding } from './schema.ts';
-import { parseShare, parseSize } from './units.ts';
+import { SpecReader } from './spec-reader.ts';
+import { parseShare } from './units.ts';
 
 export const defaultChecks: readonly CheckSpec[] = [{ name: 'alive', type: 'basic' }];
 
@@ -36,6 +36,11 @@ export function normalize(metadata: Metadata, spec: ServiceSpec, root: string, o
     ['spec', 'health', 'checks'],
   );
   const limits = spec.limits ?? {};
+  const replicas = reader.integer(spec.replicas, 1, ['spec', 'replicas']);
+  const expose = {
+    tools: { allow: spec.expose?.tools?.allow ?? ['*'], deny: spec.expose?.tools?.deny ?? [], rename: spec.expose?.tools?.rename ?? {} },
+    prefix: spec.expose?.prefix ?? name,
+  };
   const withoutHash = {
     name,
     labels: metadata.labels ?? {},
@@ -45,7 +50,7 @@ export function normalize(metadata: Metadata, spec: ServiceSpec, root: string, o
     tags: spec.tags ?? [],
     type: run?.runtime === 'remote' ? ('remote' as const) : ('server' as const),
     state: spec.state ?? 'Active',
-    replicas: reader.integer(spec.replicas, 1, ['spec', 'replicas']),
+    replicas,
     affinity: spec.session?.affinity ?? 'session',
     limits: {
       startTimeoutMs: reader.duration(limits.startTimeout, 30_000, ['spec', 'limits', 'startTimeout']),
@@ -55,24 +60,14 @@ export function normalize(metadata: Metadata, spec: ServiceSpec, root: string, o
       maxConcurrentCalls: reader.integer(limits.maxConcurrentCalls, 64, ['spec', 'limits', 'maxConcurrentCalls']),
     },
     dependsOn: (spec.dependsOn ?? []).map(({ service }) => ({ service, condition: 'Ready' as const })),
-    expose: {
-      tools: { allow: spec.expose?.tools?.allow ?? ['*'], deny: spec.expose?.tools?.deny ?? [], rename: spec.expose?.tools?.rename ?? {} },
-      prefix: spec.expose?.prefix ?? name,
-    },
+    expose,
     health: {
       intervalMs: reader.duration(spec.health?.interval, 30_000, ['spec', 'health', 'interval']),
       checks,
       failureThreshold: reader.integer(spec.health?.failureThreshold, 3, ['spec', 'health', 'failureThreshold']),
       successThreshold: reader.integer(spec.health?.successThreshold, 1, ['spec', 'health', 'successThreshold']),
     },
-    migration: {
-      strategy: 'in-place' as const,
-      progressDeadlineMs: reader.duration(spec.migration?.progressDeadline, 600_000, ['spec', 'migration', 'progressDeadline']),
-      rollback: {
-        automatic: spec.migration?.rollback?.automatic ?? true,
-        window: reader.integer(spec.migration?.rollback?.window, 3, ['spec', 'migration', 'rollback', 'window']),
-      },
-    },
+    migration: migrationOf(spec.migration ?? {}, { checks, replicas, expose, exclusive: run?.exclusive ?? false }, reader),
   };
   reader.unique(
     withoutHash.dependsOn.map((dependency) => dependency.service),
@@ -88,40 +83,6 @@ export function normalize(metadata: Metadata, spec: ServiceSpec, root: string, o
 export function revisionOf(service: string, run: RunSpec): Revision {
   const hash = hashValue(run);
   return { name: `${service}-${hash.slice(0, 8)}`, hash, run };
-}
-
-/** Reads typed values; what is wrong with one is noted, and the default stands in so that reading goes on. */
-class SpecReader {
-  readonly findings: Finding[] = [];
-
-  report(code: IssueCode, message: string, path: readonly Segment[], expected?: string, severity: Finding['severity'] = 'error'): void {
-    this.findings.push({ code, severity, message, path, ...(expected === undefined ? {} : { expected }) });
-  }
-
-  duration(text: string | undefined, otherwise: number, path: readonly Segment[]): number {
-    if (text === undefined) return otherwise;
-    const ms = parseDuration(text);
-    if (ms === null) this.report('InvalidDuration', `${show(text)} is not a duration.`, path, 'a duration with a unit, such as 30s');
-    else if (ms === 0 || ms > 2 ** 31 - 1) this.report('OutOfRange', `${show(text)} is out of range.`, path, 'more than 0, at most 24d');
-    return ms ?? otherwise;
-  }
-
-  integer(value: number | string | undefined, otherwise: number, path: readonly Segment[]): number {
-    if (value === undefined || typeof value === 'number') return value ?? otherwise;
-    this.report('WrongType', `${show(value)} is text.`, path, 'a whole number');
-    return otherwise;
-  }
-
-  size(value: number | string | undefined, otherwise: number, path: readonly Segment[]): number {
-    const bytes = value === undefined ? otherwise : parseSize(value);
-    if (bytes === null) this.report('InvalidSize', `${show(value)} is not a size.`, path, 'a size such as 10Mi');
-    return bytes ?? otherwise;
-  }
-
-  unique(names: readonly string[], path: readonly Segment[]): void {
-    for (const [index, name] of names.entries())
-      if (names.indexOf(name) !== index) this.report('DuplicateName', `\`${name}\` is there twice.`, [...path, index], 'each name once');
-  }
 }
 
 function runOf(spec: ServiceSpec, root: string, reader: SpecReader): RunSpec | null {
@@ -158,12 +119,11 @@ function runOf(spec: ServiceSpec, root: string, reader: SpecReader): RunSpec | n
   const unused = remote ? (['args', 'cwd', 'env', 'port', 'path'] as const) : (['headers', 'allowPrivate'] as const);
   for (const field of unused)
     if (run[field] !== undefined)
-      reader.report(
+      reader.warn(
         'UnusedField',
         `\`spec.run.${field}\` does nothing for a ${remote ? 'remote service' : 'process'}.`,
         ['spec', 'run', field],
         'nothing here',
-        'warning',
       );
   return remote ? remoteRun(spec, reader) : processRun(spec, root, reader);
 }
@@ -176,15 +136,7 @@ function remoteRun(spec: ServiceSpec, reader: SpecReader): RemoteRun | null {
     reader.report('ConflictingFields', 'A remote service cannot be reached over stdio.', ['spec', 'transport'], 'http or sse');
     return null;
   }
-  if (!URL.canParse(url))
-    reader.report(
-      'InvalidUrl',
-      `${show(url)} is not an address.`,
-      ['spec', 'run', 'url'],
-      'an address such as https://mcp.example.com/mcp',
-    );
-  else if (new URL(url).username !== '' || new URL(url).password !== '')
-    reader.report('LiteralSecret', 'The address has a user or password in it.', ['spec', 'run', 'url'], 'an address without credentials');
+  reader.address(url, ['spec', 'run', 'url'], 'an address such as https://mcp.example.com/mcp');
   return {
     runtime: 'remote',
     transport: spec.transport ?? 'http',
@@ -202,12 +154,11 @@ function processRun(spec: ServiceSpec, root: string, reader: SpecReader): Proces
   if (transport === 'stdio') {
     for (const field of ['port', 'path'] as const)
       if (spec.run?.[field] !== undefined)
-        reader.report(
+        reader.warn(
           'UnusedField',
           `\`spec.run.${field}\` does nothing over stdio.`,
           ['spec', 'run', field],
           '`transport: http`, or nothing here',
-          'warning',
         );
   }
   if (typeof port === 'string' && port !== 'auto')

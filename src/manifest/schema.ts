@@ -13,6 +13,7 @@ import type { Issue } from '../model/issue.ts';
 import type { Locate } from './document.ts';
 import { pathText, valueAt, type Segment } from './place.ts';
 import { nearest } from './suggest.ts';
+import { shareText } from './units.ts';
 
 export const apiVersion = 'fairlead.dev/v1alpha1';
 
@@ -193,6 +194,14 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
         `${show(error.data)} is out of range for \`${field}\`.`,
         expected === undefined ? { expected: `${(error.params as { comparison: string }).comparison} ${limit}` } : {},
       );
+    case 'minProperties':
+      return finding('MissingField', `\`${field}\` says nothing.`);
+    case 'maxProperties': {
+      const words = Object.keys(error.data as object);
+      return finding('ConflictingFields', `\`${field}\` says more than one thing: ${words.join(', ')}.`, {
+        suggestion: words.map((word) => `- ${word}: …`).join(' '),
+      });
+    }
     case 'minLength':
     case 'minItems':
       return finding('TooShort', `\`${field}\` is too short.`, { expected: expected ?? `at least ${limit}` });
@@ -286,8 +295,8 @@ export function show(value: unknown): string {
 }
 
 function suggestionFor(code: string | undefined, data: unknown, wanted: readonly string[] = []): Partial<Finding> {
-  if (code === 'InvalidDuration' && (typeof data === 'number' || (typeof data === 'string' && /^[0-9]+(\.[0-9]+)?$/.test(data))))
-    return { suggestion: `${data}s` };
+  const unit = unitFor(code, data);
+  if (unit !== null) return { suggestion: unit };
   if (code === 'ShellCommand' && typeof data === 'string')
     return { suggestion: `[${data.trim().split(/\s+/).map(argumentText).join(', ')}]` };
   if (wanted.length === 1 && wanted[0] === 'text' && (typeof data === 'number' || typeof data === 'boolean'))
@@ -297,6 +306,19 @@ function suggestionFor(code: string | undefined, data: unknown, wanted: readonly
     if (/^(no|off|n)$/i.test(data)) return { suggestion: 'false' };
   }
   return {};
+}
+
+/** A value whose unit is missing, or not wanted, as it was probably meant; null when that is not what is wrong with it. */
+function unitFor(code: string | undefined, data: unknown): string | null {
+  const [, digits, sign] = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(String(data)) ?? [];
+  if (digits === undefined) return null;
+  const number = Number(digits);
+  if (code === 'InvalidDuration' && sign === '') return `${digits}s`;
+  // 0.02 can only be meant as 2 %, and 2 hardly as 200 %.
+  if (code === 'InvalidShare' && sign === '' && number <= 100) return number < 1 ? shareText(number) : `${digits}%`;
+  if (code === 'InvalidFactor' && sign === '' && number >= 1) return `${digits}x`;
+  if (code === 'InvalidFactor' && sign === '%' && number >= 100) return `${number / 100}x`;
+  return code === 'InvalidPercent' && typeof data === 'string' && Number.isInteger(number) ? digits : null;
 }
 
 function argumentText(word: string): string {

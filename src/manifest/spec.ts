@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import type { ProcessRun, RunSpec } from '../model/revision.ts';
 import type { Check, Service } from '../model/service.ts';
 import { looksSecret } from './judge.ts';
+import { specOfMigration } from './migration-spec.ts';
 import { isMap } from './place.ts';
 import { apiVersion } from './schema.ts';
 import { durationText, sizeText } from './units.ts';
@@ -54,11 +55,7 @@ export function specOfService(service: Service, root?: string): Spec {
       failureThreshold: health.failureThreshold,
       successThreshold: health.successThreshold,
     },
-    migration: {
-      strategy: migration.strategy,
-      progressDeadline: durationText(migration.progressDeadlineMs),
-      rollback: { automatic: migration.rollback.automatic, window: migration.rollback.window },
-    },
+    migration: specOfMigration(migration, literal),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Sizes and shares as manifests write them, and durations and sizes written back without losing anything. */
+/** Sizes, shares and factors as manifests write them, and what is written back without losing anything. */
 
 const sizeUnits: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
 
@@ -15,6 +15,17 @@ export function parseShare(share: string | number): number | null {
   if (typeof share === 'number') return share >= 0 && share <= 1 ? share : null;
   const match = /^([0-9]+(?:\.[0-9]+)?)%$/.exec(share);
   return match === null ? null : Number(match[1]) / 100;
+}
+
+/** 1.5 of `1.5x`. */
+export function parseFactor(factor: string): number | null {
+  const match = /^([0-9]+(?:\.[0-9]+)?)x$/.exec(factor);
+  return match === null ? null : Number(match[1]);
+}
+
+/** A share that parses back to exactly `share`, which came from a percentage of at most four decimals: `2%`, `0.5%`. */
+export function shareText(share: number): string {
+  return `${Number((share * 100).toFixed(4))}%`;
 }
 
 /** A duration that parses back to exactly `ms`: `250ms`, `90s`, `10m`, `2h`. */

@@ -189,10 +189,10 @@ const rows: readonly Row[] = [
     invalid: ['bad'],
   },
   {
-    what: 'a weight of 150, in a strategy that is not there yet',
+    what: 'a weight of 150',
     text: service('bad', '  migration: { strategy: canary, canary: { steps: [{ setWeight: 150 }] } }\n'),
-    issues: ['NotSupportedYet bad.yaml:6:26 spec.migration.strategy', 'NotSupportedYet bad.yaml:6:34 spec.migration.canary'],
-    says: ['in-place'],
+    issues: ['OutOfRange bad.yaml:6:65 spec.migration.canary.steps[0].setWeight'],
+    says: ['from 0 to 100'],
     invalid: ['bad'],
   },
   {

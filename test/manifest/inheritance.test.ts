@@ -1,8 +1,10 @@
 /** Templates and parameters: what a Service comes to, and where each of its fields comes from. */
 import { describe, expect, it } from 'vitest';
+import { defaultAnalysis, defaultCanarySteps } from '../../src/manifest/canary.ts';
 import { mergeTrees } from '../../src/manifest/merge.ts';
 import type { ProcessRun } from '../../src/model/revision.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
+import { migrationOf } from '../fixtures/migration.ts';
 import { brief, bytesOf, compileTexts, root, service, template } from './compile.ts';
 
 const uses = (templates: string, more: string) =>
@@ -149,7 +151,7 @@ describe('a resolved Service', () => {
         failureThreshold: 3,
         successThreshold: 1,
       },
-      migration: { strategy: 'in-place', progressDeadlineMs: 600_000, rollback: { automatic: true, window: 3 } },
+      migration: migrationOf({ canary: { steps: defaultCanarySteps, analysis: defaultAnalysis } }),
       revision: {
         name: expect.stringMatching(/^a-[0-9a-f]{8}$/),
         hash: expect.stringMatching(/^[0-9a-f]{64}$/),

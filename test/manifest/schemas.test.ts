@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { issueCodes } from '../../src/model/issue-codes.ts';
+import { strategyBlocks } from '../../src/manifest/migration.ts';
 import { compileFiles } from '../../src/manifest/workspace.ts';
 import { validateDocument, type Kind } from '../../src/manifest/schema.ts';
 import { staleTypes } from '../../scripts/generate-types.ts';
@@ -39,22 +40,31 @@ describe('the schemas', () => {
   it('describe every field of a Service', async () => {
     const { $defs = {} } = await read('service.schema.json');
     const bare: string[] = [];
-    for (const name of ['spec', 'run', 'session', 'limits', 'security', 'expose', 'health', 'migration'])
+    for (const name of [
+      ...['spec', 'run', 'session', 'limits', 'security', 'expose', 'health', 'migration', 'rollback', 'contractPolicy'],
+      ...['rolling', 'blueGreen', 'canary', 'canaryStep', 'analysis', 'analysisCheck', 'errorRateCheck', 'latencyCheck'],
+      ...['prometheusCheck', 'httpCheck'],
+    ]) {
+      expect($defs, name).toHaveProperty(name);
       for (const [field, { description, $ref }] of Object.entries($defs[name]?.properties ?? {}))
         if (description === undefined && $ref === undefined) bare.push(`${name}.${field}`);
-    expect(bare.filter((field) => !['expose.tools', 'migration.rollback'].includes(field))).toEqual([]);
+    }
+    expect(bare.filter((field) => field !== 'expose.tools')).toEqual([]);
   });
 
-  it('have the defaults that a Service gets', async () => {
+  it.each(['in-place', 'rolling', 'blue-green', 'canary'])('have the defaults that a Service of strategy %s gets', async (strategy) => {
     const { $defs = {} } = await read('service.schema.json');
-    const [bare] = compileTexts({ 'a.yaml': service('a') }).services.values();
+    const [bare] = compileTexts({ 'a.yaml': service('a', `  migration: { strategy: ${strategy} }\n`) }).services.values();
     const lines: string[] = [];
     const collect = (node: Node, path: readonly string[]): void => {
       for (const [name, field] of Object.entries(node.properties ?? {})) {
         const inner = field.$ref === undefined ? field : $defs[field.$ref.replace('#/$defs/', '')]!;
         // The examples show the defaults of two transports; stdio has neither port nor path, and no remote's fields.
         const other = ['port', 'path', 'headers', 'allowPrivate', 'network', 'runtime'].includes(name);
-        if (field.default !== undefined && !other) lines.push(`${'  '.repeat(path.length + 1)}${name}: ${JSON.stringify(field.default)}`);
+        const value = name === 'strategy' ? strategy : field.default;
+        const reads: string = strategyBlocks[name as keyof typeof strategyBlocks] ?? strategy;
+        if (reads !== strategy) continue;
+        if (field.default !== undefined && !other) lines.push(`${'  '.repeat(path.length + 1)}${name}: ${JSON.stringify(value)}`);
         else if (inner.properties !== undefined && !['run'].includes(name)) {
           lines.push(`${'  '.repeat(path.length + 1)}${name}:`);
           collect(inner, [...path, name]);
@@ -64,7 +74,8 @@ describe('the schemas', () => {
     collect($defs['spec']!, []);
     const text = service('a', `${lines.join('\n')}\n`);
     const { services, issues } = compileTexts({ 'a.yaml': text });
-    expect(issues).toEqual([]);
+    // The default of prePromotion speaks of all functional checks, of which this Service has none.
+    expect(issues.map(({ code }) => code)).toEqual(strategy === 'blue-green' ? ['UnknownCheck'] : []);
     expect(services.get('a')?.specHash).toBe(bare!.specHash);
   });
 
