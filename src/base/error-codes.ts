@@ -73,6 +73,17 @@ export const errorCodes = {
     1,
     'backoff',
   ),
+  NoPreview: code(
+    'No Revision is on the preview route now, or no longer the one that the session was with. There is one while a blue-green Rollout waits to be promoted; see `fairlead rollout status`.',
+    404,
+    1,
+    'after',
+  ),
+  ToolQuarantined: code(
+    'What the service offers changed without a commit, so the tool is hidden and refused. Approve the change in migration.contract.approved, or take it back in the service.',
+    403,
+    4,
+  ),
   TooManyCalls: code('limits.maxConcurrentCalls are under way and the waiting line is full.', 429, 1, 'backoff'),
   // store
   StoreLocked: code('Another Fairlead has this data directory open. Stop it, or use another --data-dir.', 503, 4, 'backoff'),

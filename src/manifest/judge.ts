@@ -2,6 +2,7 @@
  * What a resolved spec may say by its schema and still must not, or had better not: packages without a version, shells
  * with parameters in them, paths out of the source, secrets in plain text, limits that nothing enforces yet.
  */
+import { secretName, secretValue } from '../base/redact.ts';
 import { isMap, valueAt, type Segment } from './place.ts';
 import { leavesRoot } from './normalize.ts';
 import type { Finding } from './schema.ts';
@@ -124,10 +125,6 @@ function judgeParams(params: Readonly<Record<string, unknown>>, written: unknown
   }
   return findings;
 }
-
-const secretName = /(token|secret|passw(or)?d|passphrase|api[-_]?key|private[-_]?key|access[-_]?key|credential|authorization|cookie)/i;
-const secretValue =
-  /\b(sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|glpat-[\w-]{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 /** True when a value of that name had better not be shown. */
 export function looksSecret(name: string, value: string): boolean {
