@@ -103,6 +103,7 @@ export interface MetricReading {
   readonly value: number | null;
   /** What an HTTP check said by its status alone, whatever its limits are; null: `value` is to be held against them. */
   readonly verdict: 'pass' | 'fail' | null;
+  /** For a person: why there is no value, or what an HTTP check that fails answered. */
   readonly error: string | null;
 }
 

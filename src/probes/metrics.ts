@@ -78,7 +78,7 @@ function prometheusValue(answer: Answer): Measured {
 }
 
 function httpValue({ status, text }: Answer): Measured {
-  if (status < 200 || status > 299) return { value: 0, verdict: 'fail', error: null };
+  if (status < 200 || status > 299) return { value: 0, verdict: 'fail', error: `answered with HTTP ${status}` };
   const value = (parsed(text) as { value?: unknown } | null | undefined)?.value;
   return typeof value === 'number' ? finite(value) : { value: 1, verdict: 'pass', error: null };
 }

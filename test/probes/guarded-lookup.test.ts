@@ -1,12 +1,11 @@
 /** Names that lead to metadata addresses: what a connection is given of them. */
-import dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { afterEach, expect, it, vi } from 'vitest';
 import { guardedLookup } from '../../src/probes/guarded-lookup.ts';
 
 const answers: LookupAddress[] = [];
 vi.mock('node:dns', async (original) => ({
-  ...(await original<typeof dns>()),
+  ...(await original<object>()),
   lookup: (_name: string, _options: unknown, callback: (error: null, found: LookupAddress[]) => void) => callback(null, [...answers]),
 }));
 afterEach(() => void answers.splice(0));

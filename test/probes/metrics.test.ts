@@ -1,7 +1,7 @@
 /** What metrics sources answer, and what is made of it: one number, a status, or an error with a reason that a person understands. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { MetricCheck } from '../../src/model/service.ts';
 import { createMetricSource } from '../../src/probes/metrics.ts';
 
@@ -96,8 +96,8 @@ describe('an HTTP check', () => {
     ['is yes with JSON that has no number', 200, { value: 'high' }, { value: 1, verdict: 'pass' }],
     ['is yes with JSON that is null', 200, 'null', { value: 1, verdict: 'pass' }],
     ['gives its value to be judged', 200, { value: 0.02 }, { value: 0.02, verdict: null }],
-    ['is no with 404', 404, { value: 0.02 }, { value: 0, verdict: 'fail' }],
-    ['is no with 500', 500, '', { value: 0, verdict: 'fail' }],
+    ['is no with 404', 404, { value: 0.02 }, { value: 0, verdict: 'fail', error: 'answered with HTTP 404' }],
+    ['is no with 500', 500, '', { value: 0, verdict: 'fail', error: 'answered with HTTP 500' }],
   ])('%s', async (_name, status, body, expected) => {
     const url = await serve(says(status, body));
     expect(await source.read(http(url))).toEqual({ error: null, ...expected });
@@ -143,7 +143,7 @@ describe('any source', () => {
     const url = await serve(says(200, { value: 1 }));
     for (let times = 0; times < 20; times++) await source.read(http(url));
     const connections = () => new Promise<number>((resolve) => servers[0]!.getConnections((_error, count) => resolve(count)));
-    while ((await connections()) > 0) await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(async () => expect(await connections()).toBe(0));
   });
 
   it.each([
