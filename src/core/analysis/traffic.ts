@@ -65,34 +65,29 @@ function verdictOn({ beyond, p, test }: Limit, chance: number): string {
 }
 
 function readErrorRate({ of, max, versusStable }: ErrorRateCheck, window: AnalysisState['window']): Reading {
-  const errors = { target: errorsIn(window.target, of), stable: errorsIn(window.stable, of) };
   const calls = { target: window.target.calls, stable: window.stable.calls };
-  const target = calls.target === 0 ? null : errors.target / calls.target;
-  const stable = calls.stable === 0 ? null : errors.stable / calls.stable;
-  const [ofTarget, ofStable] = [target ?? 0, stable ?? 0];
-  const failed = of === 'all' ? 'failed' : `ended in a ${of} error`;
+  const errors = { target: errorsIn(window.target, of), stable: errorsIn(window.stable, of) };
+  const target = calls.target === 0 ? 0 : errors.target / calls.target;
+  const stable = calls.stable === 0 ? 0 : errors.stable / calls.stable;
+  const ended = of === 'all' ? 'failed' : `ended in a ${of} error`;
+  const absolute = (limit: number): Limit => ({
+    said: `at most ${percent(limit)}`,
+    test: 'binomial',
+    beyond: target > limit,
+    p: binomialTail(errors.target, calls.target, limit),
+  });
+  const relative = (factor: number): Limit => ({
+    said: `at most ${factor} × stable`,
+    test: 'Fisher',
+    beyond: target > factor * stable && target - stable >= rateFloor,
+    p: fisherTail(errors.target, calls.target, errors.stable, calls.stable),
+  });
   return {
-    target,
-    stable,
-    said: `${percent(ofTarget)} of ${count(calls.target)} calls ${failed}, stable ${stable === null ? 'had none' : `${percent(stable)} of ${count(calls.stable)}`}`,
-    absolute:
-      max === null
-        ? null
-        : {
-            said: `at most ${percent(max)}`,
-            test: 'binomial',
-            beyond: ofTarget > max,
-            p: binomialTail(errors.target, calls.target, max),
-          },
-    relative:
-      versusStable === null
-        ? null
-        : {
-            said: `at most ${versusStable} × stable`,
-            test: 'Fisher',
-            beyond: ofTarget > versusStable * ofStable && ofTarget - ofStable >= rateFloor,
-            p: fisherTail(errors.target, calls.target, errors.stable, calls.stable),
-          },
+    target: calls.target === 0 ? null : target,
+    stable: calls.stable === 0 ? null : stable,
+    said: `${percent(target)} of ${count(calls.target)} calls ${ended}, stable ${calls.stable === 0 ? 'had none' : `${percent(stable)} of ${count(calls.stable)}`}`,
+    absolute: max === null ? null : absolute(max),
+    relative: versusStable === null ? null : relative(versusStable),
   };
 }
 
@@ -101,32 +96,28 @@ function readLatency({ quantile, maxMs, versusStable }: LatencyCheck, window: An
   const target = quantileOfBuckets(window.target.latencyBuckets, quantile);
   const stable = quantileOfBuckets(window.stable.latencyBuckets, quantile);
   const name = `p${Number((quantile * 100).toFixed(3))}`;
+  const absolute = (limit: number): Limit => ({
+    said: `at most ${milliseconds(limit)}`,
+    test: 'binomial',
+    beyond: target > limit,
+    p: binomialTail(longerThan(window.target, limit), calls.target, 1 - quantile),
+  });
+  const relative = (factor: number): Limit => ({
+    said: `at most ${factor} × stable`,
+    test: 'quantile test',
+    // Where in its bucket a quantile lies is a guess: two in the same one do not differ.
+    beyond:
+      bucketOf(target) !== bucketOf(stable) &&
+      target > factor * stable &&
+      target - stable >= Math.max(latencyFloorMs, latencyFloorShare * stable),
+    p: quantileTail(window.target.latencyBuckets, window.stable.latencyBuckets, quantile),
+  });
   return {
     target: calls.target === 0 ? null : target,
     stable: calls.stable === 0 ? null : stable,
     said: `${name} is ${milliseconds(target)} over ${count(calls.target)} calls, stable ${calls.stable === 0 ? 'had none' : `${milliseconds(stable)} over ${count(calls.stable)}`}`,
-    absolute:
-      maxMs === null
-        ? null
-        : {
-            said: `at most ${milliseconds(maxMs)}`,
-            test: 'binomial',
-            beyond: target > maxMs,
-            p: binomialTail(longerThan(window.target, maxMs), calls.target, 1 - quantile),
-          },
-    relative:
-      versusStable === null
-        ? null
-        : {
-            said: `at most ${versusStable} × stable`,
-            test: 'quantile test',
-            // Where in a bucket a quantile lies is a guess: two in the same one do not differ.
-            beyond:
-              bucketOf(target) !== bucketOf(stable) &&
-              target > versusStable * stable &&
-              target - stable >= Math.max(latencyFloorMs, latencyFloorShare * stable),
-            p: quantileTail(window.target.latencyBuckets, window.stable.latencyBuckets, quantile),
-          },
+    absolute: maxMs === null ? null : absolute(maxMs),
+    relative: versusStable === null ? null : relative(versusStable),
   };
 }
 
