@@ -10,7 +10,7 @@ export function inPlace(standing: Standing): Step {
   if (standing.rollout.direct === 'exclusive') return swap(standing);
   const before = beforeTraffic(standing, standing.replicas);
   if (before !== null) return { ...before, hold: firstCallsWait(standing) };
-  if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), hold: firstCallsWait(standing) };
+  if (!standing.groupOpen) return waiting(standing, 'Gathering', 'group', groupWait);
   return switching(standing);
 }
 

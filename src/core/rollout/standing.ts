@@ -21,10 +21,16 @@ export function standingOf(pass: Pass, held: string | null): Standing {
     inForce: routeInForce(pass),
     gateOpen: gateIsOpen(pass),
     previewPasses: previewPasses(pass),
-    groupOpen: rollout.released || rollout.direct === 'fallback' || pass.given.group.every(({ stands }) => stands !== 'moving'),
+    groupOpen: groupOpen(pass),
     held,
     measurement: rollout.analysis?.measurements[0] ?? null,
   };
+}
+
+/** Nobody else of the group is still on its way. There is nothing to hold back on a first deployment, and a fallback waits for nobody. */
+function groupOpen({ record, given }: Pass): boolean {
+  const { released, direct, stable } = record.rollout!;
+  return released || direct === 'fallback' || stable === null || given.group.every(({ stands }) => stands !== 'moving');
 }
 
 /** The Route of the Plan before, when the gateway has said that it follows it. */

@@ -1,0 +1,26 @@
+/** How a Service stands for another one of its `releaseTogether` group. */
+import type { GroupMember } from '../model/desired.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import type { Service } from '../model/service.ts';
+
+/**
+ * `declared`: what its manifest says now; null when it is gone or not valid. `other`: the Service that asks, with the
+ * Snapshot that last changed its manifest: what was promoted in one release with it is `going`, not `settled`.
+ */
+export function standOf(
+  record: ServiceRecord | null,
+  declared: Service | null,
+  other: { readonly service: string; readonly snapshot: string },
+): GroupMember['stands'] {
+  if (declared === null || declared.state !== 'Active') return 'settled';
+  if (record === null) return 'moving';
+  if (record.suspended || record.deleting) return 'settled';
+  const { hash } = declared.revision;
+  if (record.rejections.some(({ revision }) => revision === hash)) return 'rejected';
+  const { rollout } = record;
+  if (rollout === null && record.stable?.hash === hash)
+    return record.promoted[0]?.together?.[other.service] === other.snapshot ? 'going' : 'settled';
+  if (rollout?.target !== hash) return 'moving';
+  if (rollout.released) return 'going';
+  return rollout.phase === 'Gathering' ? 'ready' : 'moving';
+}
