@@ -213,12 +213,12 @@ class SchemaComparison {
     const place = { ...property(at, '*'), path: `${at.path}/additionalProperties` };
     if (before === false && after !== false) this.#say('compatible', place, ': names that are not declared are allowed now');
     else if (before === true && after === false) this.#change('narrower', place, ': names that are not declared are no longer allowed');
-    else if (before !== after) this.#compare(before, after, place);
+    else if (isMembers(before) || isMembers(after)) this.#compare(before, after, place);
   }
 
   #compareItems(from: Members, to: Members, at: Place): void {
     const [before, after] = [word(from, 'items') ?? true, word(to, 'items') ?? true];
-    if (before === after) return;
+    if (before === true && after === true) return;
     this.#compare(before, after, { path: `${at.path}/items`, name: `${at.name}[]`, depth: at.depth + 1 });
   }
 
