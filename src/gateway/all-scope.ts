@@ -48,6 +48,7 @@ interface Resolved {
 
 export class AllScope implements Scope {
   readonly service = null;
+  readonly endpoint = '/mcp';
   readonly listening = new Listening();
   readonly #catalog: Catalog;
   readonly #forwarder: Forwarder;

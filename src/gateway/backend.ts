@@ -22,8 +22,12 @@ const secondLookMs = 200;
 
 type Waiter = () => void;
 
+/** How its calls come in: by the public name, or by the preview route, whose calls are counted nowhere. */
+export type Way = 'public' | 'preview';
+
 export class Backend {
   readonly service: string;
+  readonly way: Way;
   readonly members: Members;
   readonly counters = new Counters();
   readonly #clock: Clock;
@@ -39,11 +43,12 @@ export class Backend {
   #forgotten = false;
   #lastContract: Contract | null = null;
 
-  constructor(plan: Plan, members: Members, clock: Clock) {
+  constructor(plan: Plan, members: Members, clock: Clock, way: Way = 'public') {
     this.service = plan.service;
+    this.way = way;
     this.members = members;
     this.#plan = plan;
-    this.#exposure = exposureOf(plan.expose);
+    this.#exposure = exposureOf(plan.expose, plan.quarantine);
     this.#clock = clock;
   }
 
@@ -65,10 +70,15 @@ export class Backend {
     return !this.#forgotten && this.#plan.route !== null;
   }
 
+  /** What is said to calls of a name that is not published. */
+  absent(): FairleadError {
+    return this.way === 'preview' ? noPreview(this.service) : notPublished(this.service);
+  }
+
   /** Takes in a Plan, once `members` have. */
   apply(plan: Plan): void {
     this.#plan = plan;
-    this.#exposure = exposureOf(plan.expose);
+    this.#exposure = exposureOf(plan.expose, plan.quarantine);
     this.#lastContract = this.contract() ?? this.#lastContract;
     this.counters.forgetPast(new Set([...this.members.all()].map(({ instance }) => instance.revision)));
     this.#wake();
@@ -169,8 +179,7 @@ export class Backend {
   /** Waits for an Instance until `deadlineMs` (of the clock's elapsedMs). Throws NotFound (not published), ServiceUnavailable, Cancelled. */
   async acquire(affinity: Affinity, passOver: Set<Member>, deadlineMs: number, signal: AbortSignal | undefined): Promise<Member> {
     for (;;) {
-      if (!this.published)
-        throw new FairleadError('NotFound', `service ${this.service} is not published`, { data: { service: this.service } });
+      if (!this.published) throw this.absent();
       const member = this.pick(affinity, passOver);
       if (member !== null) {
         affinity.went(this.#plan.route!, member.instance.revision);
@@ -237,4 +246,13 @@ function prefer(member: Member, best: Member, home: string | null): boolean {
   const own = member.instance.revision === home;
   if (own !== (best.instance.revision === home)) return own;
   return member.inFlight + member.sessions < best.inFlight + best.sessions;
+}
+
+function notPublished(service: string): FairleadError {
+  return new FairleadError('NotFound', `service ${service} is not published`, { data: { service } });
+}
+
+export function noPreview(service: string): FairleadError {
+  const text = `service ${service} has no preview, or it is another one now. There is one while a blue-green rollout waits to be promoted: see \`fairlead rollout status ${service}\`, then initialize again.`;
+  return new FairleadError('NoPreview', text, { data: { service } });
 }

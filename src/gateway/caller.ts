@@ -183,12 +183,16 @@ export class Caller {
 
   /** Whatever is under way ends with it. */
   close(): void {
+    const lines = this.lines();
+    this.retire();
+    for (const line of lines) line.close();
+  }
+
+  /** Opens nothing more; each session ends with the last call that is under way in it. */
+  retire(): void {
     this.#closed = true;
     for (const { backend, own, shared } of this.#bindings.values()) {
-      for (const line of [...(own === null ? [] : [own]), ...shared.values()]) {
-        this.drop(backend, line);
-        line.close();
-      }
+      for (const line of [...(own === null ? [] : [own]), ...shared.values()]) this.drop(backend, line);
     }
     this.#bindings.clear();
   }
@@ -264,7 +268,7 @@ export class Caller {
 }
 
 /** A sink for callers that have no client to reach (curl, stateless requests): what is asked is refused. */
-const deafSink: ClientSink = {
+export const deafSink: ClientSink = {
   notification: () => undefined,
   request: (_service, message) =>
     Promise.resolve(

@@ -134,7 +134,9 @@ function addService(index: Index, backend: Backend, contract: Contract, live: bo
     const shown = backend.exposure.publicName(tool.name);
     if (shown === null) continue;
     const name = nameFor(index.tools, prefix, shown, backend.service);
-    index.tools.set(name, { backend, own: tool.name, live, text: JSON.stringify({ ...tool, name }) });
+    // One in quarantine is in no list, but who calls it is told why it does not answer.
+    const listed = live && !backend.exposure.quarantined(tool.name);
+    index.tools.set(name, { backend, own: tool.name, live: listed, text: JSON.stringify({ ...tool, name }) });
   }
   for (const prompt of contract.prompts) {
     const name = nameFor(index.prompts, prefix, prompt.name, backend.service);

@@ -10,6 +10,7 @@ import type { Envelope } from '../ports/upstream.ts';
 import type { Backend } from './backend.ts';
 import type { Caller, Line } from './caller.ts';
 import type { CallOutcome, Usage } from './counters.ts';
+import { inQuarantine } from './exposure.ts';
 import type { Member } from './members.ts';
 import { rawAt } from './message.ts';
 import type { Affinity } from './shares.ts';
@@ -50,8 +51,8 @@ export class Forwarder {
   /** Resolves with the response's text under the id of the message. Throws FairleadError. */
   async forward(call: Forwarding): Promise<string> {
     const { backend } = call;
-    if (!backend.published)
-      throw new FairleadError('NotFound', `service ${backend.service} is not published`, { data: { service: backend.service } });
+    if (!backend.published) throw backend.absent();
+    if (call.tool !== null && backend.exposure.quarantined(call.tool)) throw inQuarantine(backend.service, call.tool);
     const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
     // A stream that stays open for hours must not hold a slot that calls need.
     if (call.endless === true) return this.#attempts(call, deadlineMs);
@@ -124,7 +125,7 @@ export class Forwarder {
   /** `text`: the response; null when there was none. */
   #count(call: Forwarding, member: Member, text: string | null, latencyMs: number): void {
     const { backend, message, tool } = call;
-    if (message.method === null || !counted.has(message.method)) return;
+    if (backend.way === 'preview' || message.method === null || !counted.has(message.method)) return;
     const outcome = outcomeOf(text);
     backend.counters.count(member.instance.revision, outcome, latencyMs);
     if (tool !== null) this.#usage.count(backend.service, tool, this.#clock.now(), outcome !== 'ok', latencyMs);

@@ -9,7 +9,7 @@ import type { UsageDay } from '../ports/store.ts';
 import type { UpstreamSession } from '../ports/upstream.ts';
 import { errorText } from '../model/jsonrpc.ts';
 import { AllScope } from './all-scope.ts';
-import { Backend } from './backend.ts';
+import { Backend, noPreview } from './backend.ts';
 import { Catalog } from './catalog.ts';
 import { Usage } from './counters.ts';
 import { Forwarder } from './forward.ts';
@@ -17,7 +17,8 @@ import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
 import { Listener, type ListenerLimits } from './listener.ts';
 import { changedLists } from './changed-lists.ts';
 import { Members, type Member } from './members.ts';
-import { readBody, RpcError } from './message.ts';
+import { readBody, RpcError, thrownText } from './message.ts';
+import { Preview } from './preview.ts';
 import { callTool, listTools, problem } from './rest.ts';
 import type { Scope } from './scope.ts';
 import { ServiceScope } from './service-scope.ts';
@@ -51,6 +52,7 @@ class McpGateway implements Gateway {
   /** By Instance id. */
   readonly #members = new Map<string, Member>();
   readonly #scopes = new Map<string, ServiceScope>();
+  readonly #previews = new Map<string, Preview>();
   readonly #usage = new Usage();
   readonly #forwarder: Forwarder;
   readonly #catalog = new Catalog(this.#backends);
@@ -88,7 +90,27 @@ class McpGateway implements Gateway {
     const before = backend.contract();
     const gone = backend.members.take(plan, instances);
     backend.apply(plan);
+    this.#applyPreview(backend, gone);
     this.#changed(backend, before, gone);
+  }
+
+  #applyPreview({ service, plan, members }: Backend, gone: readonly Member[]): void {
+    const revision = plan.route?.preview ?? null;
+    let preview = this.#previews.get(service);
+    for (const member of gone) preview?.forgetMember(member);
+    if (preview?.revision !== revision) this.#endPreview(service);
+    if (revision === null) return;
+    preview = this.#previews.get(service) ?? new Preview(plan, revision, members, this.#forwarder, this.#options.clock);
+    preview.apply(plan);
+    this.#previews.set(service, preview);
+  }
+
+  #endPreview(service: string): void {
+    const preview = this.#previews.get(service);
+    if (preview === undefined) return;
+    this.#previews.delete(service);
+    preview.end();
+    this.#sessions.release(preview.scope.endpoint);
   }
 
   forget(service: string): void {
@@ -98,6 +120,7 @@ class McpGateway implements Gateway {
     this.#backends.delete(service);
     const gone = backend.members.clear();
     backend.forget();
+    this.#endPreview(service);
     this.#changed(backend, before, gone);
     this.#scopes.get(service)?.close();
     this.#scopes.delete(service);
@@ -118,8 +141,8 @@ class McpGateway implements Gateway {
     if (gone.length === 0 && kinds.length === 0) return;
     for (const session of this.#sessions.sessions.values()) {
       for (const member of gone) session.caller.forgetMember(backend, member);
-      if (session.scope === null) session.listChanged(backend.service, kinds);
-      else if (session.scope === backend.service) session.caller.noticeContract(backend);
+      if (session.at === this.#all) session.listChanged(backend.service, kinds);
+      else if (session.at === scope) session.caller.noticeContract(backend);
     }
   }
 
@@ -142,8 +165,8 @@ class McpGateway implements Gateway {
     return this.#backends.get(service)?.counters.snapshot() ?? {};
   }
 
-  preview(_service: string): Promise<UpstreamSession> | null {
-    return null;
+  preview(service: string): Promise<UpstreamSession> | null {
+    return this.#previews.get(service)?.session() ?? null;
   }
 
   shadow(_service: string): ShadowReport | null {
@@ -166,6 +189,7 @@ class McpGateway implements Gateway {
     this.#sessions.close();
     this.#stateless.close();
     this.#sse.close();
+    for (const service of this.#previews.keys()) this.#endPreview(service);
     for (const scope of this.#scopes.values()) scope.close();
     await this.#listener.close(this.#options.clock, flushMs);
   }
@@ -191,7 +215,7 @@ class McpGateway implements Gateway {
     const oldWay = path.length === 3 && path[0] === 'services' && (path[2] === 'sse' || path[2] === 'messages');
     if (oldWay) return this.#handleSse(path[1]!, path[2]!, request, response);
     const scope = this.#scopeAt(path);
-    if (scope === null) return sendJson(response, 404, errorText(null, -32_000, 'Not found'), { connection: 'close' });
+    if (scope === null) return this.#notHere(path, response);
     switch (request.method) {
       case 'POST':
         return this.#post(scope, request, response);
@@ -210,8 +234,15 @@ class McpGateway implements Gateway {
     sendJson(response, 503, text, { 'retry-after': '1', connection: 'close' });
   }
 
+  #notHere(path: readonly string[], response: ServerResponse): void {
+    const service = isPreview(path) ? (this.#published(path[1]!)?.service ?? null) : null;
+    const text = service === null ? errorText(null, -32_000, 'Not found') : thrownText(null, noPreview(service), service);
+    sendJson(response, 404, text, { connection: 'close' });
+  }
+
   #scopeAt(path: readonly string[]): Scope | null {
     if (path.length === 1 && path[0] === 'mcp') return this.#all;
+    if (isPreview(path)) return this.#previews.get(path[1]!)?.scope ?? null;
     return path.length === 3 && path[0] === 'services' && path[2] === 'mcp' ? this.#published(path[1]!) : null;
   }
 
@@ -271,6 +302,11 @@ class McpGateway implements Gateway {
     }
     await take(body);
   }
+}
+
+/** `/services/<name>/preview/mcp` */
+function isPreview(path: readonly string[]): boolean {
+  return path.length === 4 && path[0] === 'services' && path[2] === 'preview' && path[3] === 'mcp';
 }
 
 type Body = ReturnType<typeof readBody>;

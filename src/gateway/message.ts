@@ -31,6 +31,8 @@ const typedCodes: Partial<Record<ErrorCodeName, number>> = {
   CallTimedOut: -32013,
   UpstreamMalformed: -32014,
   Cancelled: -32015,
+  NoPreview: -32016,
+  ToolQuarantined: -32017,
   NotFound: rpc.invalidParams,
 };
 

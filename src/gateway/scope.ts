@@ -1,12 +1,10 @@
 /** What an endpoint means by MCP's requests: one service as it is, or all of them together. The edges speak HTTP, Scopes speak MCP. */
 import type { Envelope } from '../model/envelope.ts';
 import type { Inbound } from './message.ts';
-import type { ClientSession } from './session.ts';
+import type { ClientSession, Endpoint } from './session.ts';
 import type { Stream } from './stream.ts';
 
-export interface Scope {
-  /** null: all services. */
-  readonly service: string | null;
+export interface Scope extends Endpoint {
   /** Answers initialize; opens what must be open for it. Throws FairleadError or RpcError. */
   initialize(session: ClientSession, message: Inbound): Promise<string>;
   /** Answers any other request of a session client. Throws FairleadError or RpcError. */

@@ -166,7 +166,7 @@ export function exposeTools(text: string, exposure: Exposure): string {
   const response = JSON.parse(text) as { result?: { tools?: { name: string }[] } };
   if (!Array.isArray(response.result?.tools)) return text;
   response.result.tools = response.result.tools.flatMap((tool) => {
-    const name = exposure.publicName(tool.name);
+    const name = exposure.listedName(tool.name);
     return name === null ? [] : [{ ...tool, name }];
   });
   return JSON.stringify(response);

@@ -2,7 +2,6 @@
  * `/services/<name>/mcp`: one service, transparent. Requests and answers pass as they are; only tools that `expose` hides
  * or renames are looked at. Log level and subscriptions of a session are remembered, so that they outlive its upstream.
  */
-import { FairleadError } from '../base/error.ts';
 import { version } from '../base/version.ts';
 import { resultText } from '../model/jsonrpc.ts';
 import { statelessVersion } from '../model/stateless-era.ts';
@@ -33,27 +32,30 @@ export const anonymousFacts = { clientInfo: { name: 'fairlead', version }, capab
 
 export class ServiceScope implements Scope {
   readonly service: string;
+  readonly endpoint: string;
   readonly backend: Backend;
   readonly listening = new Listening();
   /** Stands for all stateless clients of this service. */
   readonly anonymous: Caller;
   readonly #forwarder: Forwarder;
 
-  constructor(backend: Backend, forwarder: Forwarder) {
+  constructor(backend: Backend, forwarder: Forwarder, endpoint = `/services/${backend.service}/mcp`) {
     this.service = backend.service;
+    this.endpoint = endpoint;
     this.backend = backend;
     this.anonymous = new Caller(`stateless-${backend.service}`, anonymousFacts, null);
     this.#forwarder = forwarder;
   }
 
-  /** The service is gone, or the gateway goes. */
+  /** The service is gone, or the gateway goes. Calls that have begun get their answers. */
   close(): void {
-    this.anonymous.close();
-    this.listening.end(new FairleadError('NotFound', `service ${this.service} is no longer published`));
+    this.anonymous.retire();
+    this.listening.end(this.backend.absent());
   }
 
   async initialize(session: ClientSession, message: Inbound): Promise<string> {
     const line = await this.#forwarder.connect(this.backend, session.caller);
+    if (!this.backend.published) throw this.backend.absent();
     return resultText(message.envelope.id, initializeResult(line.session.facts, session.protocolVersion));
   }
 

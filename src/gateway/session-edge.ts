@@ -65,6 +65,7 @@ export class SessionEdge {
     } finally {
       session.closeStream(stream);
       session.touchedMs = this.#options.clock.elapsedMs();
+      this.#closeReleased(session);
     }
   }
 
@@ -109,7 +110,7 @@ export class SessionEdge {
     }
     const facts = factsOf(message);
     if (facts === null) return sendJson(response, 200, errorText(id, rpc.invalidParams, 'Invalid params: protocolVersion is missing'));
-    const session = new ClientSession(randomUUID(), scope.service, facts, this.#options.clock);
+    const session = new ClientSession(randomUUID(), scope, facts, this.#options.clock);
     try {
       const answer = await scope.initialize(session, message);
       // Its client never hears of it.
@@ -158,6 +159,19 @@ export class SessionEdge {
     session.close();
   }
 
+  /** Takes no more requests of an endpoint's sessions: it is gone. Those under way get their answers. */
+  release(endpoint: string): void {
+    for (const session of this.sessions.values()) {
+      if (session.at.endpoint !== endpoint) continue;
+      this.sessions.delete(session.id);
+      this.#closeReleased(session);
+    }
+  }
+
+  #closeReleased(session: ClientSession): void {
+    if (!this.sessions.has(session.id) && session.underWay.size === 0) session.close();
+  }
+
   #sessionOf(scope: Scope, request: IncomingMessage, response: ServerResponse): ClientSession | null {
     const id = header(request, 'mcp-session-id');
     if (id === null) {
@@ -165,7 +179,7 @@ export class SessionEdge {
       return null;
     }
     const session = this.sessions.get(id);
-    if (session === undefined || session.scope !== scope.service) {
+    if (session === undefined || session.at.endpoint !== scope.endpoint) {
       sendJson(response, 404, errorText(null, -32_001, 'Session not found'));
       return null;
     }

@@ -28,6 +28,13 @@ interface Ask {
   readonly answer: (text: string) => void;
 }
 
+/** Where a session was opened: it belongs there and nowhere else. */
+export interface Endpoint {
+  /** null: all services. */
+  readonly service: string | null;
+  readonly endpoint: string;
+}
+
 const capabilityOf: Readonly<Record<string, string>> = {
   'sampling/createMessage': 'sampling',
   'elicitation/create': 'elicitation',
@@ -39,8 +46,7 @@ const maxAsks = 100;
 
 export class ClientSession implements ClientSink {
   readonly id: string;
-  /** The service of a per-service endpoint; null at `/mcp`. */
-  readonly scope: string | null;
+  readonly at: Endpoint;
   readonly protocolVersion: string;
   readonly caller: Caller;
   /** Requests under way, by raw id: what `notifications/cancelled` can reach. */
@@ -57,9 +63,9 @@ export class ClientSession implements ClientSink {
   #askCount = 0;
   #closed = false;
 
-  constructor(id: string, scope: string | null, facts: ClientFacts, clock: Clock) {
+  constructor(id: string, at: Endpoint, facts: ClientFacts, clock: Clock) {
     this.id = id;
-    this.scope = scope;
+    this.at = at;
     this.protocolVersion = facts.protocolVersion;
     this.caller = new Caller(id, facts, this);
     this.touchedMs = clock.elapsedMs();
@@ -133,7 +139,7 @@ export class ClientSession implements ClientSink {
   notification(service: string, message: Envelope): void {
     if (message.method === 'notifications/cancelled') return this.#cancelAsk(service, message);
     // At `/mcp` the Catalog says so, once it has what changed.
-    if (message.method?.endsWith('/list_changed')) return this.scope === null ? undefined : this.#changes.say(message);
+    if (message.method?.endsWith('/list_changed')) return this.at.service === null ? undefined : this.#changes.say(message);
     if (message.method === 'notifications/resources/updated') {
       const uri = textAt(message.text, ['params', 'uri']);
       if (uri === null || !this.caller.subscribedTo(service, uri)) return;

@@ -79,7 +79,7 @@ export class SseEdge {
     const facts = factsOf(message, oldestVersion);
     if (facts === null || id === null) return this.#say(connection, errorText(id, rpc.invalidParams, 'Invalid params: not an initialize'));
     connection.begun = true;
-    const session = new ClientSession(randomUUID(), scope.service, facts, this.#clock);
+    const session = new ClientSession(randomUUID(), scope, facts, this.#clock);
     try {
       const answer = await scope.initialize(session, message);
       if (response.destroyed) return session.close();
