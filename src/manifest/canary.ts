@@ -112,7 +112,7 @@ function judgeShadow(patterns: readonly string[], { tools }: Expose, path: Path,
 function analysisOf(spec: AnalysisSpec, reader: SpecReader): Analysis {
   const path = [...at, 'analysis'];
   const { interval, minCalls, failureLimit, checks: given } = analysisSchema.properties;
-  const written = spec.checks ?? (given.default as readonly AnalysisCheckSpec[]);
+  const written = spec.checks ?? given.default;
   const checks = written.map((check, index) => checkOf(check, [...path, 'checks', index], reader));
   reader.unique(
     checks.map(({ name }) => name),
