@@ -36,6 +36,7 @@ export function programForDocs(out: (text: string) => void, started: () => never
     errPaint: plain,
     interactive: false,
     columns: 100,
+    rows: 40,
     env: {},
     cwd: root,
     signal: new AbortController().signal,

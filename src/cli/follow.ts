@@ -50,9 +50,17 @@ export async function readService(context: Context, name: string): Promise<Seen>
   }
 }
 
-/** The latest events of a service, oldest first. */
-export async function readEvents(context: Context, name: string, limit: number): Promise<readonly EventResource[]> {
-  return (await context.api().get<ResourceList<EventResource>>(`/api/v1/services/${encodeURIComponent(name)}/events?limit=${limit}`)).items;
+/** The same where it has to be there: throws NotFound. */
+export async function serviceNamed(context: Context, name: string): Promise<ServiceResource> {
+  const seen = await readService(context, name);
+  if (seen === null) throw new FairleadError('NotFound', `There is no service ${name}.`, { data: { next: 'fairlead get services' } });
+  return seen;
+}
+
+/** The latest events of a service, oldest first; only those with a seq larger than `after`. */
+export async function readEvents(context: Context, name: string, limit: number, after = 0): Promise<readonly EventResource[]> {
+  const path = `/api/v1/services/${encodeURIComponent(name)}/events?limit=${limit}&after=${after}`;
+  return (await context.api().get<ResourceList<EventResource>>(path)).items;
 }
 
 export type Rest = 'good' | 'failed';

@@ -1,6 +1,7 @@
 /** Every verb with its flags and words of help. No work is done here; docs/cli.md is generated from this. */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../base/duration.ts';
+import { version } from '../base/version.ts';
 import { address } from './address.ts';
 import type { Context, Globals } from './context.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,6 +24,7 @@ export function createProgram(terminal: Terminal, contextOf: (globals: Globals) 
     .description('Declarative GitOps controller for MCP services: manifests in a folder, checked with real tool calls, behind one gateway.')
     .option('--server <url>', 'status API of the controller (FAIRLEAD_SERVER; otherwise the running one nearby, or http://127.0.0.1:7401)')
     .option('--data-dir <dir>', 'data directory of the controller (FAIRLEAD_DATA_DIR; otherwise .fairlead beside the manifests)')
+    .version(version, '-V, --version', 'say which Fairlead this is')
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride()
     .configureOutput({
@@ -274,18 +276,24 @@ function addOperate(verbs: Verbs): void {
 function addRollout(verbs: Verbs): void {
   const rollout = verbs.add('operate', 'rollout', 'See and steer a service’s way from one revision to another.', [
     'fairlead rollout status files --timeout 2m',
+    'fairlead rollout promote files',
+    'fairlead rollout history files --number 3',
     'fairlead rollout undo files --wait',
   ]);
   const named = (name: string, description: string): Command =>
     verbs.add('operate', name, description, [], rollout).argument('<service>', 'the service');
   verbs.bind(
     named('status', 'Follow it to its end. Exit 0 when it was promoted, 1 when it failed or was superseded, 5 when time ran out.')
-      .option('--no-watch', 'only say how it stands')
-      .option('--timeout <duration>', 'how long to follow at most', duration),
+      .option('--watch [when]', 'false: only say how it stands', truth, true)
+      .option('--no-watch', 'the same as --watch=false')
+      .option('--timeout <duration>', 'how long to follow at most', duration)
+      .addOption(output('json')),
     async () => (await import('./commands/rollout.ts')).status,
   );
   verbs.bind(
-    named('history', 'List rollouts and how they ended, newest first.').addOption(output('wide', 'json')),
+    named('history', 'List rollouts and how they ended, newest first; or one whole, with what it was judged by.')
+      .option('--number <number>', 'only this one', positive)
+      .addOption(output('wide', 'json')),
     async () => (await import('./commands/rollout.ts')).history,
   );
   verbs.bind(
@@ -297,12 +305,23 @@ function addRollout(verbs: Verbs): void {
     ),
     async () => (await import('./commands/changes.ts')).undo,
   );
-  verbs.bind(named('abort', 'Take the rollout under way back to stable.'), async () => (await import('./commands/rollout.ts')).abort);
   verbs.bind(
-    named('retry', 'Try a rejected revision again, or a failing service at once.'),
-    async () => (await import('./commands/rollout.ts')).retry,
+    named('pause', 'Leave everything as it stands: no more calls to the target, and no fewer.'),
+    async () => (await steer()).pause,
   );
+  verbs.bind(named('resume', 'Let a paused rollout, or one that waits for a person, go on.'), async () => (await steer()).resume);
+  verbs.bind(
+    named('promote', 'Go past what it waits for now: a pause, an analysis, a preview.').option(
+      '--full',
+      'past all its steps; the target must be ready all the same',
+    ),
+    async () => (await steer()).promote,
+  );
+  verbs.bind(named('abort', 'Take the rollout under way back to stable.'), async () => (await steer()).abort);
+  verbs.bind(named('retry', 'Try a rejected revision again, or a failing service at once.'), async () => (await steer()).retry);
 }
+
+const steer = async () => import('./commands/steer.ts');
 
 function addCare(verbs: Verbs): void {
   verbs.bind(
@@ -357,6 +376,11 @@ function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === null) throw new InvalidArgumentError('It must be a duration with a unit, such as 90s or 5m.');
   return ms;
+}
+
+function truth(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('It must be true or false.');
+  return text === 'true';
 }
 
 function positive(text: string): number {

@@ -1,6 +1,7 @@
 /** The terminal as the verbs see it: where text goes, whether pictures are wanted, what surrounds the process. Tests give their own. */
 import type { Paint } from './view/paint.ts';
 import { inColour, plain } from './view/paint.ts';
+import type { Screen } from './view/screen.ts';
 
 export interface Terminal {
   /** To stdout, as it is. */
@@ -12,7 +13,9 @@ export interface Terminal {
   readonly errPaint: Paint;
   /** Whether stdout is a terminal: pictures may be redrawn in place. */
   readonly interactive: boolean;
+  /** Its width and height now. */
   readonly columns: number;
+  readonly rows: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Ends following verbs (-w, -f, --wait) from outside. */
@@ -21,6 +24,11 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Ctrl-C or SIGTERM arrives here instead of ending the process; returns how to give it back. */
   onInterrupt(callback: (signal: string) => void): () => void;
+}
+
+/** stdout as views know it. */
+export function screenOf({ paint, interactive, columns }: Terminal): Screen {
+  return { paint, columns: interactive ? columns : null };
 }
 
 /** The terminal of this process. */
@@ -46,7 +54,12 @@ export function processTerminal(): Terminal {
     paint: coloured(process.stdout) ? inColour : plain,
     errPaint: coloured(process.stderr) ? inColour : plain,
     interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
-    columns: process.stdout.columns ?? 120,
+    get columns() {
+      return process.stdout.columns ?? 120;
+    },
+    get rows() {
+      return process.stdout.rows ?? 40;
+    },
     env: process.env,
     cwd: process.cwd(),
     signal: new AbortController().signal,

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CommandKind } from '../../src/model/command.ts';
 import type { AdminClient, Parts, SupervisorEvent, UpSettings } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/main.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
@@ -32,6 +33,8 @@ export interface Running {
 
 export interface Options {
   readonly interactive?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
   readonly colour?: boolean;
   readonly input?: string;
   /** The working directory; that of the harness unless told otherwise. */
@@ -51,6 +54,9 @@ export class Harness {
   refuse: Error | null = null;
   /** What happens when something is applied. */
   onApply: () => void = () => {};
+  /** What the heart makes of a Command; it says that it was taken unless told otherwise. */
+  onCommand: (service: string, kind: CommandKind) => void = (service, kind) =>
+    void this.model.happen({ service, reason: `Taken-${kind}`, actor: 'uid:1000' });
   supervised: { settings: UpSettings; emit(event: SupervisorEvent): void; end(code: number): void; stops: number } | null = null;
   /** Bodies that the gateway's call route got, and what it answers. */
   readonly calls: { path: string; body: unknown }[] = [];
@@ -119,7 +125,8 @@ export class Harness {
       paint,
       errPaint: paint,
       interactive: options.interactive ?? false,
-      columns: 120,
+      columns: options.columns ?? 120,
+      rows: options.rows ?? 60,
       env: { FAIRLEAD_SERVER: this.url, ...options.env },
       cwd: options.cwd ?? this.folder,
       signal: abort.signal,
@@ -148,15 +155,15 @@ export class Harness {
 
   #parts(): Parts {
     const ask =
-      <Answer>(method: string, answer: () => Answer) =>
+      <Answer>(method: string, answer: (...args: unknown[]) => Answer) =>
       async (...args: unknown[]): Promise<Answer> => {
         this.asked.push([method, ...args]);
         if (this.refuse !== null) throw this.refuse;
-        return answer();
+        return answer(...args);
       };
     const applied = { snapshot: 'e1'.repeat(32), changes: [{ service: 'files', action: 'update' as const }], files: ['files.yaml'] };
     const admin: AdminClient = {
-      command: ask('command', () => undefined),
+      command: ask('command', (service, kind) => this.onCommand(String(service), kind as CommandKind)),
       reconcile: ask('reconcile', () => undefined),
       suspendSource: ask('suspendSource', () => undefined),
       plan: ask('plan', () => this.report),

@@ -133,7 +133,7 @@ describe('get', () => {
   });
 
   test.each([
-    ['rollouts', 'files', /RolledBack\s+files-aaaaaaaa\s+files-bbbbbbbb/],
+    ['rollouts', 'files', /files\s+2\s+in-place\s+RolledBack\s+-\s+0%\s+files-bbbbbbbb/],
     ['revisions', 'files', /files-bbbbbbbb\s+files\s+rejected/],
     ['instances', 'files', /files-aaaaaaaa-0-1\s+files\s+connected\s+HEALTHY\s+stable\s+4242/],
     ['tools', 'files', /read_file\s+files\s+Reads a file/],
@@ -406,22 +406,6 @@ describe('rollout', () => {
       verdicts: [verdictOf({ number: 1, result: 'Superseded', reason: 'NewerRevision', target: 'clock-cccccccc' })],
     });
     expect((await running.done).code).toBe(1);
-  });
-
-  test('a terminal gets bars, redrawn in place', async () => {
-    const { out, code } = await cli.runWith({ interactive: true }, 'rollout', 'status', 'files', '--no-watch');
-    expect(out).toContain('████████████████████ 100%');
-    expect(code).toBe(1);
-  });
-
-  test('history, abort, retry', async () => {
-    expect((await cli.run('rollout', 'history', 'files')).out).toMatch(/2 +RolledBack[\s\S]*1 +Promoted/);
-    await cli.run('rollout', 'abort', 'files');
-    await cli.run('rollout', 'retry', 'files');
-    expect(cli.asked).toEqual([
-      ['command', 'files', 'abort'],
-      ['command', 'files', 'retry'],
-    ]);
   });
 });
 

@@ -5,6 +5,7 @@ import type { EventResource, ResourceList, ToolResource } from '../../model/reso
 import type { About } from '../../ports/read-model.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
+import { screenOf } from '../terminal.ts';
 import { toolArguments } from '../tool-arguments.ts';
 import { eventLine } from '../view/event-line.ts';
 import { columnsOf } from '../view/resource-table.ts';
@@ -67,7 +68,7 @@ export async function tools(context: Context, query: readonly string[], options:
   const list = await context.api().list<ToolResource>('/api/v1/tools', words === '' ? {} : { q: words });
   if (options.output === 'json') terminal.out(`${JSON.stringify(list, null, 2)}\n`);
   else if (list.items.length === 0) terminal.err(words === '' ? 'No tool is offered now.\n' : `No tool mentions ${words}.\n`);
-  else terminal.out(table(columnsOf('Tool', terminal.now(), options.output === 'wide'), list.items, terminal.paint));
+  else terminal.out(table(columnsOf('Tool', terminal.now(), options.output === 'wide'), list.items, screenOf(terminal)));
   return 0;
 }
 
@@ -81,7 +82,7 @@ export async function events(
   const path = service === undefined ? '/api/v1/events' : `/api/v1/services/${encodeURIComponent(service)}/events`;
   const print = (event: EventResource): void =>
     terminal.out(
-      options.output === 'json' ? `${JSON.stringify(event)}\n` : eventLine(event, terminal.paint, service === undefined ? 20 : 0),
+      options.output === 'json' ? `${JSON.stringify(event)}\n` : eventLine(event, screenOf(terminal), service === undefined ? 20 : 0),
     );
   const past = await api.get<ResourceList<EventResource>>(`${path}?limit=${options.limit}`);
   for (const event of past.items) print(event);

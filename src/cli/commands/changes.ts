@@ -1,12 +1,15 @@
 /** `diff`, `plan`, `apply`, `delete`, `rollout undo`: changes of what is declared, through the source of truth. */
 import { FairleadError } from '../../base/error.ts';
+import type { RolloutStatus } from '../../model/resource.ts';
 import type { Applied, PlanReport, Proposal } from '../../ports/admin.ts';
 import type { Context } from '../context.ts';
 import { exitCodeOf, tellError, usage } from '../errors.ts';
-import { follow, readService, restOf } from '../follow.ts';
+import { follow, restOf, serviceNamed } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
+import { screenOf } from '../terminal.ts';
 import { appliedText, diffText, planMarkdown, planText, real } from '../view/changes.ts';
 import { issueText } from '../view/issues.ts';
+import { rolloutChanges } from '../view/rollout-lines.ts';
 import { rolloutText } from '../view/rollout-picture.ts';
 
 interface Input {
@@ -66,9 +69,7 @@ export async function apply(context: Context, options: Input & Waiting & { dryRu
 
 export async function remove(context: Context, names: readonly string[], options: Waiting): Promise<number> {
   const admin = await context.admin();
-  for (const name of names)
-    if ((await readService(context, name)) === null)
-      throw new FairleadError('NotFound', `There is no service ${name}.`, { data: { next: 'fairlead get services' } });
+  for (const name of names) await serviceNamed(context, name);
   return change(context, options, async () => admin.apply({ files: {}, deletions: names, prune: false }, null));
 }
 
@@ -99,16 +100,19 @@ async function change(context: Context, options: Waiting, make: () => Promise<Ap
 /** Follows one service until it is what was applied, or has turned out not to be; says how it ended. */
 async function settles(context: Context, name: string, deleted: boolean, snapshot: string, timeoutMs: number): Promise<boolean> {
   const { terminal } = context;
-  let told = '';
+  let told: RolloutStatus | null = null;
+  let toldState = '';
   const end = await follow(context, name, timeoutMs, (seen) => {
     if (seen === null) return deleted ? { good: true, text: `service/${name} is gone\n` } : null;
-    const progress = `${seen.status.state}${seen.status.rollout === null ? '' : ` ${seen.status.rollout.phase} ${seen.status.rollout.target}`}`;
-    if (progress !== told) terminal.err(terminal.errPaint.dim(`${name}: ${progress}\n`));
-    told = progress;
+    const { state, rollout } = seen.status;
+    const progress = rollout === null ? [`${name}  ${state}`] : rolloutChanges(name, told, rollout, terminal.now());
+    if (rollout !== null || state !== toldState) for (const line of progress) terminal.err(terminal.errPaint.dim(`${line}\n`));
+    told = rollout ?? told;
+    toldState = state;
     const rest = deleted || seen.observedCommit !== snapshot ? null : restOf(seen);
     if (rest === null) return null;
     const good = rest === 'good';
-    const why = good ? '' : rolloutText(seen, terminal.now(), terminal.paint, terminal.interactive);
+    const why = good ? '' : rolloutText(seen, terminal.now(), screenOf(terminal));
     return {
       good,
       text: `service/${name} ${good ? terminal.paint.good(`is ${seen.status.state}`) : terminal.paint.bad('was not taken')}${seen.status.stable === null ? '' : `, ${seen.status.stable} serves`}\n${why}`,

@@ -4,6 +4,7 @@ import type { Provenance } from '../../model/provenance.ts';
 import type { ServiceResource, ToolResource } from '../../model/resource.ts';
 import type { Context } from '../context.ts';
 import { readEvents } from '../follow.ts';
+import { screenOf } from '../terminal.ts';
 import { describeText } from '../view/describe.ts';
 import { explainText } from '../view/explain.ts';
 
@@ -20,7 +21,7 @@ export async function describe(context: Context, _kind: 'service', name: string)
   ]);
   const { terminal } = context;
   const described = { service, tools: tools.items, events, dependants: dependencies.services[0]?.dependants ?? [] };
-  terminal.out(describeText(described, terminal.now(), terminal.paint, terminal.interactive));
+  terminal.out(describeText(described, terminal.now(), screenOf(terminal)));
   return 0;
 }
 

@@ -2,8 +2,10 @@
 import type { AnyResource, ResourceKind, ResourceList, ServiceResource } from '../../model/resource.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
+import { screenOf } from '../terminal.ts';
 import { columnsOf } from '../view/resource-table.ts';
-import { headerLine, rowLine, sortBy, table, widthsOf } from '../view/table.ts';
+import type { Screen } from '../view/screen.ts';
+import { headerLine, rowLine, sortBy, standing, table, widthsOf, type Column } from '../view/table.ts';
 
 type GetKind = 'services' | 'rollouts' | 'revisions' | 'instances' | 'tools' | 'events' | 'sources';
 
@@ -42,7 +44,7 @@ export async function get(context: Context, kind: GetKind, name: string | undefi
     terminal.err(`No ${kind} found.\n`);
   } else {
     const columns = columnsOf(kinds[kind], terminal.now(), options.output === 'wide');
-    terminal.out(table(columns, list.items, terminal.paint));
+    terminal.out(table(columns, list.items, screenFor(context, options)));
   }
   return 0;
 }
@@ -82,28 +84,36 @@ function ordered(items: readonly AnyResource[], kind: GetKind, options: Options,
 /** Prints what is, then each row again when it reads differently; ends with the stream. */
 async function watch(context: Context, kind: GetKind, name: string | undefined, options: Options, first: ResourceList): Promise<number> {
   const { terminal } = context;
-  const columns = columnsOf(kinds[kind], terminal.now(), options.output === 'wide');
-  const widths = widthsOf(columns, first.items);
+  const screen = screenFor(context, options);
+  const columnsNow = (): Column<AnyResource>[] => columnsOf(kinds[kind], terminal.now(), options.output === 'wide');
+  const widths = widthsOf(columnsNow(), first.items, screen);
+  const inRows = options.output === undefined || options.output === 'wide';
   const seen = new Map<string, string>();
   const print = async (items: readonly AnyResource[]): Promise<void> => {
+    const columns = columnsNow();
     for (const item of items) {
       const key = `${item.metadata.service ?? ''}/${item.metadata.name}`;
-      const text = JSON.stringify({ ...item, observedCommit: '' });
+      const text = inRows ? standing(columns, item) : JSON.stringify({ ...item, observedCommit: '' });
       if (seen.get(key) === text) continue;
       seen.set(key, text);
       if (options.output === 'json') terminal.out(`${JSON.stringify(item)}\n`);
       else if (options.output === 'yaml') terminal.out(`---\n${await asText(item, 'yaml')}`);
       else if (options.output === 'name') terminal.out(`${item.kind.toLowerCase()}/${item.metadata.name}\n`);
-      else terminal.out(rowLine(columnsOf(kinds[kind], terminal.now(), options.output === 'wide'), item, widths, terminal.paint));
+      else terminal.out(rowLine(columns, item, widths, screen));
     }
   };
-  if (options.output === undefined || options.output === 'wide') terminal.out(headerLine(columns, widths, terminal.paint));
+  if (inRows) terminal.out(headerLine(columnsNow(), widths, screen));
   await print(first.items);
   const path = kind === 'events' ? '/api/v1/events' : '/api/v1/services';
   for await (const { event } of context.api().stream(path, terminal.signal)) {
     if (event !== undefined && event !== 'ping') await print((await fetchList(context, kind, name, options)).items);
   }
   return 0;
+}
+
+/** `-o wide` is asked for to see everything: it is not cut to the terminal. */
+function screenFor({ terminal }: Context, { output }: Options): Screen {
+  return output === 'wide' ? { paint: terminal.paint, columns: null } : screenOf(terminal);
 }
 
 async function asText(value: unknown, format: 'json' | 'yaml'): Promise<string> {

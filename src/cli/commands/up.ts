@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventResource, Overview, ResourceList } from '../../model/resource.ts';
 import { ApiClient } from '../client.ts';
 import type { Context, SupervisorEvent } from '../context.ts';
+import { screenOf } from '../terminal.ts';
 import { upSettings, type UpOptions } from '../up-settings.ts';
 import { eventLine } from '../view/event-line.ts';
 import { settledText } from '../view/up-text.ts';
@@ -75,7 +76,7 @@ async function printEvents(context: Context, api: ApiClient, since: number, prin
         if (event !== 'event') continue;
         const item = JSON.parse(data) as EventResource;
         printed.seq = item.spec.seq;
-        if (Date.parse(item.spec.at) >= since) terminal.out(eventLine(item, terminal.paint, 20));
+        if (Date.parse(item.spec.at) >= since) terminal.out(eventLine(item, screenOf(terminal), 20));
       }
     } catch {
       // The controller is being restarted; its supervisor says so.

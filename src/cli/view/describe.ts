@@ -2,12 +2,19 @@
 import type { EventResource, InstanceStatus, ServiceResource, ToolResource } from '../../model/resource.ts';
 import { eventLine } from './event-line.ts';
 import { issueText } from './issues.ts';
+import { contractLines } from './contract.ts';
 import { paintWord, type Paint } from './paint.ts';
 import { age } from './resource-table.ts';
-import { reasoned, rolloutText } from './rollout-picture.ts';
-import { oneLine, shorten, table } from './table.ts';
+import { rolloutPicture } from './rollout-picture.ts';
+import { reasoned } from './rollout-words.ts';
+import { fit, shorten, type Screen } from './screen.ts';
+import { oneLine, table } from './table.ts';
 
 const toolsShown = 20;
+/** Sections stand this far in. */
+const indent = 2;
+/** Of a hash, as many digits as `migration.contract.approved` asks for. */
+const approvedDigits = 12;
 
 export interface Described {
   readonly service: ServiceResource;
@@ -16,8 +23,11 @@ export interface Described {
   readonly dependants: readonly string[];
 }
 
-export function describeText({ service, tools, events, dependants }: Described, now: number, paint: Paint, picture: boolean): string {
+export function describeText({ service, tools, events, dependants }: Described, now: number, screen: Screen): string {
   const { metadata, status, observedCommit } = service;
+  const { paint, columns } = screen;
+  const inner = { paint, columns: columns === null ? null : columns - indent };
+  const [last] = status.history;
   const description = service.spec['description'];
   const facts: [string, string][] = [
     ['Name', paint.bold(metadata.name)],
@@ -46,20 +56,23 @@ export function describeText({ service, tools, events, dependants }: Described, 
       .map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`)
       .join(''),
     section('Conditions', conditionsText(service, now, paint), paint),
+    section('Drift', driftText(service, paint), paint),
     section('Instances', status.instances.map((instance) => instanceText(instance, now, paint)).join(''), paint),
-    section(status.rollout === null ? 'Last rollout' : 'Rollout', rolloutText(service, now, paint, picture), paint),
+    section('Rollout', status.rollout === null ? '' : rolloutPicture(service, status.rollout, now, inner), paint),
+    section('Last rollout', last === undefined ? '' : rolloutPicture(service, last, now, inner), paint),
     section('Rollouts before', historyText(service, now, paint), paint),
+    section('Kept for an instant return', keptText(service, now), paint),
     section('Rejected revisions', rejectionsText(service, now), paint),
     section(`Tools (${tools.length})`, toolsText(tools), paint),
     section('Issues of the manifest', status.issues.map((issue) => issueText(issue, paint, null)).join(''), paint),
-    section('Events', events.map((event) => eventLine(event, paint, 0)).join(''), paint),
+    section('Events', events.map((event) => eventLine(event, { paint, columns: null }, 0)).join(''), paint),
   ];
-  return sections.filter((text) => text !== '').join('\n');
+  return fit(sections.filter((text) => text !== '').join('\n'), columns);
 }
 
 function section(title: string, body: string, paint: Paint): string {
   if (body === '') return '';
-  const indented = body.replaceAll(/^(?=.)/gm, '  ');
+  const indented = body.replaceAll(/^(?=.)/gm, ' '.repeat(indent));
   return `${paint.bold(title)}:\n${indented}`;
 }
 
@@ -74,7 +87,8 @@ function conditionsText({ status }: ServiceResource, now: number, paint: Paint):
       { header: 'MESSAGE', cell: ({ message }) => message },
     ],
     status.conditions,
-    paint,
+    // Messages are what conditions are read for: they go on below rather than being cut.
+    { paint, columns: null },
   );
 }
 
@@ -112,10 +126,31 @@ function untilText(at: string, now: number): string {
   return left <= 0 ? 'now' : `in ${age(new Date(now - left).toISOString(), now)}`;
 }
 
+/** Where what stable offers has gone though no commit said so, and the line that makes it a commit. */
+function driftText({ status }: ServiceResource, paint: Paint): string {
+  const { drift, quarantine, stable } = status;
+  if (drift === null) return '';
+  const hidden = quarantine.length === 0 ? [] : [`Hidden from clients and refused meanwhile: ${quarantine.map(oneLine).join(', ')}.`];
+  const lines = [
+    `${stable ?? 'It'} offers something else than it was promoted with, and no commit said so:`,
+    ...contractLines(drift, paint).map((line) => `  ${line}`),
+    ...hidden,
+    'To approve it, add under spec:',
+    `  ${paint.bold(`migration.contract.approved: "${drift.to.slice(0, approvedDigits)}"`)}`,
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function keptText({ status }: ServiceResource, now: number): string {
+  return status.revisions
+    .filter(({ keptUntil }) => keptUntil !== null)
+    .map(({ name, keptUntil }) => `${name}  stops ${untilText(keptUntil!, now)}\n`)
+    .join('');
+}
+
 function historyText({ status }: ServiceResource, now: number, paint: Paint): string {
-  const before = status.rollout === null ? status.history.slice(1) : status.history;
-  return before
-    .slice(0, 5)
+  return status.history
+    .slice(1, 6)
     .map(
       ({ number, phase, target, reason, endedAt }) =>
         `${number}  ${paintWord(paint, phase)}  ${target}  ${reason}  ${age(endedAt, now)} ago\n`,
@@ -126,7 +161,7 @@ function historyText({ status }: ServiceResource, now: number, paint: Paint): st
 function rejectionsText({ status }: ServiceResource, now: number): string {
   return status.revisions
     .filter(({ rejectedAt }) => rejectedAt !== null)
-    .map(({ name, reason, message, rejectedAt }) => `${name}  ${age(rejectedAt, now)} ago  ${reasoned(reason, oneLine(message))}\n`)
+    .map(({ name, reason, message, rejectedAt }) => `${name}  ${age(rejectedAt, now)} ago  ${oneLine(reasoned(reason, message))}\n`)
     .join('');
 }
 

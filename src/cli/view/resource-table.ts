@@ -7,12 +7,16 @@ import type {
   ResourceKind,
   RevisionResource,
   RolloutResource,
+  RolloutStatus,
   ServiceResource,
   SourceResource,
   ToolResource,
 } from '../../model/resource.ts';
+import { clockDate } from './event-line.ts';
 import { paintWord, type Paint } from './paint.ts';
-import { shorten, type Column } from './table.ts';
+import { directText, shareText, stepCell } from './rollout-words.ts';
+import { shorten } from './screen.ts';
+import type { Column } from './table.ts';
 
 const word = (text: string, paint: Paint): string => paintWord(paint, text);
 const or = (text: string | null | undefined): string => (text === null || text === undefined || text === '' ? '-' : text);
@@ -24,6 +28,7 @@ export function age(at: string | null, now: number): string {
 const ageColumn = <Row>(header: string, at: (row: Row) => string | null, now: number): Column<Row> => ({
   header,
   cell: (row) => age(at(row), now),
+  passing: true,
   order: (row) => now - Date.parse(at(row) ?? '1970-01-01T00:00:00Z'),
 });
 
@@ -52,20 +57,47 @@ function syncedWord({ status }: ServiceResource): string {
 const rollouts = (now: number): Column<RolloutResource>[] => [
   { header: 'SERVICE', cell: ({ metadata }) => or(metadata.service) },
   { header: 'NUMBER', cell: ({ status }) => String(status.number), order: ({ status }) => status.number },
-  { header: 'PHASE', cell: ({ status }) => status.phase, tint: word },
-  { header: 'STABLE', cell: ({ status }) => or(status.stable) },
+  { header: 'STRATEGY', cell: ({ status }) => status.strategy + directText(status) },
+  { header: 'PHASE', cell: ({ status }) => (status.paused === null ? status.phase : 'Paused'), tint: word },
+  { header: 'STEP', cell: ({ status }) => or(stepCell(status)) },
+  weightColumn,
+  { header: 'STABLE', cell: ({ status }) => or(status.stable), wide: true },
   { header: 'TARGET', cell: ({ status }) => status.target },
-  { header: 'STRATEGY', cell: ({ status }) => status.strategy, wide: true },
-  {
-    header: 'TOOK',
-    cell: ({ status }) =>
-      formatDuration(Math.max(0, (status.endedAt === null ? now : Date.parse(status.endedAt)) - Date.parse(status.startedAt))),
-    wide: true,
-  },
+  { header: 'WAITS-FOR', cell: ({ status }) => or(status.waitsFor) },
+  { header: 'TOOK', cell: ({ status }) => took(status, now), passing: true, wide: true },
   ageColumn('AGE', ({ status }) => status.startedAt, now),
-  { header: 'REASON', cell: ({ status }) => or(status.reason) },
+  { header: 'REASON', cell: ({ status }) => or(status.reason), wide: true },
   { header: 'MESSAGE', cell: ({ status }) => or(status.message), wide: true },
 ];
+
+/** The target's share of calls now; of a Rollout that is over the largest that it got. */
+const weightColumn: Column<RolloutResource> = {
+  header: 'WEIGHT',
+  cell: ({ status }) => shareText(status.weights?.target ?? status.topWeight),
+  order: ({ status }) => status.weights?.target ?? status.topWeight,
+};
+
+/** How long a Rollout took, or has taken so far. */
+export function took({ startedAt, endedAt }: Pick<RolloutStatus, 'startedAt' | 'endedAt'>, now: number): string {
+  return formatDuration(Math.max(0, (endedAt === null ? now : Date.parse(endedAt)) - Date.parse(startedAt)));
+}
+
+/** The Rollouts of one Service, for `rollout history`. */
+export function historyColumns(now: number): Column<RolloutResource>[] {
+  return [
+    { header: 'NUMBER', cell: ({ status }) => String(status.number) },
+    { header: 'STRATEGY', cell: ({ status }) => status.strategy + directText(status) },
+    { header: 'TARGET', cell: ({ status }) => status.target },
+    { header: 'RESULT', cell: ({ status }) => status.phase, tint: word },
+    { header: 'REASON', cell: ({ status }) => or(status.reason) },
+    { header: 'STARTED', cell: ({ status }) => clockDate(status.startedAt) },
+    { header: 'TOOK', cell: ({ status }) => took(status, now), passing: true },
+    weightColumn,
+    { header: 'STABLE', cell: ({ status }) => or(status.stable), wide: true },
+    { header: 'SNAPSHOT', cell: ({ status }) => or(status.snapshot.slice(0, 12)), wide: true },
+    { header: 'MESSAGE', cell: ({ status }) => or(status.message), wide: true },
+  ];
+}
 
 const revisions = (now: number): Column<RevisionResource>[] => [
   { header: 'NAME', cell: ({ status }) => status.name },

@@ -1,57 +1,146 @@
-/** A Rollout as a picture (bars of weight) or as the same facts in words. Pure. */
+/**
+ * A Rollout whole: how it stands and what it waits for, or why it ended as it did. On a terminal a picture (the way with the
+ * present step marked, bars of weight), in a pipe the same facts in words. Pure.
+ */
+import type { InstanceStatus, RolloutStatus, ServiceResource, TrafficStatus } from '../../model/resource.ts';
 import { formatDuration } from '../../base/duration.ts';
-import type { InstanceStatus, RevisionStatus, RolloutStatus, ServiceResource } from '../../model/resource.ts';
-import { paintWord, type Paint } from './paint.ts';
-import { oneLine } from './table.ts';
+import { contractLines } from './contract.ts';
+import { measurementLines, shadowLines } from './measurement.ts';
+import { paintWord } from './paint.ts';
+import { took } from './resource-table.ts';
+import { directText, errorText, reasoned, shareText, stepCell, waitText } from './rollout-words.ts';
+import { fit, type Screen } from './screen.ts';
+import { stageRow, stagesOf } from './stages.ts';
+import { table, type Column } from './table.ts';
 
-const barWidth = 20;
+const barWidth = 10;
+/** Where the facts begin that stand under the table. */
+const indent = 2;
+const labelWidth = 11;
 
-/** The Rollout under way, or how the last one ended; empty when there never was one. `picture`: for a terminal. */
-export function rolloutText(service: ServiceResource, now: number, paint: Paint, picture: boolean): string {
-  const { status, metadata } = service;
-  const rollout = status.rollout ?? status.history[0];
-  if (rollout === undefined) return '';
-  const lines = [
-    `${paint.bold(metadata.name)}  rollout ${rollout.number}  ${rollout.strategy}  ${paintWord(paint, rollout.phase)}  ${tookText(rollout, now)}${rollout.failures > 0 ? `  ${rollout.failures} failed attempts` : ''}`,
+/** The Rollout under way, or how the last one ended; empty when there never was one. */
+export function rolloutText(service: ServiceResource, now: number, screen: Screen): string {
+  const rollout = service.status.rollout ?? service.status.history[0];
+  return rollout === undefined ? '' : rolloutPicture(service, rollout, now, screen);
+}
+
+/** One Rollout of a service, under way or over. */
+export function rolloutPicture(service: ServiceResource, rollout: RolloutStatus, now: number, screen: Screen): string {
+  const { paint, columns } = screen;
+  const { name } = service.metadata;
+  const state = rollout.paused === null ? paintWord(paint, rollout.phase) : paint.warn('Paused');
+  const head = `${paint.bold(name)}  rollout ${rollout.number}  ${rollout.strategy}${directText(rollout)}  ${state}  ${took(rollout, now)}`;
+  const text = `${head}\n${wayText(rollout, screen)}${revisionsText(service, rollout, screen)}${factsText(rollout, now, screen)}`;
+  return fit(text, columns);
+}
+
+function wayText(rollout: RolloutStatus, { paint, columns }: Screen): string {
+  if (!rollout.running) return '';
+  const step = stepCell(rollout);
+  if (columns === null) return step === '' ? '' : `  step ${step}\n`;
+  return `  ${stageRow(stagesOf(rollout), rollout.paused !== null, paint)}\n`;
+}
+
+interface Side {
+  readonly role: 'stable' | 'target';
+  readonly name: string;
+  readonly weight: number;
+  readonly traffic: TrafficStatus | null;
+  readonly instances: readonly InstanceStatus[];
+}
+
+function revisionsText(service: ServiceResource, rollout: RolloutStatus, screen: Screen): string {
+  const { status } = service;
+  const side = (role: 'stable' | 'target', name: string): Side => ({
+    role,
+    name,
+    weight: rollout.weights?.[role] ?? status.revisions.find((revision) => revision.name === name)?.weight ?? 0,
+    traffic: rollout.traffic?.[role] ?? null,
+    instances: status.instances.filter((instance) => instance.revision === name),
+  });
+  const sides = [...(rollout.stable === null ? [] : [side('stable', rollout.stable)]), side('target', rollout.target)];
+  const narrowed = { ...screen, columns: screen.columns === null ? null : screen.columns - indent };
+  const since =
+    rollout.traffic === null ? '' : `calls since ${rollout.traffic.since === null ? 'the host started' : 'the target got its first'}`;
+  const below = since === '' ? '' : `${screen.paint.dim(since)}\n`;
+  return indented(table(sideColumns(rollout.running, screen), sides, narrowed) + below);
+}
+
+function sideColumns(running: boolean, { columns }: Screen): Column<Side>[] {
+  const bar = ({ weight }: Side): string => {
+    const filled = Math.round((weight / 100) * barWidth);
+    return `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${shareText(weight)}`;
+  };
+  const always: Column<Side>[] = [
+    { header: '', cell: ({ role }) => role },
+    { header: 'REVISION', cell: ({ name }) => name },
+    { header: 'READY', cell: readyText },
+    { header: 'WEIGHT', cell: columns === null ? ({ weight }) => shareText(weight) : bar },
   ];
-  const shown = [rollout.stable, rollout.target].filter((name) => name !== null);
-  for (const name of shown) lines.push(revisionLine(name, name === rollout.target ? 'target' : 'stable', status, paint, picture));
-  if (rollout.message !== '')
-    lines.push(
-      `  ${rollout.running ? 'latest' : 'why'}: ${reasoned(rollout.reason, rollout.message.split('\n').map(oneLine).join('\n    '))}`,
-    );
-  return `${lines.join('\n')}\n`;
+  if (!running) return always;
+  return [
+    ...always,
+    { header: 'CALLS', cell: ({ traffic }) => String(traffic?.calls ?? 0) },
+    { header: 'ERRORS', cell: ({ traffic }) => (traffic === null ? '-' : errorText(traffic)) },
+    { header: 'P95', cell: ({ traffic }) => (traffic === null || traffic.p95Ms === null ? '-' : formatDuration(traffic.p95Ms)) },
+  ];
 }
 
-/** A message with its reason before it, unless it names the reason itself. */
-export function reasoned(reason: string, message: string): string {
-  return reason === '' || message.includes(`${reason}:`) ? message : `${reason}: ${message}`;
+/** Instances that serve and pass their start checks, of those that should; and how many are on their way out. */
+function readyText({ instances }: Side): string {
+  if (instances.length === 0) return '-';
+  const serving = instances.filter(({ duty }) => duty === 'serve');
+  const ready = serving.filter(({ phase, health }) => phase === 'connected' && (health === 'HEALTHY' || health === 'DEGRADED'));
+  const leaving = instances.length - serving.length;
+  return `${ready.length}/${serving.length}${leaving > 0 ? ` (${leaving} leaving)` : ''}`;
 }
 
-function tookText(rollout: RolloutStatus, now: number): string {
-  const ended = rollout.endedAt === null ? now : Date.parse(rollout.endedAt);
-  return formatDuration(Math.max(0, ended - Date.parse(rollout.startedAt)));
+function factsText(rollout: RolloutStatus, now: number, { paint, columns }: Screen): string {
+  const { running, reason, message, failures, deadline, contract, measurements, analysis, shadow, topWeight, promoted } = rollout;
+  const failed = failures === 0 ? [] : [`${failures} failed attempt${failures > 1 ? 's' : ''}, the latest: ${reasoned(reason, message)}`];
+  const facts: [string, readonly string[]][] = running
+    ? [
+        ['waits for', [waitText(rollout, now)]],
+        ['promoted', promoted === null ? [] : [promoted === 'full' ? 'past all steps' : 'past this step']],
+        ['deadline', deadline === null ? [] : [deadlineText(deadline, now)]],
+        ['failures', failed],
+      ]
+    : [
+        ['why', [reasoned(reason, message)]],
+        ['calls', topWeight === 100 ? [] : [topWeight === 0 ? 'none reached it' : `it got ${shareText(topWeight)} of them at most`]],
+      ];
+  facts.push(
+    ['contract', contract === null ? [] : contract.class === null ? ['no difference'] : contractLines(contract, paint)],
+    ['measured', measurements[0] === undefined ? [] : measurementLines(measurements[0], now, paint)],
+    ['analysis', analysis === null ? [] : [analysisText(analysis, now)]],
+    ['shadow', shadow === null ? [] : shadowLines(shadow, paint)],
+  );
+  return facts.map(([label, lines]) => factText(label, lines, columns)).join('');
 }
 
-function revisionLine(name: string, role: string, status: ServiceResource['status'], paint: Paint, picture: boolean): string {
-  const revision: RevisionStatus | undefined = status.revisions.find((candidate) => candidate.name === name);
-  const weight = Math.round(revision?.weight ?? 0);
-  const instances = status.instances.filter((instance) => instance.revision === name);
-  const filled = Math.round((weight / 100) * barWidth);
-  const bar = picture
-    ? `${paint.good('█'.repeat(filled))}${paint.dim('░'.repeat(barWidth - filled))} ${String(weight).padStart(3)}%`
-    : `weight ${weight}%`;
-  return `  ${role}  ${name}  ${bar}  ${instancesText(instances)}`.trimEnd();
+function deadlineText(deadline: string, now: number): string {
+  const left = Date.parse(deadline) - now;
+  return left > 0 ? `fails in ${formatDuration(left)} unless it is promoted by then` : 'has passed';
 }
 
-/** `1 connected HEALTHY, 1 starting` */
-function instancesText(instances: readonly InstanceStatus[]): string {
-  const counts = new Map<string, number>();
-  for (const { phase, health, duty } of instances) {
-    const words = [phase, ...(health === 'UNKNOWN' ? [] : [health]), ...(duty === 'retire' || duty === 'drain' ? [`(${duty})`] : [])].join(
-      ' ',
-    );
-    counts.set(words, (counts.get(words) ?? 0) + 1);
-  }
-  return counts.size === 0 ? 'no instance' : [...counts].map(([words, count]) => `${count} ${words}`).join(', ');
+function analysisText({ failures, failureLimit, nextAt }: NonNullable<RolloutStatus['analysis']>, now: number): string {
+  const left = Math.max(0, Date.parse(nextAt) - now);
+  return `${failures} of ${failureLimit} failed measurements that are put up with; the next in ${formatDuration(left)}`;
+}
+
+/** `  label      first line`, further lines under the first. */
+function factText(label: string, lines: readonly string[], columns: number | null): string {
+  const told = lines.flatMap((line) => line.split('\n')).filter((line) => line !== '');
+  const before = ' '.repeat(indent);
+  return told
+    .map((line, index) =>
+      index === 0
+        ? fit(`${before}${label.padEnd(labelWidth)}${line}\n`, columns, labelWidth)
+        : fit(`${before}${' '.repeat(labelWidth)}${line}\n`, columns),
+    )
+    .join('');
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, ' '.repeat(indent));
 }

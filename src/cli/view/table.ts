@@ -1,6 +1,14 @@
-/** Tables for people: upper-case headers, columns as wide as their widest cell, two spaces between, nothing at line ends. */
+/**
+ * Tables for people: upper-case headers, columns as wide as their widest cell, two spaces between, nothing at line ends. Where
+ * that is more than a terminal has, the widest columns give way, and what is cut ends in an ellipsis.
+ */
 import { stripVTControlCharacters } from 'node:util';
 import type { Paint } from './paint.ts';
+import { shorten, widthOf, type Screen } from './screen.ts';
+
+const gap = 2;
+/** No column becomes narrower than this, or than its header. */
+const narrowest = 6;
 
 export interface Column<Row> {
   readonly header: string;
@@ -11,30 +19,49 @@ export interface Column<Row> {
   readonly tint?: (text: string, paint: Paint) => string;
   /** Shown with `-o wide` only. */
   readonly wide?: true;
+  /** Reads differently as time goes by alone: no reason to print a row again. */
+  readonly passing?: true;
 }
 
-/** Column widths that fit these rows and the headers. */
-export function widthsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): number[] {
-  return columns.map((column) => Math.max(column.header.length, ...rows.map((row) => oneLine(column.cell(row)).length)));
+/** Column widths that fit these rows and the headers, and the screen. */
+export function widthsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen): number[] {
+  const widths = columns.map((column) => Math.max(widthOf(column.header), ...rows.map((row) => widthOf(oneLine(column.cell(row))))));
+  let over = screen.columns === null ? 0 : widths.reduce((sum, width) => sum + width + gap, -gap) - screen.columns;
+  const floors = columns.map(({ header }) => Math.max(narrowest, widthOf(header)));
+  for (; over > 0; over--) {
+    const widest = Math.max(...widths.map((width, index) => (width > floors[index]! ? width : 0)));
+    if (widest === 0) break;
+    widths[widths.lastIndexOf(widest)]! -= 1;
+  }
+  return widths;
 }
 
-export function headerLine<Row>(columns: readonly Column<Row>[], widths: readonly number[], paint: Paint): string {
-  return `${paint.bold(columns.map(({ header }, index) => pad(header, index, columns.length, widths)).join(''))}\n`;
+export function headerLine<Row>(columns: readonly Column<Row>[], widths: readonly number[], screen: Screen): string {
+  return `${screen.paint.bold(columns.map(({ header }, index) => header + padding(header, index, widths)).join(''))}\n`;
 }
 
-/** One row as a line with its newline. A cell wider than its column pushes the rest to the right. */
-export function rowLine<Row>(columns: readonly Column<Row>[], row: Row, widths: readonly number[], paint: Paint): string {
+/** One row as a line with its newline. In a pipe a cell wider than its column pushes the rest to the right. */
+export function rowLine<Row>(columns: readonly Column<Row>[], row: Row, widths: readonly number[], screen: Screen): string {
   const cells = columns.map((column, index) => {
-    const text = oneLine(column.cell(row));
-    return (column.tint?.(text, paint) ?? text) + pad(text, index, columns.length, widths).slice(text.length);
+    const whole = oneLine(column.cell(row));
+    const text = screen.columns === null ? whole : shorten(whole, widths[index]!);
+    return (column.tint?.(text, screen.paint) ?? text) + padding(text, index, widths);
   });
   return `${cells.join('').trimEnd()}\n`;
 }
 
 /** A whole table. */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], paint: Paint): string {
-  const widths = widthsOf(columns, rows);
-  return headerLine(columns, widths, paint) + rows.map((row) => rowLine(columns, row, widths, paint)).join('');
+export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen): string {
+  const widths = widthsOf(columns, rows, screen);
+  return headerLine(columns, widths, screen) + rows.map((row) => rowLine(columns, row, widths, screen)).join('');
+}
+
+/** What a row says apart from what time alone changes. */
+export function standing<Row>(columns: readonly Column<Row>[], row: Row): string {
+  return columns
+    .filter(({ passing }) => passing !== true)
+    .map((column) => column.cell(row))
+    .join('\n');
 }
 
 /** Rows in the order of one column, named as its header in any case; null when there is no such column. */
@@ -55,11 +82,6 @@ export function oneLine(text: string): string {
     .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\u{fffd}');
 }
 
-/** At most `length` characters, the last an ellipsis when something was cut. */
-export function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1))}…`;
-}
-
-function pad(text: string, index: number, columns: number, widths: readonly number[]): string {
-  return index === columns - 1 ? text : text.padEnd(widths[index]! + 2);
+function padding(text: string, index: number, widths: readonly number[]): string {
+  return index === widths.length - 1 ? '' : ' '.repeat(Math.max(0, widths[index]! - widthOf(text)) + gap);
 }

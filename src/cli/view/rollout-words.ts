@@ -1,0 +1,42 @@
+/** The single facts of a Rollout in words, as tables, lines and pictures share them. Pure. */
+import { formatDuration } from '../../base/duration.ts';
+import type { RolloutStatus, TrafficStatus } from '../../model/resource.ts';
+import { oneLine } from './table.ts';
+
+/** `10%`; a share that is no whole number keeps one digit. */
+export function shareText(percent: number): string {
+  return `${Number(percent.toFixed(1))}%`;
+}
+
+/** ` (return)`, where a Rollout does not go by its strategy; else nothing. */
+export function directText({ direct }: Pick<RolloutStatus, 'direct'>): string {
+  return direct === null ? '' : ` (${direct})`;
+}
+
+/** `3/5 pause 1m` of a canary, `2 replaced` of a rolling one; empty where there are no steps. */
+export function stepCell({ steps, step, strategy, direct }: RolloutStatus): string {
+  if (step === null) return '';
+  if (strategy === 'rolling' && direct === null) return `${step} replaced`;
+  if (steps.length === 0) return '';
+  return step >= steps.length ? `${steps.length}/${steps.length} done` : `${step + 1}/${steps.length} ${steps[step]}`;
+}
+
+/** `the pause to end, 42s more`. Empty when it is over. */
+export function waitText({ running, paused, waitsFor, stepEndsAt }: RolloutStatus, now: number): string {
+  if (!running) return '';
+  if (paused !== null) return `${waitsFor} (${paused.actor} paused it ${formatDuration(Math.max(0, now - Date.parse(paused.since)))} ago)`;
+  const left = stepEndsAt === null ? 0 : Date.parse(stepEndsAt) - now;
+  return left > 0 ? `${waitsFor}, ${formatDuration(left)} more` : waitsFor;
+}
+
+/** `5.2%` of 412 calls; `-` where there were none. */
+export function errorText({ calls, errors }: TrafficStatus): string {
+  return calls === 0 ? '-' : shareText((100 * errors) / calls);
+}
+
+/** A message with its reason before it, unless it names the reason itself. */
+export function reasoned(reason: string, message: string): string {
+  const said = message.split('\n').map(oneLine).join('\n');
+  if (reason === '' || message === '') return reason + said;
+  return message.includes(`${reason}:`) ? said : `${reason}: ${said}`;
+}
