@@ -3,7 +3,13 @@ import { assert, constantFrom, nat, property, string, uint8Array } from 'fast-ch
 import { describe, expect, it } from 'vitest';
 import { brief, compileTexts, service, template } from './compile.ts';
 
-const full = `${template('base', '{ root: { type: string, default: ./d }, n: { type: integer, default: 1 } }', '  run: { command: [x, "${params.root}"] }\n  replicas: ${params.n}\n')}---\n${service('a', '  extends: [base]\n  health:\n    checks:\n      - { name: f, type: functional, tool: t, arguments: { p: "${params.root}" } }\n  limits: { callTimeout: 5s }\n')}`;
+const canary = `  migration:
+    strategy: canary
+    canary:
+      steps: [{ setWeight: 10 }, { pause: {} }, { shadow: { for: 1s, tools: [get_*] } }]
+      analysis: { checks: [{ p95: { max: 1s } }, { errorRate: { max: 1% } }, { http: { name: h, url: "http://x" } }] }
+`;
+const full = `${template('base', '{ root: { type: string, default: ./d }, n: { type: integer, default: 1 } }', '  run: { command: [x, "${params.root}"] }\n  replicas: ${params.n}\n')}---\n${service('a', '  extends: [base]\n  health:\n    checks:\n      - { name: f, type: functional, tool: t, arguments: { p: "${params.root}" } }\n  limits: { callTimeout: 5s }\n')}${canary}`;
 
 /** Compiles beside a good Service, which must come through. */
 function survives(text: string | Uint8Array) {
