@@ -1,5 +1,7 @@
 /** `spec.migration`: what each strategy's block comes to, what stands in for what is not said, and where each field comes from. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { defaultAnalysis, defaultCanarySteps } from '../../src/manifest/canary.ts';
 import { manifestText, specOfService } from '../../src/manifest/spec.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
@@ -252,5 +254,26 @@ describe('where a field of a migration comes from', () => {
     expect(blocks('  migration: { strategy: canary }\n')).toEqual(['strategy', 'progressDeadline', 'rollback', 'contract', 'canary']);
     expect(blocks('  migration: { strategy: rolling }\n')).toContain('rolling');
     expect(blocks('  migration: { strategy: blue-green }\n')).toContain('blueGreen');
+  });
+});
+
+describe('the page about migrations', () => {
+  const page = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text]) => text!);
+
+  it('shows manifests that are taken as they stand', () => {
+    const strategies = blocks.map((text) => migrationIn(`${checks}${text.replaceAll(/^(?=.)/gm, '  ')}`).strategy);
+    expect(strategies).toEqual(['canary', 'in-place', 'rolling', 'blue-green', 'canary']);
+  });
+
+  it('speaks of every field', () => {
+    const { $defs } = serviceSchema;
+    const { pause, analysis, shadow } = $defs.canaryStep.properties;
+    const fields = [
+      ...[$defs.migration, $defs.rollback, $defs.contractPolicy, $defs.rolling, $defs.blueGreen, $defs.canary, $defs.canaryStep],
+      ...[pause, analysis, shadow, $defs.analysis, $defs.analysisCheck, $defs.errorRateCheck, $defs.latencyCheck],
+      ...[$defs.prometheusCheck, $defs.httpCheck],
+    ].flatMap(({ properties }) => Object.keys(properties));
+    expect(fields.filter((field) => !new RegExp(`\\b${field}\\b`).test(page))).toEqual([]);
   });
 });
