@@ -277,9 +277,9 @@ const analysisRows: readonly Row[] = [
     issues: ['DuplicateName 87 canary.analysis.checks[1]'],
   },
   {
-    what: 'an address that cannot be asked',
-    migration: check('{ http: { name: a, url: "ftp://x" } }'),
-    issues: ['InvalidUrl 89 canary.analysis.checks[0].http.url'],
+    what: 'addresses that cannot be asked',
+    migration: check('{ http: { name: a, url: "ftp://x" } }, { prometheus: { name: b, url: "file:///x", query: q, max: 1 } }'),
+    issues: ['InvalidUrl 89 canary.analysis.checks[0].http.url', 'InvalidUrl 134 canary.analysis.checks[1].prometheus.url'],
     says: ['https://'],
   },
   {

@@ -1,9 +1,11 @@
 /** `spec.migration`: what each strategy's block comes to, what stands in for what is not said, and where each field comes from. */
 import { readFileSync } from 'node:fs';
+import { check, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { defaultAnalysis, defaultCanarySteps } from '../../src/manifest/canary.ts';
 import { manifestText, specOfService } from '../../src/manifest/spec.ts';
+import { parseShare, shareText } from '../../src/manifest/units.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
 import type { Migration, Service } from '../../src/model/service.ts';
 import { brief, bytesOf, compileTexts, root, service, template } from './compile.ts';
@@ -200,6 +202,14 @@ describe('a migration written back', () => {
     const before = compiled(more);
     const { services } = compileTexts({ 'b.yaml': manifestText(before, root) });
     expect(services.get('a')?.migration).toEqual(before.migration);
+  });
+
+  it('has every share of up to four decimals as it was', () => {
+    const tenThousandths = nat(1_000_000);
+    const outcome = check(
+      property(tenThousandths, (count) => parseShare(shareText(count / 1_000_000)) === parseShare(`${count / 10_000}%`)),
+    );
+    expect(outcome.counterexample).toBeNull();
   });
 
   it('says only the block that its strategy reads', () => {

@@ -18,6 +18,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 interface Node {
+  readonly $id?: string;
   readonly $ref?: string;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
@@ -35,6 +36,30 @@ describe('the schemas', () => {
     const { examples = [] } = await read(name);
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) expect(validateDocument(kind, example, false)).toEqual([]);
+  });
+
+  it('show editors only values that are valid where they are shown', async () => {
+    const schema = await read('service.schema.json');
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    ajv.addSchema(schema);
+    const wrong: string[] = [];
+    let shown = 0;
+    const visit = (node: unknown, pointer: string): void => {
+      if (node === null || typeof node !== 'object') return;
+      const { default: otherwise, examples = [] } = node as Node;
+      const validate = ajv.getSchema(`${schema.$id}#${pointer}`);
+      for (const value of [...(otherwise === undefined ? [] : [otherwise]), ...(Array.isArray(examples) ? examples : [])]) {
+        shown += 1;
+        if (validate?.(value) !== true) wrong.push(`${pointer}: ${JSON.stringify(value)} ${ajv.errorsText(validate?.errors)}`);
+      }
+      for (const place of ['properties', '$defs', 'oneOf'])
+        for (const [name, inner] of Object.entries((node as Record<string, object>)[place] ?? {}))
+          visit(inner, `${pointer}/${place}/${name}`);
+      visit((node as { items?: unknown }).items, `${pointer}/items`);
+    };
+    visit(schema, '');
+    expect(shown).toBeGreaterThan(100);
+    expect(wrong).toEqual([]);
   });
 
   it('describe every field of a Service', async () => {
