@@ -13,6 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import { Counters } from './counters.ts';
 import { exposureOf, type Exposure } from './exposure.ts';
 import type { Member, Members } from './members.ts';
+import { Mirror } from './mirror.ts';
 import { Affinity, Points } from './shares.ts';
 
 /** How many calls may wait for one that is in flight, for each that may be. */
@@ -30,6 +31,7 @@ export class Backend {
   readonly way: Way;
   readonly members: Members;
   readonly counters = new Counters();
+  readonly mirror: Mirror;
   readonly #clock: Clock;
   readonly #sessionPoints = new Points();
   readonly #requestPoints = new Points();
@@ -50,6 +52,7 @@ export class Backend {
     this.#plan = plan;
     this.#exposure = exposureOf(plan.expose, plan.quarantine);
     this.#clock = clock;
+    this.mirror = new Mirror(members, clock);
   }
 
   get plan(): Plan {
@@ -80,6 +83,7 @@ export class Backend {
     this.#plan = plan;
     this.#exposure = exposureOf(plan.expose, plan.quarantine);
     this.#lastContract = this.contract() ?? this.#lastContract;
+    this.mirror.apply(plan);
     this.counters.forgetPast(new Set([...this.members.all()].map(({ instance }) => instance.revision)));
     this.#wake();
     this.#admitNext();
@@ -88,6 +92,7 @@ export class Backend {
   /** The name is gone: whoever waits is told. */
   forget(): void {
     this.#forgotten = true;
+    this.mirror.end();
     this.#wake();
     this.#admitNext();
   }

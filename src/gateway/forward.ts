@@ -94,6 +94,7 @@ export class Forwarder {
         try {
           const text = await this.#send(call, line, deadlineMs);
           this.#count(call, member, text, this.#clock.elapsedMs() - beganMs);
+          if (call.tool !== null) backend.mirror.heard({ message, tool: call.tool, headers: call.headers ?? {}, member, text });
           return text;
         } catch (thrown) {
           if (sessionIsOver(thrown)) caller.drop(backend, line);

@@ -169,8 +169,8 @@ class McpGateway implements Gateway {
     return this.#previews.get(service)?.session() ?? null;
   }
 
-  shadow(_service: string): ShadowReport | null {
-    return null;
+  shadow(service: string): ShadowReport | null {
+    return this.#backends.get(service)?.mirror.report() ?? null;
   }
 
   takeUsage(): UsageDay[] {
@@ -191,6 +191,7 @@ class McpGateway implements Gateway {
     this.#sse.close();
     for (const service of this.#previews.keys()) this.#endPreview(service);
     for (const scope of this.#scopes.values()) scope.close();
+    for (const backend of this.#backends.values()) backend.mirror.end();
     await this.#listener.close(this.#options.clock, flushMs);
   }
 

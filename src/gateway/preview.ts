@@ -14,10 +14,11 @@ import { Caller, deafSink, type Line } from './caller.ts';
 import type { Forwarder } from './forward.ts';
 import type { Member, Members } from './members.ts';
 import { textAt } from './message.ts';
-import { anonymousFacts, ServiceScope } from './service-scope.ts';
+import { ownFacts } from './own-name.ts';
+import { ServiceScope } from './service-scope.ts';
 
 /** In whose name the Host's checks are made. */
-const checkFacts = { ...anonymousFacts, protocolVersion: '2025-11-25' };
+const checkFacts = { ...ownFacts, protocolVersion: '2025-11-25' };
 
 export class Preview {
   readonly revision: string;

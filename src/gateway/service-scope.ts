@@ -2,14 +2,13 @@
  * `/services/<name>/mcp`: one service, transparent. Requests and answers pass as they are; only tools that `expose` hides
  * or renames are looked at. Log level and subscriptions of a session are remembered, so that they outlive its upstream.
  */
-import { version } from '../base/version.ts';
 import { resultText } from '../model/jsonrpc.ts';
-import { statelessVersion } from '../model/stateless-era.ts';
 import type { Backend } from './backend.ts';
 import { Caller } from './caller.ts';
 import type { Forwarder } from './forward.ts';
 import { Listening } from './listening.ts';
 import { type Inbound } from './message.ts';
+import { ownFacts } from './own-name.ts';
 import type { Scope, StatelessReply } from './scope.ts';
 import {
   exposeTools,
@@ -27,9 +26,6 @@ import {
 import type { ClientSession } from './session.ts';
 import type { Stream } from './stream.ts';
 
-/** In whose name the gateway speaks for clients that have no session. */
-export const anonymousFacts = { clientInfo: { name: 'fairlead', version }, capabilities: {}, protocolVersion: statelessVersion };
-
 export class ServiceScope implements Scope {
   readonly service: string;
   readonly endpoint: string;
@@ -43,7 +39,7 @@ export class ServiceScope implements Scope {
     this.service = backend.service;
     this.endpoint = endpoint;
     this.backend = backend;
-    this.anonymous = new Caller(`stateless-${backend.service}`, anonymousFacts, null);
+    this.anonymous = new Caller(`stateless-${backend.service}`, ownFacts, null);
     this.#forwarder = forwarder;
   }
 
