@@ -23,6 +23,7 @@ export class Declarations {
   #valid: ReadonlySet<string> = new Set();
   #invalid: Readonly<Record<string, readonly Issue[]>> = {};
   #successors = new Map<string, string>();
+  #groups: ReadonlyMap<string, readonly string[]> = new Map();
   #held: ReadonlySet<string> = new Set();
   #snapshot: string | null = null;
   #unknownBecause = 'The source has not been read yet.';
@@ -66,6 +67,11 @@ export class Declarations {
   /** The Service that says it was `formerly` of this name (the first by name where several do), while the name itself is not declared; null when none does. */
   successorOf(name: string): string | null {
     return this.isDeclared(name) ? null : (this.#successors.get(name) ?? null);
+  }
+
+  /** The valid names that are declared to be released together under this name. */
+  inGroup(group: string): readonly string[] {
+    return this.#groups.get(group) ?? [];
   }
 
   /** The resolved Service of a valid name. */
@@ -129,15 +135,19 @@ export class Declarations {
     this.#held = unasked.length === 0 ? new Set() : new Set(this.#guardPrune({ recorded, missing: unasked, empty: compilation.empty }));
   }
 
-  /** Forgets Services that are no longer declared, and finds anew who was formerly whom. */
+  /** Forgets Services that are no longer declared, and finds anew who was formerly whom and who is released together. */
   #tidy(affected: Set<string>): void {
     for (const name of affected) if (!this.#valid.has(name) && this.#invalidOf(name) === undefined) this.#services.delete(name);
     const before = this.#successors;
     this.#successors = new Map();
+    const groups = new Map<string, string[]>();
     for (const name of this.#valid) {
-      const formerly = this.#services.get(name)!.formerly;
+      const { formerly, migration } = this.#services.get(name)!;
       if (formerly !== null && !this.#successors.has(formerly)) this.#successors.set(formerly, name);
+      const group = migration.releaseTogether;
+      if (group !== null) groups.set(group, [...(groups.get(group) ?? []), name]);
     }
+    this.#groups = groups;
     for (const name of before.keys()) if (!this.#successors.has(name)) affected.add(name);
   }
 

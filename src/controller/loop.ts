@@ -14,7 +14,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { HostLink, HostListener } from '../ports/host-link.ts';
 import type { Change, Store, UsageDay } from '../ports/store.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
+import { Contracts } from './contracts.ts';
 import type { Declarations } from './declarations.ts';
+import { Groups } from './groups.ts';
 import { KeyQueue } from './queue.ts';
 
 export interface LoopParts {
@@ -59,6 +61,8 @@ export class Loop implements HostListener {
   /** Services with Commands in the store that no pass has taken. */
   readonly #commanded = new Set<string>();
   readonly #dependants = new Map<string, Set<string>>();
+  readonly #groups: Groups;
+  readonly #contracts: Contracts;
   readonly #knownContracts = new Set<string>();
   readonly #brokenPasses = new Map<string, string>();
   #connected = false;
@@ -69,6 +73,8 @@ export class Loop implements HostListener {
   constructor(parts: LoopParts) {
     this.#parts = parts;
     this.#queue = new KeyQueue(parts.clock, async (keys) => this.#work(keys));
+    this.#groups = new Groups(this.#records, parts.declarations);
+    this.#contracts = new Contracts(parts.store);
   }
 
   /** Loads what is remembered and connects to the Host. */
@@ -98,11 +104,12 @@ export class Loop implements HostListener {
     this.#gate();
   }
 
-  /** Something else is said of these services: passes over them and over whoever depends on them. */
+  /** Something else is said of these services: passes over them and over whoever depends on them or waits for their group. */
   queue(keys: Iterable<string>): void {
     for (const key of keys) {
       this.#queue.add(key);
       this.#queueDependants(key);
+      for (const peer of this.#groups.peersOf(key)) this.#queue.add(peer);
     }
   }
 
@@ -140,13 +147,13 @@ export class Loop implements HostListener {
   }
 
   /** What a pass over the service would be told now, with another declaration if one is given. */
-  desiredOf(key: string, declaration = this.#parts.declarations.of(key)): Omit<Desired, 'commands'> {
+  desiredOf(key: string, declaration = this.#parts.declarations.of(key)): Omit<Desired, 'commands' | 'contracts'> {
     const record = this.#records.get(key);
     const wanted = declaration.kind === 'declared' ? declaration.service : record?.desired;
     const dependencies: Record<string, DependencyFact> = {};
     for (const { service } of wanted?.dependsOn ?? [])
       dependencies[service] = { declared: this.#parts.declarations.isDeclared(service), ready: isReady(this.#records.get(service)) };
-    return { service: key, declaration, dependencies, group: [], contracts: {} };
+    return { service: key, declaration, dependencies, group: this.#groups.membersFor(wanted ?? null, key) };
   }
 
   // What the Host says
@@ -173,6 +180,7 @@ export class Loop implements HostListener {
 
   contract(contract: Contract): void {
     if (this.#knownContracts.has(contract.hash)) return;
+    for (const service of this.#contracts.arrived(contract)) this.#queue.add(service);
     this.#inBackground('A contract was not stored', async () => {
       await this.#parts.store.saveContract(this.#parts.epoch, contract);
       this.#knownContracts.add(contract.hash);
@@ -262,9 +270,10 @@ export class Loop implements HostListener {
         before = restoreArchived(archived, clock.now());
       }
     }
+    const contracts = await this.#contracts.namedBy(before, observation);
     const commands = this.#commanded.delete(key) ? await store.commands(key, before?.commandId ?? 0) : [];
     try {
-      const decision = decide({ ...this.desiredOf(key, declaration), commands }, before, observation, clock.now());
+      const decision = decide({ ...this.desiredOf(key, declaration), contracts, commands }, before, observation, clock.now());
       this.#brokenPasses.delete(key);
       return { key, before, decision, adopts };
     } catch (thrown) {
@@ -292,6 +301,8 @@ export class Loop implements HostListener {
   #execute({ key, before, decision, adopts }: Pass): void {
     const { link, listener } = this.#parts;
     const wasReady = isReady(this.#records.get(key));
+    const stood = this.#groups.standingOf(key);
+    const peers = this.#groups.peersOf(key);
     const { record, plan, archive } = decision;
     this.#remember(key, archive ? null : record);
     if (plan !== null && !archive) {
@@ -310,6 +321,7 @@ export class Loop implements HostListener {
     }
     this.#queue.wake(key, archive ? null : decision.wakeAt);
     if (wasReady !== isReady(this.#records.get(key))) this.#queueDependants(key);
+    if (stood !== this.#groups.standingOf(key)) for (const peer of peers) this.#queue.add(peer);
     if (archive || record !== before) listener.changed(key);
   }
 
@@ -322,6 +334,7 @@ export class Loop implements HostListener {
   #remember(key: string, record: ServiceRecord | null): void {
     const before = this.#records.get(key);
     if (before?.desired !== record?.desired) {
+      this.#groups.remember(key, before?.desired ?? null, record?.desired ?? null);
       for (const { service } of before?.desired?.dependsOn ?? []) this.#dependants.get(service)?.delete(key);
       for (const { service } of record?.desired?.dependsOn ?? []) {
         const dependants = this.#dependants.get(service) ?? new Set();

@@ -5,9 +5,11 @@
 import { stringify } from 'yaml';
 import { FairleadError } from '../base/error.ts';
 import { hashValue } from '../base/hash.ts';
+import { compareContracts } from '../core/contract/compare.ts';
 import { applyProposal } from '../manifest/edit.ts';
 import { manifestOf, manifestText, maskedSpec, specOfService } from '../manifest/spec.ts';
 import type { CommandKind } from '../model/command.ts';
+import type { ContractComparison } from '../model/contract.ts';
 import type { Declaration } from '../model/desired.ts';
 import type { EventDraft } from '../model/event.ts';
 import type { Issue } from '../model/issue.ts';
@@ -46,10 +48,20 @@ export class Operator implements Admin {
   async command(service: string, kind: CommandKind, uid: number): Promise<void> {
     const { loop, parts, epoch } = this.#controller;
     const record = this.#recordOf(service);
-    const problem = whyNot(kind, record);
+    const problem = whyNot(kind, record) ?? this.#ignored(kind, record);
     if (problem !== null) throw new FairleadError('Refused', problem);
     await parts.store.addCommand(epoch, { service, kind, uid, at: parts.clock.now() });
     await loop.commanded(service);
+  }
+
+  /** What the heart would say if it ignored the Command; null when it would take it. */
+  #ignored(kind: CommandKind, record: ServiceRecord): string | null {
+    const { loop, parts } = this.#controller;
+    const { service } = record;
+    const commands = [{ id: Number.MAX_SAFE_INTEGER, service, kind, uid: 0, at: parts.clock.now() }];
+    const desired = { ...loop.desiredOf(service), contracts: {}, commands };
+    const { events } = parts.decide(desired, record, loop.observations.get(service) ?? null, parts.clock.now());
+    return events.find(({ reason }) => reason === 'CommandIgnored')?.message ?? null;
   }
 
   async reconcile(source: string | null, uid: number): Promise<void> {
@@ -70,7 +82,7 @@ export class Operator implements Admin {
     const names = new Set([...draft.changed.keys(), ...draft.gone, ...this.#named(proposal, draft)]);
     return {
       token: draft.token,
-      changes: [...names].sort().map((name) => this.#changeOf(name, draft)),
+      changes: await Promise.all([...names].sort().map(async (name) => this.#changeOf(name, draft))),
       issues: draft.issues,
       pruneHeld: draft.pruneHeld,
     };
@@ -185,7 +197,7 @@ export class Operator implements Admin {
     return draft.changed.has(name) && draft.changed.get(name)!.specHash !== before.specHash ? 'update' : 'unchanged';
   }
 
-  #changeOf(name: string, draft: Draft): ServiceChange {
+  async #changeOf(name: string, draft: Draft): Promise<ServiceChange> {
     const { declarations, loop, parts } = this.#controller;
     const before = declarations.service(name);
     const after = draft.gone.includes(name) ? null : (draft.changed.get(name) ?? before);
@@ -194,7 +206,7 @@ export class Operator implements Admin {
     const stable = record?.stable ?? null;
     const dependants = loop.dependantsOf(name);
     const declaration: Declaration = after === null ? { kind: 'absent' } : { kind: 'declared', service: after };
-    const desired = { ...loop.desiredOf(name, declaration), commands: [] };
+    const desired = { ...loop.desiredOf(name, declaration), contracts: {}, commands: [] };
     const steps =
       action === 'unchanged' ? [] : rehearse(parts.decide, desired, record, loop.observations.get(name) ?? null, parts.clock.now());
     return {
@@ -209,9 +221,20 @@ export class Operator implements Admin {
       },
       strategy: after?.migration.strategy ?? '',
       steps,
+      contract: action === 'update' ? await this.#compared(record, after) : null,
       dependants,
       warnings: warningsOf(action, after, record, dependants),
     };
+  }
+
+  /** What clients of stable would see; known when the target was promoted before, for then its Contract is remembered. */
+  async #compared(record: ServiceRecord | null, after: Service | null): Promise<ContractComparison | null> {
+    const { store } = this.#controller.parts;
+    const target = after?.revision.hash;
+    const known = record?.promoted.find(({ revision }) => revision.hash === target)?.contract ?? null;
+    if (record === null || record.stableContract === null || known === null || target === record.stable?.hash) return null;
+    const [from, to] = [await store.contract(record.stableContract), await store.contract(known)];
+    return from === null || to === null ? null : compareContracts(from, to);
   }
 
   #declaredAfter(service: string, { changed, compilation }: Draft): Service | null {
@@ -259,8 +282,14 @@ export class Operator implements Admin {
   }
 }
 
+const ofRollout: ReadonlySet<CommandKind> = new Set(['abort', 'pause-rollout', 'resume-rollout', 'promote', 'promote-full']);
+
 function whyNot(kind: CommandKind, record: ServiceRecord): string | null {
-  if (kind === 'abort' && record.rollout === null) return `${record.service} has no rollout under way to abort.`;
+  const { rollout } = record;
+  if (ofRollout.has(kind) && rollout === null) return `${record.service} has no rollout under way.`;
+  if (kind === 'pause-rollout' && rollout!.paused !== null) return `The rollout of ${record.service} is paused already.`;
+  if (kind === 'resume-rollout' && rollout!.paused === null && rollout!.waitsOn !== 'person')
+    return `The rollout of ${record.service} is not paused.`;
   if (kind === 'suspend' && record.suspended) return `${record.service} is suspended already.`;
   const rejected = record.rejections.some(({ revision }) => revision === record.desired?.revision.hash);
   if (kind === 'retry' && !rejected && record.restarts.length === 0)

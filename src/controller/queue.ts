@@ -56,7 +56,7 @@ export class KeyQueue {
   /** While closed, keys gather and nothing is worked on. A queue begins closed. */
   setOpen(open: boolean): void {
     this.#open = open;
-    if (!open) this.#answer([...this.#waiters.keys()]);
+    if (!open) this.#letGo();
     this.#start();
   }
 
@@ -71,7 +71,7 @@ export class KeyQueue {
     this.#waiting.clear();
     for (const { cancel } of this.#wakes.values()) cancel();
     this.#wakes.clear();
-    this.#answer([...this.#waiters.keys()]);
+    this.#letGo();
     await this.idle();
   }
 
@@ -83,11 +83,14 @@ export class KeyQueue {
     });
   }
 
-  #answer(keys: readonly string[]): void {
-    for (const key of keys) {
-      for (const resolve of this.#waiters.get(key) ?? []) resolve();
-      this.#waiters.delete(key);
-    }
+  #letGo(): void {
+    for (const resolve of this.#takeWaiters([...this.#waiters.keys()])) resolve();
+  }
+
+  #takeWaiters(keys: readonly string[]): readonly (() => void)[] {
+    const waiters = keys.flatMap((key) => this.#waiters.get(key) ?? []);
+    for (const key of keys) this.#waiters.delete(key);
+    return waiters;
   }
 
   #mayWork(): boolean {
@@ -100,8 +103,10 @@ export class KeyQueue {
     while (this.#mayWork()) {
       const keys = [...this.#waiting].slice(0, batchSize);
       for (const key of keys) this.#waiting.delete(key);
+      // Who begins to wait while the key is worked on waits for the next time.
+      const waiters = this.#takeWaiters(keys);
       await this.#work(keys);
-      this.#answer(keys);
+      for (const resolve of waiters) resolve();
       if (this.#mayWork()) await new Promise<void>((resolve) => this.#clock.after(0, resolve));
     }
   }

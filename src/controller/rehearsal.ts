@@ -7,11 +7,15 @@ import type { Desired } from '../model/desired.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { Plan, PlannedInstance } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
+import { courseOf } from './course.ts';
 
 /** More passes than any Rollout takes; what goes on for longer is cut off here. */
 const mostPasses = 60;
 
-/** The steps, in order, in the imperative: `start-instance files-7f3a9c21-0-1`, `switch-route files-7f3a9c21 100%`. */
+/**
+ * The steps, in order, in the imperative: `stop-instance files-7f3a9c21-0-1`, `close-route`. Where a Rollout begins they are its
+ * course in words, for it has waits in it that nobody could rehearse: time, traffic, people.
+ */
 export function rehearse(
   decide: Decide,
   desired: Desired,
@@ -20,6 +24,7 @@ export function rehearse(
   now: number,
 ): readonly string[] {
   const steps: string[] = [];
+  const rollouts = record?.rolloutCount ?? 0;
   const host = new ImaginedHost(desired.service, observation);
   let plan = record === null ? null : decide({ ...desired, declaration: { kind: 'unknown', reason: '' } }, record, observation, now).plan;
   for (let passes = 0; passes < mostPasses; passes += 1) {
@@ -27,6 +32,8 @@ export function rehearse(
     steps.push(...stepsBetween(plan, decision.plan));
     if (decision.archive) return [...steps, 'archive-service'];
     const settled = decision.record === record && !host.obey(decision.plan, now);
+    if (decision.record !== null && decision.record.rolloutCount > rollouts && decision.record.rollout !== null)
+      return courseOf(decision.record.desired!, decision.record.rollout, decision.record.stable);
     record = decision.record;
     plan = decision.plan;
     desired = { ...desired, commands: [] };

@@ -1,5 +1,6 @@
 /** What an operator may do over the admin socket. Each is an audited Event with the caller's uid; none edits a live service directly. */
 import type { CommandKind } from '../model/command.ts';
+import type { ContractComparison } from '../model/contract.ts';
 import type { Issue } from '../model/issue.ts';
 
 /** A proposed change of the source of truth: manifests as text, or names to delete. */
@@ -20,8 +21,13 @@ export interface ServiceChange {
   /** Whether a Rollout starts (the Revision changes), and the names of both. */
   readonly revision: { readonly stable: string | null; readonly target: string | null; readonly rollout: boolean };
   readonly strategy: string;
-  /** What the heart itself said it would do next, in order: `start-instance files-7f3a9c21-0-1`, `switch-route …`. */
+  /**
+   * What would happen, in order: the course of the Rollout that the heart itself said it would begin (`start 2 instances of …`,
+   * `compare contracts (breaking: block, …)`, `10 % of sessions to …`), or without one what it would do (`stop-instance …`).
+   */
   readonly steps: readonly string[];
+  /** stable's Contract against the target's, where that was promoted before; null where only its start will tell. */
+  readonly contract: ContractComparison | null;
   /** Services whose dependsOn names this one. */
   readonly dependants: readonly string[];
   readonly warnings: readonly string[];
@@ -44,7 +50,7 @@ export interface Applied {
 }
 
 export interface Admin {
-  /** Rejects NotFound for an unknown service, Refused when the command makes no sense now (abort without a Rollout). */
+  /** Rejects NotFound for an unknown service, Refused when the command makes no sense now (abort without a Rollout, promote while nothing could be gone past). */
   command(service: string, kind: CommandKind, uid: number): Promise<void>;
   /** Reads sources again and passes over every service, or those of one source. */
   reconcile(source: string | null, uid: number): Promise<void>;

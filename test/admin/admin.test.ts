@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectAdmin } from '../../src/admin/client.ts';
 import { serveAdmin, type AdminServer } from '../../src/admin/server.ts';
 import { FairleadError } from '../../src/base/error.ts';
+import { commandKinds } from '../../src/model/command.ts';
 import type { Admin } from '../../src/ports/admin.ts';
 
 let folder: string;
@@ -64,6 +65,12 @@ it('passes every method on with the uid of the caller', async () => {
     ['backup', '/tmp/backup.db', uid],
     ['stop', uid],
   ]);
+});
+
+it('passes on every kind of command', async () => {
+  const client = await connectAdmin(path);
+  for (const kind of commandKinds) await client.command('a', kind);
+  expect(calls.map(([, , kind]) => kind)).toEqual([...commandKinds]);
 });
 
 it('hands errors on with code, words and data', async () => {

@@ -104,11 +104,10 @@ describe('plan', () => {
     expect(change).toMatchObject({ service: 'a', action: 'update', strategy: 'in-place', dependants: ['b'], revision: { rollout: true } });
     expect(from).not.toBe(to);
     expect(change!.steps).toEqual([
-      `start-instance ${to}-0-2`,
-      `switch-route ${to} 100%`,
-      `retire-instance ${from}-0-1`,
-      `drain-instance ${from}-0-1`,
-      `stop-instance ${from}-0-1`,
+      `start 1 instance of ${to} beside ${from} and make its start checks`,
+      'compare contracts (breaking: block, descriptions: warn)',
+      `all calls to ${to}`,
+      `stop ${from} once its sessions have ended, after 30s at the latest`,
     ]);
     expect(change!.before).toContain('server-1.js');
     expect(change!.after).toContain('server-2.js');
@@ -126,7 +125,7 @@ describe('plan', () => {
     ]);
     expect(changes[0]!.steps).toEqual([]);
     expect(changes[1]!.steps.at(-1)).toBe('archive-service');
-    expect(changes[2]!.steps[0]).toMatch(/^start-instance c-/);
+    expect(changes[2]!.steps[0]).toMatch(/^start 1 instance of c-/);
   });
 
   it('shows a change that needs no rollout as one', async () => {

@@ -60,6 +60,9 @@ export class FakeHost implements HostLink {
   hostId = 'host-1';
   /** Whether what is started of a Revision (by hash) ever connects. */
   connects: (revision: string) => boolean = () => true;
+  /** Hash of the Contract that what is started of a Revision (by hash) offers. */
+  offers: (revision: string) => string | null = () => null;
+  traffic: Observation['traffic'] = {};
   epoch = 0;
   #listener: HostListener | null = null;
 
@@ -109,7 +112,7 @@ export class FakeHost implements HostLink {
       startedAt: 1,
       connectedAt: this.connects(revision) ? 1 : null,
       end: null,
-      contract: null,
+      contract: this.connects(revision) ? this.offers(revision) : null,
       checks: this.connects(revision)
         ? plan.terms[revision]!.health.checks.map(({ name, type }) => ({
             name,
@@ -128,7 +131,7 @@ export class FakeHost implements HostLink {
     }));
     const { hostId } = this;
     const seen = { planGeneration: plan.generation, routeGeneration: plan.generation, instances };
-    return { service, hostId, ...seen, preview: null, shadow: null, metrics: [], traffic: {} };
+    return { service, hostId, ...seen, preview: null, shadow: null, metrics: [], traffic: this.traffic };
   }
 
   async close(): Promise<void> {}
@@ -303,11 +306,11 @@ export class World {
 
   /** The controller is killed: nothing it had in memory is left. The Host and the store go on. */
   async kill(): Promise<void> {
-    const { plans, hostId, connects } = this.host;
+    const { plans, hostId, connects, offers, traffic } = this.host;
     await this.controller.close();
     this.host = new FakeHost();
     this.host.hostId = hostId;
-    this.host.connects = connects;
+    Object.assign(this.host, { connects, offers, traffic });
     for (const [service, plan] of plans) this.host.plans.set(service, plan);
     this.source = this.source.restart();
   }
