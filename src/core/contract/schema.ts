@@ -193,8 +193,8 @@ class SchemaComparison {
   #compareAdded(parent: Members, schema: unknown, isRequired: boolean, at: Place, above: Place): void {
     const others = word(parent, 'additionalProperties') ?? true;
     const anyName = isMembers(others) || (others === true && above.depth > 0 && word(parent, 'properties') === undefined);
-    if (anyName && this.#direction === 'input') this.#compare(others, schema, at);
-    else if (!isRequired) this.#say('compatible', at, ' added');
+    if (anyName) this.#compare(others, schema, at);
+    if (!isRequired) this.#say('compatible', at, ' added');
   }
 
   #compareRequired(from: Members, to: Members, at: Place): void {

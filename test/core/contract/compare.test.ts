@@ -138,13 +138,19 @@ describe('input', () => {
       'a free-form object with a type for one name',
       withA({ type: 'object' }),
       withA(withA(text)),
-      ['breaking …/properties/a/properties/a/type: parameter a.a: type any → string'],
+      [
+        'breaking …/properties/a/properties/a/type: parameter a.a: type any → string',
+        'compatible …/properties/a/properties/a: parameter a.a added',
+      ],
     ],
     [
       'a map with a name of its own',
       withA({ additionalProperties: text }),
       withA({ additionalProperties: text, properties: { x: {} } }),
-      ['compatible …/properties/a/properties/x/type: parameter a.x: type string → any'],
+      [
+        'compatible …/properties/a/properties/x: parameter a.x added',
+        'compatible …/properties/a/properties/x/type: parameter a.x: type string → any',
+      ],
     ],
     ['nothing taken any more', withA(text), withA(false), ['breaking …/properties/a: parameter a: no value is allowed any more']],
     [
@@ -205,6 +211,12 @@ describe('output', () => {
       { properties: {}, additionalProperties: false },
       { properties: { a: text }, additionalProperties: false },
       ['compatible …/properties/a: output field a added'],
+    ],
+    [
+      'a field of another type than any name had',
+      { additionalProperties: text },
+      { additionalProperties: text, properties: { a: { type: 'integer' } } },
+      ['breaking …/properties/a/type: output field a: type string → integer', 'compatible …/properties/a: output field a added'],
     ],
     ['a field less', withA(text), { type: 'object' }, ['breaking …/properties/a: output field a removed']],
     [
