@@ -1,7 +1,7 @@
 /** Conditions: what is true of the Service now, from the Record as this pass leaves it. */
 import type { Condition, ConditionType } from '../model/condition.ts';
 import { differenceText } from './contract/compare.ts';
-import { provenCount } from './instances.ts';
+import { readyCount } from './instances.ts';
 import { dependenciesReady, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
 import { inBackOff, missingDependencies } from './state.ts';
 
@@ -53,7 +53,7 @@ function ready(pass: Pass): Said {
       : ['False', failing.last.code, failing.last.message];
   }
   const wanted = wantedReplicas(pass, record.stable);
-  const proven = provenCount(pass, record.stable.hash);
+  const proven = readyCount(pass);
   if (record.rollout?.phase === 'Swapping') return ['False', 'Swapping', 'Calls wait while the one instance that may live is replaced.'];
   if (proven >= wanted) return ['True', 'StableServes', `${record.stable.name} serves with ${proven} of ${wanted} instances.`];
   const failing = inBackOff(pass, record.stable.hash);
@@ -104,11 +104,15 @@ function syncedRunning(pass: Pass): Said {
     return [
       'False',
       'Rejected',
-      `${rejection.name} of snapshot ${rejection.snapshot.slice(0, 12)} was taken back: ${rejection.message}${goesOn}`,
+      `${rejection.name} of snapshot ${rejection.snapshot.slice(0, 12)} was taken back: ${withStop(rejection.message)}${goesOn}`,
     ];
   }
   if (wanted.hash !== record.stable?.hash) return ['False', 'WaitingForDependencies', missingDependencies(pass)];
   return ['True', 'Applied', `${record.stable.name} is what the manifest says.`];
+}
+
+function withStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function valid({ given, record }: Pass): Said {

@@ -3,6 +3,9 @@ import type { GroupMember } from '../model/desired.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 
+/** Reason of a rejection for another member's sake. */
+export const groupRejected = 'GroupRejected';
+
 /**
  * `declared`: what its manifest says now; null when it is gone or not valid. `other`: the Service that asks, with the
  * Snapshot that last changed its manifest: what was promoted in one release with it is `going`, not `settled`.
@@ -16,7 +19,9 @@ export function standOf(
   if (record === null) return 'moving';
   if (record.suspended || record.deleting) return 'settled';
   const { hash } = declared.revision;
-  if (record.rejections.some(({ revision }) => revision === hash)) return 'rejected';
+  const rejection = record.rejections.find(({ revision }) => revision === hash);
+  // What was taken back for another one's sake comes along again when that one moves.
+  if (rejection !== undefined) return rejection.reason === groupRejected ? 'moving' : 'rejected';
   const { rollout } = record;
   if (rollout === null && record.stable?.hash === hash)
     return record.promoted[0]?.together?.[other.service] === other.snapshot ? 'going' : 'settled';

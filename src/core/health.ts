@@ -2,7 +2,7 @@
 import type { ObservedInstance } from '../model/observation.ts';
 import type { HealthState, InstanceRecord } from '../model/record.ts';
 import type { Health } from '../model/service.ts';
-import { isDown, serving } from './instances.ts';
+import { isDown, readyCount, serving } from './instances.ts';
 import { goalOf, observed, say, serviceOf, wantedReplicas, type Pass } from './pass.ts';
 
 /** HEALTHY: proven, no check down. DEGRADED: proven, some check down. DOWN: not proven though it should be. UNKNOWN: not checked yet. */
@@ -27,8 +27,8 @@ function serviceHealth(pass: Pass): HealthState {
   if (goalOf(pass) !== 'running' || stable === null) return 'UNKNOWN';
   if (observation === null) return record.health;
   const proven = serving(pass, stable.hash).filter(({ provenAt }) => provenAt !== null);
-  if (proven.length === 0) return record.health === 'UNKNOWN' && record.restarts.length === 0 ? 'UNKNOWN' : 'DOWN';
-  const enough = proven.length >= wantedReplicas(pass, stable);
+  if (readyCount(pass) === 0) return record.health === 'UNKNOWN' && record.restarts.length === 0 ? 'UNKNOWN' : 'DOWN';
+  const enough = readyCount(pass) >= wantedReplicas(pass, stable);
   const { health } = serviceOf(record, stable.hash);
   const well = proven.every((instance) => instanceHealth(instance, observed(pass, instance.id), health) === 'HEALTHY');
   return enough && well ? 'HEALTHY' : 'DEGRADED';

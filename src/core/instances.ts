@@ -160,6 +160,13 @@ export function provenCount(pass: Pass, revision: string): number {
   return provenOrdinals(pass, revision).length;
 }
 
+/** Proven Instances that serve what stable should: stable's own, and in a rolling Rollout those that have taken over from them. */
+export function readyCount(pass: Pass): number {
+  const { stable, rollout } = pass.record;
+  const own = stable === null ? 0 : provenCount(pass, stable.hash);
+  return rollout?.phase === 'Replacing' ? own + Math.min(rollout.step, provenCount(pass, rollout.target)) : own;
+}
+
 export function provenOrdinals(pass: Pass, revision: string): number[] {
   return serving(pass, revision).flatMap(({ ordinal, provenAt }) => (provenAt === null ? [] : [ordinal]));
 }

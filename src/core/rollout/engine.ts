@@ -16,12 +16,13 @@ import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
 import type { Step } from './strategy.ts';
 import { inPlace } from './in-place.ts';
-import { judgeStable } from './regression.ts';
+import { judgeStable, liftGroupRejection } from './regression.ts';
 import { end, promote } from './verdict.ts';
 
 /** Brings the Rollout of a Service that should be running one pass further, or ends or begins one. */
 export function advanceRollout(pass: Pass): void {
   const { record } = pass;
+  liftGroupRejection(pass);
   if (record.rollout === null) judgeStable(pass);
   const wanted = wantedRevision(pass);
   if (record.rollout !== null && record.rollout.target !== wanted.hash) supersede(pass, wanted);

@@ -1,5 +1,6 @@
 /** Whether a Rollout has failed: looked at before gates and pauses, at every pass. */
 import { formatDuration } from '../../base/duration.ts';
+import { groupRejected } from '../group.ts';
 import { isDown } from '../instances.ts';
 import { migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
 import { gateFailure } from './gate.ts';
@@ -83,7 +84,7 @@ function shadowFailure(pass: Pass): Finding {
 function groupFailure({ given, record }: Pass): Finding {
   if (record.rollout!.direct === 'fallback') return null;
   const rejected = given.group.find(({ stands: how }) => how === 'rejected');
-  return rejected === undefined ? null : ['GroupRejected', `${rejected.service}, which is released together with it, was taken back`];
+  return rejected === undefined ? null : [groupRejected, `${rejected.service}, which is released together with it, was taken back`];
 }
 
 /** When the deadline passes; null while the Rollout waits for what is not the target's doing. */

@@ -4,6 +4,7 @@
  * is rejected itself is nothing to fall back to.
  */
 import { formatDuration } from '../../base/duration.ts';
+import { groupRejected } from '../group.ts';
 import { isDown, serving } from '../instances.ts';
 import { fallbackOf, observed, rejectionOf, say, serviceOf, wake, type Pass } from '../pass.ts';
 import { remember } from './verdict.ts';
@@ -21,6 +22,15 @@ export function judgeStable(pass: Pass): void {
   const [reason, message] = found;
   remember(pass, stable, reason, message, record.stableService?.origin.snapshot ?? record.observedSnapshot);
   say(pass, 'Warning', reason, `${stable.name}: ${message}`, { revision: stable.name });
+}
+
+/** What was taken back for another member's sake is tried again as soon as that one is no longer rejected. */
+export function liftGroupRejection(pass: Pass): void {
+  const { record, given } = pass;
+  const { hash, name } = record.desired!.revision;
+  if (rejectionOf(pass, hash)?.reason !== groupRejected || given.group.some(({ stands }) => stands === 'rejected')) return;
+  record.rejections = record.rejections.filter(({ revision }) => revision !== hash);
+  say(pass, 'Normal', 'RejectionLifted', `${name} is tried again: nothing of its group is rejected any more.`, { revision: name });
 }
 
 type Finding = readonly [reason: string, message: string] | null;
@@ -46,5 +56,5 @@ function unhealthy(pass: Pass): Finding {
 function leftByGroup({ record, given }: Pass): Finding {
   const { together } = record.promoted[0]!;
   const rejected = given.group.find(({ service, stands, snapshot }) => stands === 'rejected' && together?.[service] === snapshot);
-  return rejected === undefined ? null : ['GroupRejected', `${rejected.service}, which was released together with it, was taken back`];
+  return rejected === undefined ? null : [groupRejected, `${rejected.service}, which was released together with it, was taken back`];
 }
