@@ -345,6 +345,7 @@ export class ScenarioWorld {
         name,
         at: this.now,
         value: null,
+        verdict: null,
         error: 'nobody answers',
         ...this.metrics.get(name),
       })),
