@@ -2,7 +2,7 @@
  * JSON Schemas drawn for tests from the keywords that can be judged, pairs of which the second is the first with parts changed (so
  * that most differ in little), and values such as a client makes from a schema.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 export type Schema = Record<string, unknown>;
 export type Draw = (bound: number) => number;
