@@ -4,6 +4,7 @@
  */
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
+import { hashFraction } from '../base/hash.ts';
 import type { Contract } from '../model/contract.ts';
 import type { InstanceEnd, ObservedInstance, TrafficCounters } from '../model/observation.ts';
 import type { Terms } from '../model/plan.ts';
@@ -43,6 +44,8 @@ const endingMs = 500;
 const farewellMs = 1_000;
 /** Least time for taking the Contract, however long the handshake took. */
 const contractMs = 5_000;
+/** Whoever runs a remote endpoint may change it without a word: what it offers is looked at this often. */
+const lookAgainMs = 60_000;
 
 export class HostedInstance {
   readonly id: string;
@@ -66,6 +69,7 @@ export class HostedInstance {
   #retaking = false;
   #retakeAgain = false;
   #trafficBefore: TrafficCounters | null = null;
+  #callOffLook: () => void = () => {};
 
   constructor(named: { id: string; service: string; revision: Revision; terms: Terms }, parts: InstanceParts, surroundings: Surroundings) {
     this.id = named.id;
@@ -189,6 +193,7 @@ export class HostedInstance {
     this.phase = 'connected';
     this.#surroundings.changed(this, true);
     this.checks.start();
+    if (this.revision.run.runtime === 'remote') this.#lookAgainLater();
     void running.ended.then((end) => this.#ended(end));
   }
 
@@ -229,6 +234,7 @@ export class HostedInstance {
 
   /** Says goodbye; a service that does not answer to that is not waited for. */
   async #closeUpstream(): Promise<void> {
+    this.#callOffLook();
     if (this.upstream === null) return;
     await within<void>(
       this.#parts.clock,
@@ -236,6 +242,14 @@ export class HostedInstance {
       this.upstream.close().catch(() => {}),
       () => {},
     );
+  }
+
+  #lookAgainLater(): void {
+    const delayMs = Math.round(lookAgainMs * (0.9 + 0.2 * hashFraction(this.id)));
+    this.#callOffLook = this.#parts.clock.after(delayMs, () => {
+      void this.#retakeContract();
+      if (this.callable) this.#lookAgainLater();
+    });
   }
 
   /** One at a time; a change that comes in between is taken in by one more. */

@@ -8,7 +8,7 @@ import type { Plan } from '../model/plan.ts';
 import type { UsageDay } from '../ports/store.ts';
 
 /** Both ends must say the same; they are one program, so another number means two versions at work on one data directory. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A longer message ends the connection: it is no message of ours. The largest of ours is a Contract, bounded by the upstream. */
 export const maxMessageBytes = 256 << 20;

@@ -182,6 +182,18 @@ describe('services that are released together', () => {
     expect(stables(world)).toEqual([hash('a', 1), hash('b', 1)]);
   });
 
+  it('go together once the one that was bad is mended, though the other was taken back with it', async () => {
+    const world = await new World().with(...both(1));
+    world.host.connects = (revision) => revision !== hash('b', 2);
+    world.source.declare(both(2));
+    await world.settle();
+    await new Operator(world.controller, () => {}).command('b', 'abort', 7);
+    await world.settle();
+    world.source.declare([version('a', 2, together), version('b', 3, together)]);
+    await world.clock.advance(60_000);
+    expect(stables(world)).toEqual([hash('a', 2), hash('b', 3)]);
+  });
+
   it.each([
     ['is gone', []],
     ['is Inactive', [version('b', 2, together, { state: 'Inactive' })]],

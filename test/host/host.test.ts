@@ -297,6 +297,21 @@ describe('what the controller is told at once', () => {
     expect(world.gateway.applied.at(-1)!.contracts).toEqual(['c2']);
   });
 
+  it('is another Contract of a remote endpoint that said nothing of it, within a little more than a minute', async () => {
+    const world = new HostWorld();
+    world.host.take(planFor('a', { runtime: 'remote' }));
+    const { upstream } = await world.bringUp('a-1');
+    for (const name of ['c2', 'c3']) {
+      upstream.current = contract(name);
+      await world.clock.pass(67_000);
+      expect(world.observe('a').instances[0]!.contract).toBe(name);
+    }
+    world.host.take(planFor('a', { generation: 2, instances: [] }));
+    upstream.current = contract('c4');
+    await world.clock.pass(200_000);
+    expect(world.gateway.applied.some(({ contracts }) => contracts.includes('c4'))).toBe(false);
+  });
+
   it('is not each call: counters are told every five seconds, if there were any', async () => {
     const world = await connected();
     const counters = { calls: 3, protocolErrors: 0, toolErrors: 0, latencyBuckets: [], latencySumMs: 1 };

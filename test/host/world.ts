@@ -221,6 +221,7 @@ export function planned(id: string, changes: Partial<PlannedInstance> = {}): Pla
 const defaultRoute: Route = { weights: { 'hash-a': 100 }, hold: false, rollout: null, preview: null, shadow: null };
 
 export interface PlanChanges {
+  readonly runtime?: RunSpec['runtime'];
   readonly generation?: number;
   readonly instances?: readonly PlannedInstance[];
   readonly route?: Partial<Route> | null;
@@ -231,7 +232,7 @@ export interface PlanChanges {
 }
 
 export function planFor(service: string, changes: PlanChanges = {}): Plan {
-  const run = { runtime: 'process' } as RunSpec;
+  const run = { runtime: changes.runtime ?? 'process' } as RunSpec;
   const terms = { limits: changes.limits ?? limits, health: changes.health ?? health };
   return {
     service,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHostLink } from '../../src/link/controller-end.ts';
 import { HostEnd } from '../../src/link/host-end.ts';
+import { protocolVersion } from '../../src/link/messages.ts';
 import type { Contract } from '../../src/model/contract.ts';
 import type { Observation } from '../../src/model/observation.ts';
 import type { Plan } from '../../src/model/plan.ts';
@@ -258,11 +259,11 @@ describe('fencing', () => {
 
   it('does not hear what a controller wrote before it was replaced and that arrives afterwards', async () => {
     const old = await raw();
-    old.write(`${JSON.stringify({ kind: 'hello', protocol: 1, epoch: 1 })}\n`);
+    old.write(`${JSON.stringify({ kind: 'hello', protocol: protocolVersion, epoch: 1 })}\n`);
     await once(old, 'data');
     // One chunk holds the greeting of the new one's connection and one of the old: the old one's is read last.
     const fresh = await raw();
-    fresh.write(`${JSON.stringify({ kind: 'hello', protocol: 1, epoch: 2 })}\n`);
+    fresh.write(`${JSON.stringify({ kind: 'hello', protocol: protocolVersion, epoch: 2 })}\n`);
     await once(fresh, 'data');
     old.on('error', () => {});
     old.write(`${JSON.stringify({ kind: 'plan', plan: planFor('stale') })}\n`);
@@ -279,7 +280,7 @@ describe('who does not speak as agreed', () => {
     ['is no message', 'garbage\n'],
     ['speaks another version', `${JSON.stringify({ kind: 'hello', protocol: 99, epoch: 1 })}\n`],
     ['gives no hello', `${JSON.stringify({ kind: 'forget', service: 'a' })}\n`],
-    ['has no epoch', `${JSON.stringify({ kind: 'hello', protocol: 1, epoch: 'x' })}\n`],
+    ['has no epoch', `${JSON.stringify({ kind: 'hello', protocol: protocolVersion, epoch: 'x' })}\n`],
   ])('is cut off, and nobody else suffers: %s', async (_, text) => {
     const { ear } = controller(1);
     await until(() => ear.heard.length === 1);
@@ -331,7 +332,7 @@ describe('a controller that does not read', () => {
       host.offered.set(`s${n}`, [{ ...contract(`c${n}`), tools: [{ name: 'x'.repeat(50_000), inputSchema: {} }] }]);
     for (let n = 0; n < 200; n++) host.see(`s${n}`, 1);
     const socket = await raw();
-    socket.write(`${JSON.stringify({ kind: 'hello', protocol: 1, epoch: 1 })}\n`);
+    socket.write(`${JSON.stringify({ kind: 'hello', protocol: protocolVersion, epoch: 1 })}\n`);
     // The Host stops telling once enough waits; what changes meanwhile is told as it is in the end.
     await new Promise((resolve) => setTimeout(resolve, 100));
     for (let generation = 2; generation <= 20; generation++) {
