@@ -8,7 +8,18 @@ import type { ServiceRecord } from '../model/record.ts';
 import type { Store } from '../ports/store.ts';
 
 const mostKept = 256;
-const none: Readonly<Record<string, Contract>> = {};
+
+/** The Contracts that a pass may hold against each other; null, which is the rule and costs nothing, where all that is named is one. */
+export function toCompare(record: ServiceRecord | null, observation: Observation | null): ReadonlySet<string> | null {
+  let first = record?.stableContract ?? null;
+  let hashes: Set<string> | null = null;
+  for (const { contract } of observation?.instances ?? []) {
+    if (contract === null || contract === first) continue;
+    if (first === null) first = contract;
+    else hashes = (hashes ?? new Set([first])).add(contract);
+  }
+  return hashes;
+}
 
 export class Contracts {
   readonly #store: Store;
@@ -29,27 +40,21 @@ export class Contracts {
     return services;
   }
 
-  /** By hash, all that can be told apart in these facts; none where only one is named, which costs nothing. */
-  async namedBy(record: ServiceRecord | null, observation: Observation | null): Promise<Readonly<Record<string, Contract>>> {
-    const hashes = new Set(observation?.instances.flatMap(({ contract }) => contract ?? []));
-    if (record !== null && record.stableContract !== null) hashes.add(record.stableContract);
-    if (record === null || hashes.size < 2) return none;
+  /** Those of these hashes that are known. What is not is told to `arrived` one day. */
+  async load(service: string, hashes: ReadonlySet<string>): Promise<Readonly<Record<string, Contract>>> {
     const found: Record<string, Contract> = {};
     const missed: string[] = [];
     for (const hash of hashes) {
-      const contract = await this.of(hash);
+      const contract = this.#recent.get(hash) ?? (await this.#store.contract(hash));
       if (contract === null) missed.push(hash);
-      else found[hash] = contract;
+      else {
+        this.#keep(contract);
+        found[hash] = contract;
+      }
     }
-    if (missed.length > 0) this.#missed.set(record.service, missed);
-    else this.#missed.delete(record.service);
+    if (missed.length > 0) this.#missed.set(service, missed);
+    else this.#missed.delete(service);
     return found;
-  }
-
-  async of(hash: string): Promise<Contract | null> {
-    const contract = this.#recent.get(hash) ?? (await this.#store.contract(hash));
-    if (contract !== null) this.#keep(contract);
-    return contract;
   }
 
   #keep(contract: Contract): void {

@@ -14,7 +14,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { HostLink, HostListener } from '../ports/host-link.ts';
 import type { Change, Store, UsageDay } from '../ports/store.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
-import { Contracts } from './contracts.ts';
+import { Contracts, toCompare } from './contracts.ts';
 import type { Declarations } from './declarations.ts';
 import { Groups } from './groups.ts';
 import { KeyQueue } from './queue.ts';
@@ -270,7 +270,8 @@ export class Loop implements HostListener {
         before = restoreArchived(archived, clock.now());
       }
     }
-    const contracts = await this.#contracts.namedBy(before, observation);
+    const hashes = toCompare(before, observation);
+    const contracts = hashes === null ? {} : await this.#contracts.load(key, hashes);
     const commands = this.#commanded.delete(key) ? await store.commands(key, before?.commandId ?? 0) : [];
     try {
       const decision = decide({ ...this.desiredOf(key, declaration), contracts, commands }, before, observation, clock.now());
@@ -302,7 +303,7 @@ export class Loop implements HostListener {
     const { link, listener } = this.#parts;
     const wasReady = isReady(this.#records.get(key));
     const stood = this.#groups.standingOf(key);
-    const peers = this.#groups.peersOf(key);
+    const peers = stood === null ? [] : this.#groups.peersOf(key);
     const { record, plan, archive } = decision;
     this.#remember(key, archive ? null : record);
     if (plan !== null && !archive) {
