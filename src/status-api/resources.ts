@@ -227,6 +227,7 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
   };
   if (record.stable !== null) add(record.stable, 'stable');
   if (record.target !== null && record.rollout !== null) add(record.target, 'target');
+  if (kept !== null) add(kept.revision, 'promoted');
   for (const { revision } of record.promoted) add(revision, 'promoted');
   for (const { name, revision } of record.rejections) add({ name, hash: revision }, 'rejected');
   return [...rows.values()];

@@ -3,14 +3,14 @@
  * ended, with what their Verdict says. Pure: made of a view of the ReadModel.
  */
 import { serviceOf } from '../core/pass.ts';
-import { stepDurationMs, stepText } from '../model/canary-step.ts';
+import { stepWords } from '../core/rollout/step-words.ts';
 import { quantileOfBuckets } from '../model/latency.ts';
 import { noTraffic, type ShadowReport, type TrafficCounters } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { MeasurementStatus, RolloutStatus, ShadowStatus, TrafficStatus } from '../model/resource.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Measurement, Rollout, Verdict } from '../model/rollout.ts';
-import type { Migration } from '../model/service.ts';
+import type { CanaryStep, Migration } from '../model/service.ts';
 import type { ServiceView } from '../ports/read-model.ts';
 
 const measurementsShown = 5;
@@ -38,7 +38,7 @@ export function runningRollout({ record, observation }: ServiceView): RolloutSta
     startedAt: instant(rollout.startedAt),
     endedAt: null,
     failures,
-    steps: stepsOf(rollout, migration).map(stepText),
+    steps: stepsOf(rollout, migration).map(stepWords),
     step: rollout.step,
     stepStartedAt: instant(rollout.stepStartedAt),
     stepEndsAt: stepEndsAt(rollout, migration),
@@ -115,9 +115,16 @@ function stepsOf({ strategy, direct }: Rollout, { canary }: Migration): Migratio
 }
 
 function stepEndsAt(rollout: Rollout, migration: Migration): string | null {
-  const step = rollout.phase === 'Stepping' ? stepsOf(rollout, migration)[rollout.step] : undefined;
-  const lasts = step === undefined ? null : stepDurationMs(step);
-  return lasts === null || rollout.waitsOn !== 'time' ? null : instant(rollout.stepStartedAt + lasts);
+  if (rollout.phase !== 'Stepping' || rollout.waitsOn !== 'time') return null;
+  const step = stepsOf(rollout, migration)[rollout.step];
+  const lasts = step === undefined ? null : durationMs(step);
+  return lasts === null ? null : instant(rollout.stepStartedAt + lasts);
+}
+
+/** How long a step lasts by itself; null when it is not time that ends it. */
+function durationMs(step: CanaryStep): number | null {
+  if (step.type === 'pause') return step.durationMs;
+  return step.type === 'analysis' || step.type === 'shadow' ? step.forMs : null;
 }
 
 function trafficOf({ analysis, stable, target }: Rollout, counted: Readonly<Record<string, TrafficCounters>>): RolloutStatus['traffic'] {

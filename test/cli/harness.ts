@@ -113,6 +113,10 @@ export class Harness {
     return this.begin(argv, {});
   }
 
+  followWith(options: Options, ...argv: string[]): Running {
+    return this.begin(argv, options);
+  }
+
   private begin(argv: string[], options: Options): Running {
     let out = '';
     let err = '';

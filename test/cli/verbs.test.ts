@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
+import { breaking } from '../fixtures/rollout-views.ts';
 import { verdictOf } from '../fixtures/service-views.ts';
 import { appliedSnapshot, Harness } from './harness.ts';
 
@@ -33,7 +34,8 @@ const change = {
   after: 'spec:\n  replicas: 2\n',
   revision: { stable: 'files-aaaaaaaa', target: 'files-bbbbbbbb', rollout: true },
   strategy: 'in-place',
-  steps: ['start-instance files-bbbbbbbb-0-1', 'switch-route files-bbbbbbbb'],
+  steps: ['start 1 instance of files-bbbbbbbb beside files-aaaaaaaa and make its start checks', 'all calls to files-bbbbbbbb'],
+  contract: breaking,
   dependants: ['clock'],
   warnings: ['breaks a contract'],
 };

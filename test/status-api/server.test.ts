@@ -6,6 +6,7 @@ import { createParser } from 'eventsource-parser';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { namedSchemas } from '../../src/status-api/schemas.ts';
 import { createStatusApi, type StatusApi, type StatusApiOptions } from '../../src/status-api/server.ts';
+import { rolloutViews } from '../fixtures/rollout-views.ts';
 import { fakeReadModel, fakeToolNames, filesStable, snapshot, type FakeReadModel } from '../fixtures/read-model.ts';
 
 let model: FakeReadModel;
@@ -94,6 +95,16 @@ describe('routes', () => {
     expect(status).toBe(200);
     expectShape(shape, body);
   });
+
+  test.each(Object.keys(rolloutViews))(
+    'a service with a rollout like %s is told in the published shape, and so is the rollout',
+    async (name) => {
+      model.put(rolloutViews[name as keyof typeof rolloutViews]);
+      expectShape('Service', (await ask('/api/v1/services/weather')).body);
+      expectShape('RolloutList', (await ask('/api/v1/services/weather/rollout')).body);
+      expectShape('RevisionList', (await ask('/api/v1/services/weather/revisions')).body);
+    },
+  );
 
   test('every listed resource carries the seven members', async () => {
     model.happen({});

@@ -35,7 +35,7 @@ export async function diff(context: Context, options: Input & { output?: 'json' 
 export async function plan(context: Context, options: Input & { output?: 'json' | 'markdown' }): Promise<number> {
   return compare(context, options, (report) => {
     if (options.output === 'json') return json(report);
-    return options.output === 'markdown' ? planMarkdown(report) : planText(report, context.terminal.paint);
+    return options.output === 'markdown' ? planMarkdown(report) : planText(report, screenOf(context.terminal));
   });
 }
 
@@ -61,7 +61,7 @@ export async function apply(context: Context, options: Input & Waiting & { dryRu
   if (options.dryRun) {
     const report = await admin.plan(proposal);
     if (tellIssues(context, report)) return 1;
-    context.terminal.out(planText(report, context.terminal.paint));
+    context.terminal.out(planText(report, screenOf(context.terminal)));
     return 0;
   }
   return change(context, options, async () => admin.apply(proposal, options.plan ?? null));

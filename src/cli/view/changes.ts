@@ -1,7 +1,9 @@
 /** A PlanReport as a unified diff, as words, and as Markdown for a pull request. Pure. */
 import { createTwoFilesPatch } from 'diff';
 import type { Applied, PlanReport, ServiceChange } from '../../ports/admin.ts';
+import { contractLines } from './contract.ts';
 import type { Paint } from './paint.ts';
+import { fit, type Screen } from './screen.ts';
 
 const actionWords: Record<ServiceChange['action'], string> = {
   create: 'created',
@@ -40,11 +42,12 @@ function colourDiff(patch: string, paint: Paint): string {
 }
 
 /** The diff, what would happen, what is held back, and the token that `apply --plan` takes. */
-export function planText(report: PlanReport, paint: Paint): string {
+export function planText(report: PlanReport, { paint, columns }: Screen): string {
   const changes = real(report);
   const lines = changes.flatMap((change) => [
     `${paint.bold(change.service)}: would be ${actionWords[change.action]}; ${revisionText(change)}`,
     ...change.steps.map((step, index) => `  ${index + 1}. ${step}`),
+    ...contractOf(change, paint).map((line) => `  ${line}`),
     ...(change.dependants.length === 0 ? [] : [`  needed by: ${change.dependants.join(', ')}`]),
     ...change.warnings.map((warning) => `  ${paint.warn('warning:')} ${warning}`),
   ]);
@@ -54,7 +57,8 @@ export function planText(report: PlanReport, paint: Paint): string {
     changes.length === 0
       ? [`Nothing would change (${same} services compared).`]
       : [`${tally(changes)}; ${same} unchanged.`, `Plan ${report.token}: fairlead apply --plan ${report.token} …`];
-  return `${diffText(report, paint)}${[...lines, ...held, ...tail].join('\n')}\n`;
+  // A diff is for copying, too: its lines stay as they are.
+  return `${diffText(report, paint)}${fit([...lines, ...held, ...tail].join('\n'), columns)}\n`;
 }
 
 export function planMarkdown(report: PlanReport): string {
@@ -71,7 +75,8 @@ export function planMarkdown(report: PlanReport): string {
       ...change.steps.map((step, index) => `${index + 1}. \`${step.replaceAll('`', "'")}\``),
       ...change.warnings.map((warning) => `- **warning**: ${warning}`),
       '',
-      fenced(patchOf(change)),
+      ...contractMarkdown(change),
+      fenced(patchOf(change), 'diff'),
       '',
       '</details>',
     ].join('\n'),
@@ -92,11 +97,23 @@ export function planMarkdown(report: PlanReport): string {
   ].join('\n');
 }
 
+/** What the rollout would mean for clients; nothing where only the target's start will tell. */
+function contractOf({ contract, revision }: ServiceChange, paint: Paint): readonly string[] {
+  if (contract === null) return revision.rollout && revision.stable !== null ? ['contract: known once the target has started'] : [];
+  return contract.class === null
+    ? ['contract: no difference']
+    : ['contract:', ...contractLines(contract, paint).map((line) => `  ${line}`)];
+}
+
+function contractMarkdown({ contract }: ServiceChange): readonly string[] {
+  return contract === null || contract.class === null ? [] : ['Contract:', '', fenced(contractLines(contract).join('\n'), ''), ''];
+}
+
 /** A code fence longer than any run of backticks inside, so that no manifest can end it. */
-function fenced(text: string): string {
+function fenced(text: string, language: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
-  return `${fence}diff\n${text.trimEnd()}\n${fence}`;
+  return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
 }
 
 function revisionText({ revision, strategy }: ServiceChange): string {

@@ -31,10 +31,3 @@ export function clockTime(at: string): string {
   const date = new Date(at);
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }
-
-/** The same with its day before it: `2026-11-20 10:00:24`. */
-export function clockDate(at: string): string {
-  const date = new Date(at);
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
-  return `${day} ${clockTime(at)}`;
-}

@@ -12,7 +12,6 @@ import type {
   SourceResource,
   ToolResource,
 } from '../../model/resource.ts';
-import { clockDate } from './event-line.ts';
 import { paintWord, type Paint } from './paint.ts';
 import { directText, shareText, stepCell } from './rollout-words.ts';
 import { shorten } from './screen.ts';
@@ -38,14 +37,14 @@ const services = (now: number): Column<ServiceResource>[] => [
   { header: 'HEALTH', cell: ({ status }) => status.health, tint: word },
   { header: 'READY', cell: ({ status }) => `${status.readyInstances}/${status.replicas}` },
   { header: 'TOOLS', cell: ({ status }) => String(status.tools), order: ({ status }) => status.tools },
-  { header: 'REVISION', cell: ({ status }) => or(status.stable) },
-  { header: 'TARGET', cell: ({ status }) => or(status.target), wide: true },
+  { header: 'REVISION', yields: 'name', cell: ({ status }) => or(status.stable) },
+  { header: 'TARGET', yields: 'name', cell: ({ status }) => or(status.target), wide: true },
   { header: 'TYPE', cell: ({ status }) => or(status.type), wide: true },
   { header: 'TRANSPORT', cell: ({ status }) => or(status.transport), wide: true },
   { header: 'CALLS', cell: ({ status }) => String(status.calls), order: ({ status }) => status.calls, wide: true },
   { header: 'ERRORS', cell: ({ status }) => String(status.errors), order: ({ status }) => status.errors, wide: true },
   { header: 'SYNCED', cell: (service) => syncedWord(service), tint: word, wide: true },
-  { header: 'FILE', cell: ({ status }) => or(status.file), wide: true },
+  { header: 'FILE', yields: 'text', cell: ({ status }) => or(status.file), wide: true },
   ageColumn('AGE', ({ metadata }) => metadata.createdAt, now),
 ];
 
@@ -57,17 +56,17 @@ function syncedWord({ status }: ServiceResource): string {
 const rollouts = (now: number): Column<RolloutResource>[] => [
   { header: 'SERVICE', cell: ({ metadata }) => or(metadata.service) },
   { header: 'NUMBER', cell: ({ status }) => String(status.number), order: ({ status }) => status.number },
-  { header: 'STRATEGY', cell: ({ status }) => status.strategy + directText(status) },
+  { header: 'STRATEGY', yields: 'text', cell: ({ status }) => status.strategy + directText(status) },
   { header: 'PHASE', cell: ({ status }) => (status.paused === null ? status.phase : 'Paused'), tint: word },
-  { header: 'STEP', cell: ({ status }) => or(stepCell(status)) },
+  { header: 'STEP', yields: 'text', cell: ({ status }) => or(stepCell(status)) },
   weightColumn,
-  { header: 'STABLE', cell: ({ status }) => or(status.stable), wide: true },
-  { header: 'TARGET', cell: ({ status }) => status.target },
-  { header: 'WAITS-FOR', cell: ({ status }) => or(status.waitsFor) },
+  { header: 'STABLE', yields: 'name', cell: ({ status }) => or(status.stable), wide: true },
+  { header: 'TARGET', yields: 'name', cell: ({ status }) => status.target },
+  { header: 'WAITS-FOR', yields: 'text', cell: ({ status }) => or(status.waitsFor) },
   { header: 'TOOK', cell: ({ status }) => took(status, now), passing: true, wide: true },
   ageColumn('AGE', ({ status }) => status.startedAt, now),
   { header: 'REASON', cell: ({ status }) => or(status.reason), wide: true },
-  { header: 'MESSAGE', cell: ({ status }) => or(status.message), wide: true },
+  { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.message), wide: true },
 ];
 
 /** The target's share of calls now; of a Rollout that is over the largest that it got. */
@@ -86,16 +85,16 @@ export function took({ startedAt, endedAt }: Pick<RolloutStatus, 'startedAt' | '
 export function historyColumns(now: number): Column<RolloutResource>[] {
   return [
     { header: 'NUMBER', cell: ({ status }) => String(status.number) },
-    { header: 'STRATEGY', cell: ({ status }) => status.strategy + directText(status) },
-    { header: 'TARGET', cell: ({ status }) => status.target },
+    { header: 'STRATEGY', yields: 'text', cell: ({ status }) => status.strategy + directText(status) },
+    { header: 'TARGET', yields: 'name', cell: ({ status }) => status.target },
     { header: 'RESULT', cell: ({ status }) => status.phase, tint: word },
     { header: 'REASON', cell: ({ status }) => or(status.reason) },
-    { header: 'STARTED', cell: ({ status }) => clockDate(status.startedAt) },
+    { header: 'STARTED', cell: ({ status }) => `${age(status.startedAt, now)} ago`, passing: true },
     { header: 'TOOK', cell: ({ status }) => took(status, now), passing: true },
     weightColumn,
-    { header: 'STABLE', cell: ({ status }) => or(status.stable), wide: true },
+    { header: 'STABLE', yields: 'name', cell: ({ status }) => or(status.stable), wide: true },
     { header: 'SNAPSHOT', cell: ({ status }) => or(status.snapshot.slice(0, 12)), wide: true },
-    { header: 'MESSAGE', cell: ({ status }) => or(status.message), wide: true },
+    { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.message), wide: true },
   ];
 }
 
@@ -106,7 +105,7 @@ const revisions = (now: number): Column<RevisionResource>[] => [
   { header: 'WEIGHT', cell: ({ status }) => `${status.weight}%`, order: ({ status }) => status.weight },
   { header: 'REASON', cell: ({ status }) => or(status.reason) },
   { header: 'HASH', cell: ({ status }) => status.hash, wide: true },
-  { header: 'MESSAGE', cell: ({ status }) => or(status.message), wide: true },
+  { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.message), wide: true },
   { ...ageColumn('REJECTED', ({ status }: RevisionResource) => status.rejectedAt, now), wide: true },
 ];
 
@@ -127,14 +126,14 @@ const instances = (now: number): Column<InstanceResource>[] => [
   { header: 'INFLIGHT', cell: ({ status }) => String(status.inFlight), order: ({ status }) => status.inFlight, wide: true },
   { header: 'RESTARTS', cell: ({ status }) => String(status.restarts), order: ({ status }) => status.restarts },
   ageColumn('AGE', ({ status }) => status.startedAt, now),
-  { header: 'END', cell: ({ status }) => or(status.end?.code), wide: true },
+  { header: 'END', yields: 'text', cell: ({ status }) => or(status.end?.code), wide: true },
 ];
 
 const tools = (): Column<ToolResource>[] => [
   { header: 'TOOL', cell: ({ spec }) => spec.exposedAs },
   { header: 'SERVICE', cell: ({ metadata }) => or(metadata.service) },
   { header: 'AT /mcp', cell: ({ spec }) => spec.aggregatedAs, wide: true },
-  { header: 'DESCRIPTION', cell: ({ spec }) => shorten(or(spec.description ?? spec.title), 90) },
+  { header: 'DESCRIPTION', yields: 'text', cell: ({ spec }) => shorten(or(spec.description ?? spec.title), 90) },
 ];
 
 const events = (now: number): Column<EventResource>[] => [
@@ -143,9 +142,9 @@ const events = (now: number): Column<EventResource>[] => [
   { header: 'TYPE', cell: ({ spec }) => spec.type, tint: word },
   { header: 'SERVICE', cell: ({ metadata }) => or(metadata.service) },
   { header: 'REASON', cell: ({ spec }) => spec.reason },
-  { header: 'REVISION', cell: ({ spec }) => or(spec.revision), wide: true },
+  { header: 'REVISION', yields: 'name', cell: ({ spec }) => or(spec.revision), wide: true },
   { header: 'ACTOR', cell: ({ spec }) => spec.actor, wide: true },
-  { header: 'MESSAGE', cell: ({ spec }) => spec.message },
+  { header: 'MESSAGE', yields: 'text', cell: ({ spec }) => spec.message },
 ];
 
 const sources = (now: number): Column<SourceResource>[] => [
@@ -160,7 +159,7 @@ const sources = (now: number): Column<SourceResource>[] => [
   { header: 'MANIFESTS', cell: ({ status }) => String(status.manifests), order: ({ status }) => status.manifests },
   { header: 'ISSUES', cell: ({ status }) => String(status.issues.length), order: ({ status }) => status.issues.length },
   ageColumn('READ', ({ status }) => status.readAt, now),
-  { header: 'LOCATION', cell: ({ spec }) => spec.location },
+  { header: 'LOCATION', yields: 'text', cell: ({ spec }) => spec.location },
 ];
 
 function sourceState(status: SourceResource['status']): string {

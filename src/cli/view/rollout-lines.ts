@@ -2,19 +2,20 @@
 import type { ContractClass } from '../../model/contract.ts';
 import type { RolloutStatus } from '../../model/resource.ts';
 import { took } from './resource-table.ts';
-import { directText, reasoned, shareText, stepCell } from './rollout-words.ts';
+import { directText, reasoned, shareText, stepText } from './rollout-words.ts';
 import { oneLine } from './table.ts';
 
 /** The lines to print of a Rollout of the service `name` that was last seen as `before`; null: not yet. */
 export function rolloutChanges(name: string, before: RolloutStatus | null, seen: RolloutStatus, now: number): string[] {
   const earlier = before?.number === seen.number ? before : null;
-  const line = (text: string): string => `${name}  rollout ${seen.number}  ${oneLine(text)}`;
+  const line = (text: string): string => `${name}  rollout ${seen.number}  ${text}`;
   const lines: string[] = [];
   if (seen.contract !== null && earlier?.contract?.to !== seen.contract.to) lines.push(`contract: ${contractTally(seen)}`);
-  if (seen.failures > (earlier?.failures ?? 0)) lines.push(`failed attempt ${seen.failures}: ${reasoned(seen.reason, seen.message)}`);
+  if (seen.failures > (earlier?.failures ?? 0))
+    lines.push(`failed attempt ${seen.failures}: ${oneLine(reasoned(seen.reason, seen.message))}`);
   const [latest] = seen.measurements;
   if (latest !== undefined && latest.outcome !== earlier?.measurements[0]?.outcome)
-    lines.push(`measured ${latest.outcome}: ${latest.judgements.map(({ check, message }) => `${check}: ${message}`).join('; ')}`);
+    lines.push(`measured ${latest.outcome}: ${latest.judgements.map(({ check, message }) => `${check}: ${oneLine(message)}`).join('; ')}`);
   const standing = standingText(seen, now);
   if (earlier === null || standing !== standingText(earlier, now)) lines.push(standing);
   return lines.map(line);
@@ -23,9 +24,8 @@ export function rolloutChanges(name: string, before: RolloutStatus | null, seen:
 function standingText(rollout: RolloutStatus, now: number): string {
   const { strategy, phase, paused, target, weights, waitsFor, running, reason, message } = rollout;
   const head = `${strategy}${directText(rollout)}  ${target}  ${paused === null ? phase : `${phase}, paused by ${paused.actor}`}`;
-  if (!running) return `${head} after ${took(rollout, now)}: ${reasoned(reason, message)}`;
-  const step = stepCell(rollout);
-  const parts = [head, step === '' ? '' : `step ${step}`, `weight ${shareText(weights?.target ?? 0)}`];
+  if (!running) return `${head} after ${took(rollout, now)}: ${oneLine(reasoned(reason, message))}`;
+  const parts = [head, stepText(rollout), `weight ${shareText(weights?.target ?? 0)}`];
   return [...parts, waitsFor === '' ? '' : `waits for ${waitsFor}`].filter((part) => part !== '').join('  ');
 }
 

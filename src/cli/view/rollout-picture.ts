@@ -8,7 +8,7 @@ import { contractLines } from './contract.ts';
 import { measurementLines, shadowLines } from './measurement.ts';
 import { paintWord } from './paint.ts';
 import { took } from './resource-table.ts';
-import { directText, errorText, reasoned, shareText, stepCell, waitText } from './rollout-words.ts';
+import { directText, errorText, reasoned, shareText, stepText, waitText } from './rollout-words.ts';
 import { fit, type Screen } from './screen.ts';
 import { stageRow, stagesOf } from './stages.ts';
 import { table, type Column } from './table.ts';
@@ -36,8 +36,8 @@ export function rolloutPicture(service: ServiceResource, rollout: RolloutStatus,
 
 function wayText(rollout: RolloutStatus, { paint, columns }: Screen): string {
   if (!rollout.running) return '';
-  const step = stepCell(rollout);
-  if (columns === null) return step === '' ? '' : `  step ${step}\n`;
+  const step = stepText(rollout);
+  if (columns === null) return step === '' ? '' : `  ${step}\n`;
   return `  ${stageRow(stagesOf(rollout), rollout.paused !== null, paint)}\n`;
 }
 
@@ -130,15 +130,9 @@ function analysisText({ failures, failureLimit, nextAt }: NonNullable<RolloutSta
 
 /** `  label      first line`, further lines under the first. */
 function factText(label: string, lines: readonly string[], columns: number | null): string {
-  const told = lines.flatMap((line) => line.split('\n')).filter((line) => line !== '');
-  const before = ' '.repeat(indent);
-  return told
-    .map((line, index) =>
-      index === 0
-        ? fit(`${before}${label.padEnd(labelWidth)}${line}\n`, columns, labelWidth)
-        : fit(`${before}${' '.repeat(labelWidth)}${line}\n`, columns),
-    )
-    .join('');
+  const inner = columns === null ? null : columns - indent - labelWidth;
+  const told = lines.flatMap((line) => fit(line, inner).split('\n')).filter((line) => line !== '');
+  return told.map((line, index) => `${' '.repeat(indent)}${(index === 0 ? label : '').padEnd(labelWidth)}${line}\n`).join('');
 }
 
 function indented(text: string): string {

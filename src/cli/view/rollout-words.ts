@@ -21,6 +21,12 @@ export function stepCell({ steps, step, strategy, direct }: RolloutStatus): stri
   return step >= steps.length ? `${steps.length}/${steps.length} done` : `${step + 1}/${steps.length} ${steps[step]}`;
 }
 
+/** `step 3/5 pause 1m`, `2 replaced`; empty where there are no steps. */
+export function stepText(rollout: RolloutStatus): string {
+  const cell = stepCell(rollout);
+  return rollout.steps.length === 0 ? cell : `step ${cell}`;
+}
+
 /** `the pause to end, 42s more`. Empty when it is over. */
 export function waitText({ running, paused, waitsFor, stepEndsAt }: RolloutStatus, now: number): string {
   if (!running) return '';

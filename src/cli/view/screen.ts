@@ -23,6 +23,14 @@ export function shorten(text: string, width: number): string {
   return ellipsed ? `${text.slice(0, index)}…` : text;
 }
 
+/** The same with the beginning cut off instead of the end: `…-7f3a9c21`. */
+export function shortenStart(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const characters = [...text];
+  while (characters.length > 0 && widthOf(characters.join('')) >= width) characters.shift();
+  return `…${characters.join('')}`;
+}
+
 /** Lines none of which is wider than the screen: what is too long goes on below, `hang` columns further in than it began. */
 export function fit(text: string, columns: number | null, hang = 2): string {
   if (columns === null) return text;

@@ -4,11 +4,12 @@
  */
 import { stripVTControlCharacters } from 'node:util';
 import type { Paint } from './paint.ts';
-import { shorten, widthOf, type Screen } from './screen.ts';
+import { shorten, shortenStart, widthOf, type Screen } from './screen.ts';
 
 const gap = 2;
-/** No column becomes narrower than this, or than its header. */
+/** No column becomes narrower than this, or than its header; a name keeps room for the end of a Revision's, `…7f3a9c21`. */
 const narrowest = 6;
+const narrowestName = 9;
 
 export interface Column<Row> {
   readonly header: string;
@@ -19,6 +20,8 @@ export interface Column<Row> {
   readonly tint?: (text: string, paint: Paint) => string;
   /** Shown with `-o wide` only. */
   readonly wide?: true;
+  /** What becomes narrower first where a terminal is too narrow; a name then keeps its end, which tells it from others. */
+  readonly yields?: 'text' | 'name';
   /** Reads differently as time goes by alone: no reason to print a row again. */
   readonly passing?: true;
 }
@@ -26,14 +29,24 @@ export interface Column<Row> {
 /** Column widths that fit these rows and the headers, and the screen. */
 export function widthsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen): number[] {
   const widths = columns.map((column) => Math.max(widthOf(column.header), ...rows.map((row) => widthOf(oneLine(column.cell(row))))));
-  let over = screen.columns === null ? 0 : widths.reduce((sum, width) => sum + width + gap, -gap) - screen.columns;
-  const floors = columns.map(({ header }) => Math.max(narrowest, widthOf(header)));
-  for (; over > 0; over--) {
-    const widest = Math.max(...widths.map((width, index) => (width > floors[index]! ? width : 0)));
-    if (widest === 0) break;
-    widths[widths.lastIndexOf(widest)]! -= 1;
+  const room = screen.columns === null ? Number.POSITIVE_INFINITY : screen.columns - gap * (columns.length - 1);
+  for (const among of [columns.map(({ yields }) => yields !== undefined), columns.map(() => true)]) {
+    while (sum(widths) > room) {
+      const spare = widths.map((width, index) => (among[index] && width > floorOf(columns[index]!) ? width : 0));
+      const widest = spare.lastIndexOf(Math.max(...spare));
+      if (spare[widest] === 0) break;
+      widths[widest]! -= 1;
+    }
   }
   return widths;
+}
+
+function floorOf<Row>({ header, yields }: Column<Row>): number {
+  return Math.max(yields === 'name' ? narrowestName : narrowest, widthOf(header));
+}
+
+function sum(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width, 0);
 }
 
 export function headerLine<Row>(columns: readonly Column<Row>[], widths: readonly number[], screen: Screen): string {
@@ -44,7 +57,8 @@ export function headerLine<Row>(columns: readonly Column<Row>[], widths: readonl
 export function rowLine<Row>(columns: readonly Column<Row>[], row: Row, widths: readonly number[], screen: Screen): string {
   const cells = columns.map((column, index) => {
     const whole = oneLine(column.cell(row));
-    const text = screen.columns === null ? whole : shorten(whole, widths[index]!);
+    const cut = column.yields === 'name' ? shortenStart : shorten;
+    const text = screen.columns === null ? whole : cut(whole, widths[index]!);
     return (column.tint?.(text, screen.paint) ?? text) + padding(text, index, widths);
   });
   return `${cells.join('').trimEnd()}\n`;
