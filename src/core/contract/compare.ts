@@ -161,18 +161,20 @@ function compareResources(from: Members, to: Members, tell: Tell): void {
 
 /** Characters that nobody sees and a model obeys, where there are more of them than before. */
 function tellHidden(from: Members | undefined, to: Members, tell: Tell): void {
-  const before = new Map<string, number>();
-  eachText(from, (text) => {
-    for (const character of hiddenCharacters(text)) before.set(character, (before.get(character) ?? 0) + 1);
+  const found = hiddenIn(to);
+  if (found.size === 0) return;
+  const before = hiddenIn(from);
+  for (const [character, { count, path }] of found) {
+    if (count <= (before.get(character)?.count ?? 0)) continue;
+    tell('review', path, `has the character ${codePointName(character)}, which nobody can see`);
+  }
+}
+
+/** Each hidden character in a value's texts, how often it is there, and where it was seen last. */
+function hiddenIn(value: unknown): ReadonlyMap<string, { readonly count: number; readonly path: string }> {
+  const found = new Map<string, { count: number; path: string }>();
+  eachText(value, (text, path) => {
+    for (const character of hiddenCharacters(text)) found.set(character, { count: (found.get(character)?.count ?? 0) + 1, path });
   });
-  const told = new Set<string>();
-  eachText(to, (text, path) => {
-    for (const character of hiddenCharacters(text)) {
-      const left = before.get(character) ?? 0;
-      before.set(character, left - 1);
-      if (left > 0 || told.has(character)) continue;
-      told.add(character);
-      tell('review', path, `has the character ${codePointName(character)}, which nobody can see`);
-    }
-  });
+  return found;
 }
