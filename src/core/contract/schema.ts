@@ -43,7 +43,7 @@ const classes: Record<'input' | 'output', Record<Change, ContractClass>> = {
 
 /** Work that may still be done: a step is a pair of schemas, a name, or some sixty characters. */
 export class Steps {
-  #left = 300_000;
+  #left = 500_000;
   #ofSchema = 0;
 
   beginSchema(): void {
