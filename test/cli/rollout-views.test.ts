@@ -95,7 +95,7 @@ describe('lines in a pipe', () => {
   });
 });
 
-describe('describe', () => {
+describe('a whole service', () => {
   const drawn = (view: ServiceView) =>
     onEachScreen((screen) => describeText({ service: seen(view), tools: [], events: [], dependants: [] }, now, screen));
 

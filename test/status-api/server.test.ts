@@ -100,7 +100,9 @@ describe('routes', () => {
     'a service with a rollout like %s is told in the published shape, and so is the rollout',
     async (name) => {
       model.put(rolloutViews[name as keyof typeof rolloutViews]);
-      expectShape('Service', (await ask('/api/v1/services/weather')).body);
+      const { status, body } = await ask('/api/v1/services/weather');
+      expect(status).toBe(200);
+      expectShape('Service', body);
       expectShape('RolloutList', (await ask('/api/v1/services/weather/rollout')).body);
       expectShape('RevisionList', (await ask('/api/v1/services/weather/revisions')).body);
     },

@@ -26,7 +26,7 @@ export function shorten(text: string, width: number): string {
 /** The same with the beginning cut off instead of the end: `…-7f3a9c21`. */
 export function shortenStart(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
-  const characters = [...text];
+  const characters = Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
   while (characters.length > 0 && widthOf(characters.join('')) >= width) characters.shift();
   return `…${characters.join('')}`;
 }
