@@ -1,7 +1,6 @@
 /**
  * The checks that must pass through the preview route before a switch: the very questions that are put to an Instance, put to
- * the gateway as a client of the preview would, so exposure and routing are checked with them. A result belongs to one
- * previewed Revision and is gone with it.
+ * the gateway on the way that clients of the preview go. A result belongs to one previewed Revision and is gone with it.
  */
 import { FairleadError } from '../base/error.ts';
 import { noTraffic, type Observation } from '../model/observation.ts';

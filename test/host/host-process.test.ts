@@ -1,6 +1,8 @@
 /** The host process as the supervisor runs it, with real services, seen over its real link. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +11,14 @@ import { createHostLink } from '../../src/link/controller-end.ts';
 import type { Observation } from '../../src/model/observation.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { ProcessRun, RunSpec } from '../../src/model/revision.ts';
+import type { Check } from '../../src/model/service.ts';
 import type { HostLink } from '../../src/ports/host-link.ts';
 import type { FromChild } from '../../src/processes/child.ts';
 import { systemClock } from '../../src/processes/clock.ts';
 import { dataDirOf } from '../../src/base/data-dir.ts';
 import { reapOrphans } from '../../src/runtimes/orphans.ts';
 import { processRun } from '../runtimes/world.ts';
-import { planFor, planned } from './world.ts';
+import { basic, planFor, planned } from './world.ts';
 
 const root = join(import.meta.dirname, '../..');
 const everything = join(root, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
@@ -139,6 +142,43 @@ describe('the host process', () => {
     expect(code).toBe(0);
     expect(marked()).toEqual([]);
     expect(readdirSync(join(dataDir, 'instances'))).toEqual([]);
+  });
+
+  it('checks a target through its preview, asks metrics sources, and ends both with the Plan that asked', async () => {
+    const answers = [0.25, 0.5];
+    const metrics = createServer((_request, response) => void response.end(JSON.stringify({ value: answers.shift() ?? 1 })));
+    await once(metrics.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(metrics.address() as AddressInfo).port}/`;
+    await startHost();
+    const [stable, target] = ['r1', 'r2'].map((tag) => run(['node', echo, '--tag', tag], { env: env() }));
+    const says: Check = {
+      name: 'says',
+      type: 'functional',
+      timeoutMs: 5_000,
+      tool: 'echo',
+      arguments: { id: '1' },
+      expect: { contains: 'r2' },
+    };
+    const wrong: Check = { ...says, name: 'wrong', expect: { contains: 'r1' } };
+    const health = { intervalMs: 30_000, failureThreshold: 3, successThreshold: 1, checks: [basic, says, wrong] };
+    const base = planFor('echo', {
+      instances: [planned('echo-1'), planned('echo-2', { revision: 'hash-b' })],
+      route: { preview: 'hash-b', rollout: 1 },
+      health,
+      previewChecks: ['says', 'wrong'],
+      measures: { intervalMs: 500, checks: [{ type: 'http', name: 'm', url, min: null, max: null, timeoutMs: 5_000 }] },
+    });
+    const revisions = { 'hash-a': { name: 'r1', hash: 'hash-a', run: stable! }, 'hash-b': { name: 'r2', hash: 'hash-b', run: target! } };
+    link.send({ ...base, revisions });
+    const preview = () => seen.get('echo')?.preview;
+    const outcome = (name: string) => preview()?.checks.find((check) => check.name === name)?.outcome;
+    await until('both checks have been answered', () => outcome('says') === 'pass' && outcome('wrong') === 'fail');
+    expect(preview()!.revision).toBe('hash-b');
+    await until('the second answer is there', () => seen.get('echo')?.metrics[0]?.value === 0.5);
+    link.send({ ...base, revisions, generation: 2, route: { ...base.route!, preview: null }, previewChecks: null, measures: null });
+    await until('nothing is asked any more', () => seen.get('echo')?.planGeneration === 2);
+    expect(seen.get('echo')).toMatchObject({ preview: null, metrics: [] });
+    metrics.close();
   });
 
   it('ends with everything it runs when its supervisor is gone', async () => {
