@@ -54,11 +54,12 @@ export function processTerminal(): Terminal {
     paint: coloured(process.stdout) ? inColour : plain,
     errPaint: coloured(process.stderr) ? inColour : plain,
     interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
+    // A terminal that does not know its size says 0.
     get columns() {
-      return process.stdout.columns ?? 120;
+      return process.stdout.columns || 120;
     },
     get rows() {
-      return process.stdout.rows ?? 40;
+      return process.stdout.rows || 40;
     },
     env: process.env,
     cwd: process.cwd(),

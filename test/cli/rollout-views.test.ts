@@ -82,7 +82,7 @@ describe('lines in a pipe', () => {
       'weather  rollout 3  canary  weather-bbbbbbbb  Stepping  step 3/5 pause 1m  weight 10%  waits for the pause to end',
     ]);
     expect(lines(rolloutViews.canary, rolloutViews.canaryPaused)).toEqual([
-      'weather  rollout 3  canary  weather-bbbbbbbb  Stepping, paused by uid:1000  step 3/5 pause 1m  weight 10%  waits for somebody to say `rollout resume`',
+      'weather  rollout 3  canary  weather-bbbbbbbb  Paused  step 3/5 pause 1m  weight 10%  waits for `rollout resume`: uid:1000 paused it',
     ]);
     expect(lines(rolloutViews.canary, rolloutViews.takenBack)).toEqual([
       'weather  rollout 3  canary  weather-bbbbbbbb  RolledBack after 57s: AnalysisFailed: 2 measurements failed, 1 is put up with: 5.1 % of 412 calls failed.',

@@ -147,6 +147,11 @@ describe('steering', () => {
     expect(ran).toMatchObject({ code: 0, out: expect.stringMatching(told) });
   });
 
+  test('promote of a paused one says that it waits for the resume', async () => {
+    cli.model.put(rolloutViews.canaryPaused);
+    expect((await cli.run('rollout', 'promote', 'weather')).out).toContain('once somebody says `fairlead rollout resume weather`');
+  });
+
   test('retry names what is tried again', async () => {
     cli.model.put(rolloutViews.takenBack);
     expect((await cli.run('rollout', 'retry', 'weather')).out).toContain('weather: weather-bbbbbbbb is tried again');

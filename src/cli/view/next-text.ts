@@ -20,6 +20,7 @@ export function nextText({ metadata, status }: ServiceResource, kind: CommandKin
 
 function told(rollout: RolloutStatus, kind: CommandKind, name: string, now: number): string {
   const follow = `\n  follow it: fairlead rollout status ${name}`;
+  const resumed = rollout.paused === null ? '' : `, once somebody says \`fairlead rollout resume ${name}\``;
   const share = `${shareText(rollout.weights?.target ?? 0)} of calls to ${rollout.target}`;
   switch (kind) {
     case 'pause-rollout':
@@ -27,9 +28,9 @@ function told(rollout: RolloutStatus, kind: CommandKind, name: string, now: numb
     case 'resume-rollout':
       return `goes on from \`${presentStage(rollout)}\`${leftText(rollout, now)}.${follow}`;
     case 'promote':
-      return `goes past \`${presentStage(rollout)}\`${nextStage(rollout)}.${follow}`;
+      return `goes past \`${presentStage(rollout)}\`${nextStage(rollout)}${resumed}.${follow}`;
     case 'promote-full':
-      return `goes past all its steps: every call to ${rollout.target} once it is ready${rollout.waitsOn === 'group' ? ' and its group lets it' : ''}.${follow}`;
+      return `goes past all its steps: every call to ${rollout.target} once it is ready${resumed}.${follow}`;
     default:
       return rollout.stable === null
         ? `${rollout.target} is stopped; there is nothing to go back to.\n  try it again: fairlead rollout retry ${name}`

@@ -23,7 +23,7 @@ export function rolloutChanges(name: string, before: RolloutStatus | null, seen:
 
 function standingText(rollout: RolloutStatus, now: number): string {
   const { strategy, phase, paused, target, weights, waitsFor, running, reason, message } = rollout;
-  const head = `${strategy}${directText(rollout)}  ${target}  ${paused === null ? phase : `${phase}, paused by ${paused.actor}`}`;
+  const head = `${strategy}${directText(rollout)}  ${target}  ${paused === null ? phase : 'Paused'}`;
   if (!running) return `${head} after ${took(rollout, now)}: ${oneLine(reasoned(reason, message))}`;
   const parts = [head, stepText(rollout), `weight ${shareText(weights?.target ?? 0)}`];
   return [...parts, waitsFor === '' ? '' : `waits for ${waitsFor}`].filter((part) => part !== '').join('  ');

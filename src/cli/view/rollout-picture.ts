@@ -8,7 +8,7 @@ import { contractLines } from './contract.ts';
 import { measurementLines, shadowLines } from './measurement.ts';
 import { paintWord } from './paint.ts';
 import { took } from './resource-table.ts';
-import { directText, errorText, reasoned, shareText, stepText, waitText } from './rollout-words.ts';
+import { directText, errorText, latencyText, reasoned, shareText, stepText, waitText } from './rollout-words.ts';
 import { fit, type Screen } from './screen.ts';
 import { stageRow, stagesOf } from './stages.ts';
 import { table, type Column } from './table.ts';
@@ -82,7 +82,7 @@ function sideColumns(running: boolean, { columns }: Screen): Column<Side>[] {
     ...always,
     { header: 'CALLS', cell: ({ traffic }) => String(traffic?.calls ?? 0) },
     { header: 'ERRORS', cell: ({ traffic }) => (traffic === null ? '-' : errorText(traffic)) },
-    { header: 'P95', cell: ({ traffic }) => (traffic === null || traffic.p95Ms === null ? '-' : formatDuration(traffic.p95Ms)) },
+    { header: 'P95', cell: ({ traffic }) => (traffic === null ? '-' : latencyText(traffic)) },
   ];
 }
 

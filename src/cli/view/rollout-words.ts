@@ -30,7 +30,7 @@ export function stepText(rollout: RolloutStatus): string {
 /** `the pause to end, 42s more`. Empty when it is over. */
 export function waitText({ running, paused, waitsFor, stepEndsAt }: RolloutStatus, now: number): string {
   if (!running) return '';
-  if (paused !== null) return `${waitsFor} (${paused.actor} paused it ${formatDuration(Math.max(0, now - Date.parse(paused.since)))} ago)`;
+  if (paused !== null) return `${waitsFor} ${formatDuration(Math.max(0, now - Date.parse(paused.since)))} ago`;
   const left = stepEndsAt === null ? 0 : Date.parse(stepEndsAt) - now;
   return left > 0 ? `${waitsFor}, ${formatDuration(left)} more` : waitsFor;
 }
@@ -38,6 +38,12 @@ export function waitText({ running, paused, waitsFor, stepEndsAt }: RolloutStatu
 /** `5.2%` of 412 calls; `-` where there were none. */
 export function errorText({ calls, errors }: TrafficStatus): string {
   return calls === 0 ? '-' : shareText((100 * errors) / calls);
+}
+
+/** `17ms`, below ten with a digit more: `1.5ms`; `-` where there was no call. */
+export function latencyText({ p95Ms }: TrafficStatus): string {
+  if (p95Ms === null) return '-';
+  return p95Ms < 10 ? `${Number(p95Ms.toFixed(1))}ms` : formatDuration(p95Ms);
 }
 
 /** A message with its reason before it, unless it names the reason itself. */
