@@ -69,7 +69,11 @@ export class AllScope implements Scope {
     const { envelope, params } = message;
     const ask = (backend: Backend): SessionRequest => ({ backend, forwarder: this.#forwarder, session, message, stream, signal });
     if (envelope.method === 'ping') return resultText(envelope.id, '{}');
-    if (isListMethod(envelope.method)) return resultText(envelope.id, this.#catalog.page(envelope.method, params['cursor']));
+    if (isListMethod(envelope.method))
+      return resultText(
+        envelope.id,
+        this.#catalog.page(envelope.method, params['cursor'], (backend) => session.caller.contractOf(backend)),
+      );
     if (envelope.method === 'logging/setLevel') return this.#setLevel(session, message, ask);
     if (envelope.method === 'resources/subscribe' || envelope.method === 'resources/unsubscribe') {
       return subscribe(ask(this.#resource(params['uri'], 'session').backend));
@@ -88,7 +92,10 @@ export class AllScope implements Scope {
       return discoverAnswer(envelope.id, { capabilities: statelessCapabilities, serverInfo, instructions });
     if (envelope.method === 'subscriptions/listen') return this.listening.listen(message, reply);
     if (isListMethod(envelope.method)) {
-      const page = resultText(envelope.id, this.#catalog.page(envelope.method, params['cursor']));
+      const page = resultText(
+        envelope.id,
+        this.#catalog.page(envelope.method, params['cursor'], () => null),
+      );
       return statelessAnswer(page, envelope.method, { serverInfo });
     }
     const { backend, message: resolved, tool } = this.#resolve(message, 'stateless');

@@ -97,25 +97,28 @@ export class Backend {
     this.#admitNext();
   }
 
-  /**
-   * The Contract that clients see who are not bound to a Revision: that of the one with the largest share, of its first Instance
-   * by id. While no Revision has weight (a first start) that of any.
-   */
+  /** The Contract that is shown to clients of no Revision in particular: that of the largest share. null while no Instance is there. */
   contract(): Contract | null {
-    const weights = this.#plan.route?.weights ?? {};
-    const weighted = Object.values(weights).some((weight) => weight > 0);
-    let best: Member | null = null;
-    for (const member of this.members.all()) {
-      if (member.lost || member.duty === 'drain') continue;
-      if (weighted && (weights[member.instance.revision] ?? 0) <= 0) continue;
-      if (best === null || this.#rank(member, weights) > this.#rank(best, weights)) best = member;
-      else if (this.#rank(member, weights) === this.#rank(best, weights) && member.instance.id < best.instance.id) best = member;
-    }
-    return best?.instance.contract ?? null;
+    return this.contracts()[0] ?? null;
   }
 
-  #rank(member: Member, weights: Readonly<Record<string, number>>): number {
-    return (weights[member.instance.revision] ?? 0) + (member.duty === 'serve' ? 0.5 : 0);
+  /**
+   * The Contracts that calls may meet now, each once: of the Revisions with weight, the largest share first; while none has
+   * weight (a first start) of all.
+   */
+  contracts(): Contract[] {
+    const weights = this.#plan.route?.weights ?? {};
+    const weighted = Object.values(weights).some((weight) => weight > 0);
+    const rank = ({ instance, duty }: Member): number => (weights[instance.revision] ?? 0) + (duty === 'serve' ? 0.5 : 0);
+    const met = [...this.members.all()]
+      .filter(({ instance, lost, duty }) => !lost && duty !== 'drain' && (!weighted || (weights[instance.revision] ?? 0) > 0))
+      .sort((a, b) => rank(b) - rank(a) || (a.instance.id < b.instance.id ? -1 : 1));
+    return [...new Map(met.map(({ instance: { contract } }) => [contract.hash, contract])).values()];
+  }
+
+  /** The Contract that the next call of this session would meet; null while no Instance may take it. */
+  contractFor(affinity: Affinity): Contract | null {
+    return this.pick(affinity, new Set())?.instance.contract ?? null;
   }
 
   /** What decides among Revisions for a new session. */

@@ -68,8 +68,10 @@ interface Binding {
   readonly shared: Map<Member, Line>;
   /** Openings under way, so that calls at the same moment open one session. */
   readonly opening: Map<Member, Promise<Line>>;
-  /** What the client has been shown. */
-  contract: Contract | null;
+  /** The Revision of the session that was used last. */
+  revision: string | null;
+  /** What the client has been shown; null: that there is nothing; undefined: not yet anything. */
+  shown: Contract | null | undefined;
 }
 
 const replayTimeoutMs = 10_000;
@@ -141,13 +143,24 @@ export class Caller {
   async open(backend: Backend, member: Member): Promise<Line> {
     const binding = this.#binding(backend);
     const line = binding.own?.member === member ? binding.own : binding.shared.get(member);
-    if (line !== undefined && line !== null) return line;
+    if (line !== undefined && line !== null) {
+      if (!this.#anonymous && binding.revision !== member.instance.revision) await this.#arrive(binding, line);
+      return line;
+    }
     let opening = binding.opening.get(member);
     if (opening === undefined) {
       opening = this.#openLine(binding, member).finally(() => binding.opening.delete(member));
       binding.opening.set(member, opening);
     }
     return opening;
+  }
+
+  /** This session is used from now on, for the first time or again: it is told what the client has set, the client what it sees now. */
+  async #arrive(binding: Binding, line: Line): Promise<void> {
+    const { instance } = line.member;
+    binding.revision = instance.revision;
+    this.#show(binding, instance.contract);
+    await this.#replay(binding.backend.service, line.member, line.session);
   }
 
   /** The session is not to be used any more (lost, or its Instance is gone): the next call opens another. */
@@ -173,12 +186,29 @@ export class Caller {
     if (shared !== undefined) this.drop(backend, shared);
   }
 
-  /** Tells the client when the Contract it would see differs from the one it was shown. */
+  /** The Contract that this client's next call would meet; null while none could be made. */
+  contractOf(backend: Backend): Contract | null {
+    const { own, affinity } = this.#binding(backend);
+    return own !== null && backend.mayContinue(own.member) ? own.member.instance.contract : backend.contractFor(affinity);
+  }
+
+  /** Tells the client of one service's endpoint when what it would see differs from what it was shown. */
   noticeContract(backend: Backend): void {
     const binding = this.#bindings.get(backend.service);
-    const contract = backend.contract();
-    if (binding === undefined || contract === null || binding.own !== null) return;
-    this.#showContract(binding, contract);
+    const contract = this.contractOf(backend);
+    if (binding !== undefined && contract !== null) this.#show(binding, contract);
+  }
+
+  /**
+   * The same for a client of all services, which may have been shown `before` without any session with the service. `split`: its
+   * Instances do not all look the same, so that it matters where this client is.
+   */
+  noticeListed(backend: Backend, before: Contract | null, split: boolean): void {
+    const now = backend.contract();
+    if (!split && !this.#bindings.has(backend.service)) return this.#sink.listChanged(backend.service, changedLists(before, now));
+    const binding = this.#binding(backend);
+    if (binding.shown === undefined) binding.shown = before;
+    this.#show(binding, now === null ? null : (this.contractOf(backend) ?? now));
   }
 
   /** Whatever is under way ends with it. */
@@ -200,7 +230,15 @@ export class Caller {
   #binding(backend: Backend): Binding {
     let binding = this.#bindings.get(backend.service);
     if (binding === undefined || binding.backend !== backend) {
-      binding = { backend, affinity: backend.affinityOfSession(), own: null, shared: new Map(), opening: new Map(), contract: null };
+      binding = {
+        backend,
+        affinity: backend.affinityOfSession(),
+        own: null,
+        shared: new Map(),
+        opening: new Map(),
+        revision: null,
+        shown: undefined,
+      };
       this.#bindings.set(backend.service, binding);
     }
     return binding;
@@ -237,15 +275,14 @@ export class Caller {
         before.retire();
       }
     }
-    await this.#replay(backend.service, member, session);
-    this.#showContract(binding, member.instance.contract);
+    await this.#arrive(binding, line);
     return line;
   }
 
-  #showContract(binding: Binding, contract: Contract): void {
-    const before = binding.contract;
-    binding.contract = contract;
-    if (before === null) return;
+  #show(binding: Binding, contract: Contract | null): void {
+    const before = binding.shown;
+    binding.shown = contract;
+    if (before === undefined) return;
     const kinds = changedLists(before, contract);
     if (kinds.length > 0) this.#sink.listChanged(binding.backend.service, kinds);
   }

@@ -4,6 +4,8 @@
  * Names are `prefix__name`; one over 64 characters keeps its head and gets a hash for a tail, so does the later of two that
  * would be the same. A name is found in the index that was made with it, never taken apart. A resource keeps its URI; of two
  * services with one URI the first by name has it. Lists hold what is live; a call to a service that restarts still finds it.
+ * While a Rollout moves between two Contracts each client's lists hold what its own Revision offers; whatever either
+ * offers has one name for all.
  */
 import { sha256 } from '../base/hash.ts';
 import type { Contract } from '../model/contract.ts';
@@ -19,9 +21,14 @@ export interface Entry {
   /** The service's own name or URI. */
   readonly own: string;
   readonly live: boolean;
-  /** As lists show it, JSON. */
-  readonly text: string;
+  /** As lists show it, JSON: by the hash of the Contract that offers it. */
+  readonly texts: Map<string, string>;
+  /** All Contracts of the service, that of most clients first. */
+  readonly contracts: readonly Contract[];
 }
+
+/** The Contract that somebody sees of a service that has several: while a Rollout moves between two. */
+export type View = (backend: Backend) => Contract | null;
 
 interface TemplateEntry extends Entry {
   readonly matches: (uri: string) => boolean;
@@ -85,21 +92,22 @@ export class Catalog {
     return null;
   }
 
-  tools(): IterableIterator<[string, Entry]> {
-    return this.#made().tools.entries();
+  /** Every tool that is listed to clients of no Revision in particular: public name, entry and JSON. */
+  tools(): Listed[] {
+    return listed(this.#made().tools, () => null);
   }
 
   /** One page as a result object's JSON. Throws RpcError InvalidParams for a cursor that is none. */
-  page(method: ListMethod, cursor: unknown): string {
+  page(method: ListMethod, cursor: unknown, view: View): string {
     const { index, member } = listOf[method];
-    const live = [...(this.#made()[index] as Map<string, Entry>)].filter(([, entry]) => entry.live);
+    const live = listed(this.#made()[index], view);
     const after = cursor === undefined ? null : readCursor(cursor);
-    const from = after === null ? 0 : live.findIndex(([name]) => name > after);
+    const from = after === null ? 0 : live.findIndex(({ name }) => name > after);
     const page = from < 0 ? [] : live.slice(from, from + pageSize);
     const last = page.at(-1);
     const more = last !== undefined && from + pageSize < live.length;
-    const next = more ? `,"nextCursor":${JSON.stringify(Buffer.from(last[0], 'utf8').toString('base64url'))}` : '';
-    return `{${JSON.stringify(member)}:[${page.map(([, entry]) => entry.text).join(',')}]${next}}`;
+    const next = more ? `,"nextCursor":${JSON.stringify(Buffer.from(last.name, 'utf8').toString('base64url'))}` : '';
+    return `{${JSON.stringify(member)}:[${page.map(({ text }) => text).join(',')}]${next}}`;
   }
 
   #made(): Index {
@@ -111,9 +119,9 @@ export class Catalog {
     const index: Index = { tools: new Map(), prompts: new Map(), resources: new Map(), templates: new Map() };
     const backends = [...this.#backends.values()].filter((backend) => backend.published).sort((a, b) => (a.service < b.service ? -1 : 1));
     for (const backend of backends) {
-      const live = backend.contract();
-      const contract = live ?? backend.lastContract;
-      if (contract !== null) addService(index, backend, contract, live !== null);
+      const live = backend.contracts();
+      if (live.length > 0) addService(index, backend, live, true);
+      else if (backend.lastContract !== null) addService(index, backend, [backend.lastContract], false);
     }
     return {
       tools: sorted(index.tools),
@@ -128,29 +136,64 @@ function sorted<T>(map: Map<string, T>): Map<string, T> {
   return new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function addService(index: Index, backend: Backend, contract: Contract, live: boolean): void {
-  const { prefix } = backend.plan.expose;
-  for (const tool of contract.tools) {
-    const shown = backend.exposure.publicName(tool.name);
-    if (shown === null) continue;
-    const name = nameFor(index.tools, prefix, shown, backend.service);
-    // One in quarantine is in no list, but who calls it is told why it does not answer.
-    const listed = live && !backend.exposure.quarantined(tool.name);
-    index.tools.set(name, { backend, own: tool.name, live: listed, text: JSON.stringify({ ...tool, name }) });
-  }
-  for (const prompt of contract.prompts) {
-    const name = nameFor(index.prompts, prefix, prompt.name, backend.service);
-    index.prompts.set(name, { backend, own: prompt.name, live, text: JSON.stringify({ ...prompt, name }) });
-  }
-  for (const resource of contract.resources) {
-    if (index.resources.has(resource.uri)) continue;
-    index.resources.set(resource.uri, { backend, own: resource.uri, live, text: JSON.stringify(resource) });
-  }
-  for (const template of contract.resourceTemplates) {
-    const { uriTemplate } = template;
-    if (index.templates.has(uriTemplate)) continue;
-    const matches = templateMatcher(uriTemplate);
-    index.templates.set(uriTemplate, { backend, own: uriTemplate, live, text: JSON.stringify(template), matches });
+interface Listed {
+  readonly name: string;
+  readonly text: string;
+  readonly entry: Entry;
+}
+
+/** What lists show to whoever has this view, in their order. */
+function listed(entries: ReadonlyMap<string, Entry>, view: View): Listed[] {
+  const seen = new Map<Backend, string>();
+  const hashFor = ({ backend, contracts }: Entry): string => {
+    if (contracts.length === 1) return contracts[0]!.hash;
+    const hash = seen.get(backend) ?? (view(backend) ?? contracts[0]!).hash;
+    seen.set(backend, hash);
+    return hash;
+  };
+  return [...entries].flatMap(([name, entry]) => {
+    const text = entry.live ? entry.texts.get(hashFor(entry)) : undefined;
+    return text === undefined ? [] : [{ name, text, entry }];
+  });
+}
+
+/** Adds what a service offers by any of its Contracts: what several of them offer is one entry. */
+function addService(index: Index, backend: Backend, contracts: readonly Contract[], live: boolean): void {
+  const { exposure, service, plan } = backend;
+  const given = { tools: new Map<string, string>(), prompts: new Map<string, string>() };
+  const nameOf = (kind: 'tools' | 'prompts', own: string, shown: string): string => {
+    const name = given[kind].get(own) ?? nameFor(index[kind], plan.expose.prefix, shown, service);
+    given[kind].set(own, name);
+    return name;
+  };
+  const entryOf = (own: string, listed = live): Entry => ({ backend, own, live: listed, texts: new Map(), contracts });
+  for (const { hash, tools, prompts, resources, resourceTemplates } of contracts) {
+    for (const tool of tools) {
+      const shown = exposure.publicName(tool.name);
+      if (shown === null) continue;
+      const name = nameOf('tools', tool.name, shown);
+      // One in quarantine is in no list, but who calls it is told why it does not answer.
+      const entry = index.tools.get(name) ?? entryOf(tool.name, live && !exposure.quarantined(tool.name));
+      entry.texts.set(hash, JSON.stringify({ ...tool, name }));
+      index.tools.set(name, entry);
+    }
+    for (const prompt of prompts) {
+      const name = nameOf('prompts', prompt.name, prompt.name);
+      const entry = index.prompts.get(name) ?? entryOf(prompt.name);
+      entry.texts.set(hash, JSON.stringify({ ...prompt, name }));
+      index.prompts.set(name, entry);
+    }
+    for (const resource of resources) {
+      const entry = index.resources.get(resource.uri) ?? entryOf(resource.uri);
+      if (entry.backend === backend) entry.texts.set(hash, JSON.stringify(resource));
+      index.resources.set(resource.uri, entry);
+    }
+    for (const template of resourceTemplates) {
+      const { uriTemplate } = template;
+      const entry = index.templates.get(uriTemplate) ?? { ...entryOf(uriTemplate), matches: templateMatcher(uriTemplate) };
+      if (entry.backend === backend) entry.texts.set(hash, JSON.stringify(template));
+      index.templates.set(uriTemplate, entry);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** The Gateway: routes clients' MCP to Instances. This file puts its parts together and keeps the table of services. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { canonicalJson } from '../base/hash.ts';
 import type { Contract } from '../model/contract.ts';
 import type { ShadowReport, TrafficCounters } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
@@ -15,7 +16,7 @@ import { Usage } from './counters.ts';
 import { Forwarder } from './forward.ts';
 import { header, readBodyText, sendEmpty, sendJson } from './http.ts';
 import { Listener, type ListenerLimits } from './listener.ts';
-import { changedLists } from './changed-lists.ts';
+import { changedLists, type ListKind } from './changed-lists.ts';
 import { Members, type Member } from './members.ts';
 import { readBody, RpcError, thrownText } from './message.ts';
 import { Preview } from './preview.ts';
@@ -87,7 +88,7 @@ class McpGateway implements Gateway {
       this.#backends.set(plan.service, backend);
       this.#scopes.set(plan.service, new ServiceScope(backend, this.#forwarder));
     }
-    const before = backend.contract();
+    const before = lookOf(backend);
     const gone = backend.members.take(plan, instances);
     backend.apply(plan);
     this.#applyPreview(backend, gone);
@@ -116,7 +117,7 @@ class McpGateway implements Gateway {
   forget(service: string): void {
     const backend = this.#backends.get(service);
     if (backend === undefined) return;
-    const before = backend.contract();
+    const before = lookOf(backend);
     this.#backends.delete(service);
     const gone = backend.members.clear();
     backend.forget();
@@ -127,22 +128,25 @@ class McpGateway implements Gateway {
   }
 
   /** Lets go of what is gone and tells clients whose view changed. */
-  #changed(backend: Backend, before: Contract | null, gone: readonly Member[]): void {
+  #changed(backend: Backend, before: Look, gone: readonly Member[]): void {
     this.#catalog.invalidate();
     for (const member of gone) this.#members.delete(member.instance.id);
     for (const member of backend.members.all()) this.#members.set(member.instance.id, member);
+    const now = lookOf(backend);
+    const renamed: ListKind[] = before.names === now.names ? [] : ['tools'];
+    const kinds = [...new Set([...changedLists(before.contract, now.contract), ...renamed])];
     const scope = this.#scopes.get(backend.service);
-    const kinds = changedLists(before, backend.contract());
     for (const member of gone) scope?.anonymous.forgetMember(backend, member);
-    if (kinds.length > 0) {
-      scope?.listening.changed(kinds);
-      this.#all.listening.changed(kinds);
-    }
-    if (gone.length === 0 && kinds.length === 0) return;
+    scope?.listening.changed(kinds);
+    this.#all.listening.changed(kinds);
+    const split = before.split || now.split;
+    if (gone.length === 0 && kinds.length === 0 && !split) return;
     for (const session of this.#sessions.sessions.values()) {
       for (const member of gone) session.caller.forgetMember(backend, member);
-      if (session.at === this.#all) session.listChanged(backend.service, kinds);
-      else if (session.at === scope) session.caller.noticeContract(backend);
+      if (session.at !== scope && session.at !== this.#all) continue;
+      if (renamed.length > 0) session.listChanged(backend.service, renamed);
+      if (session.at === scope) session.caller.noticeContract(backend);
+      else session.caller.noticeListed(backend, before.contract, split);
     }
   }
 
@@ -303,6 +307,21 @@ class McpGateway implements Gateway {
     }
     await take(body);
   }
+}
+
+/** What clients see of a service. */
+interface Look {
+  readonly contract: Contract | null;
+  /** Its Instances do not all look the same, whether they may be called or not. */
+  readonly split: boolean;
+  /** What hides and renames tools, as text. */
+  readonly names: string;
+}
+
+function lookOf(backend: Backend): Look {
+  const hashes = new Set([...backend.members.all()].map(({ instance }) => instance.contract.hash));
+  const { expose, quarantine } = backend.plan;
+  return { contract: backend.contract(), split: hashes.size > 1, names: canonicalJson([expose, quarantine]) };
 }
 
 /** `/services/<name>/preview/mcp` */

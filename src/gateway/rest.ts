@@ -17,11 +17,11 @@ export interface RestOptions {
 
 /** `GET /api/v1/tools`: every tool that `/mcp` lists, with the service it is of. */
 export function listTools(catalog: Catalog, response: ServerResponse): void {
-  const tools: string[] = [];
-  for (const [, entry] of catalog.tools()) {
-    if (entry.live)
-      tools.push(`{"service":${JSON.stringify(entry.backend.service)},"tool":${JSON.stringify(entry.own)},"as":${entry.text}}`);
-  }
+  const tools = catalog
+    .tools()
+    .map(
+      ({ text, entry: { backend, own } }) => `{"service":${JSON.stringify(backend.service)},"tool":${JSON.stringify(own)},"as":${text}}`,
+    );
   send(response, 200, 'application/json', `{"tools":[${tools.join(',')}]}`);
 }
 
