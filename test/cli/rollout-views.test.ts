@@ -14,7 +14,7 @@ import { standing, table } from '../../src/cli/view/table.ts';
 import type { RolloutStatus, ServiceResource } from '../../src/model/resource.ts';
 import type { ServiceView } from '../../src/ports/read-model.ts';
 import { rolloutResources, serviceResource } from '../../src/status-api/resources.ts';
-import { rolloutViews } from '../fixtures/rollout-views.ts';
+import { failed, rolloutViews } from '../fixtures/rollout-views.ts';
 import { startAt } from '../fixtures/service-views.ts';
 
 // Times of day in golden texts.
@@ -87,6 +87,17 @@ describe('lines in a pipe', () => {
     expect(lines(rolloutViews.canary, rolloutViews.takenBack)).toEqual([
       'weather  rollout 3  canary  weather-bbbbbbbb  RolledBack after 57s: AnalysisFailed: 2 measurements failed, 1 is put up with: 5.1 % of 412 calls failed.',
     ]);
+  });
+
+  test('each measurement that fails is a line, any other only when the outcome is another', () => {
+    const { record } = rolloutViews.canary;
+    const measured = (at: number, outcome: 'pass' | 'fail'): ServiceView => {
+      const analysis = { ...record.rollout!.analysis!, measurements: [{ ...failed, at, outcome }] };
+      return { ...rolloutViews.canary, record: { ...record, rollout: { ...record.rollout!, analysis } } };
+    };
+    expect(lines(measured(1, 'fail'), measured(2, 'fail'))).toEqual([expect.stringContaining('measured fail')]);
+    expect(lines(measured(1, 'fail'), measured(2, 'pass'))).toEqual([expect.stringContaining('measured pass')]);
+    expect(lines(measured(1, 'pass'), measured(2, 'pass'))).toEqual([]);
   });
 
   test('another rollout begins anew', () => {

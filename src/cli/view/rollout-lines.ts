@@ -13,8 +13,9 @@ export function rolloutChanges(name: string, before: RolloutStatus | null, seen:
   if (seen.contract !== null && earlier?.contract?.to !== seen.contract.to) lines.push(`contract: ${contractTally(seen)}`);
   if (seen.failures > (earlier?.failures ?? 0))
     lines.push(`failed attempt ${seen.failures}: ${oneLine(reasoned(seen.reason, seen.message))}`);
-  const [latest] = seen.measurements;
-  if (latest !== undefined && latest.outcome !== earlier?.measurements[0]?.outcome)
+  const latest = seen.running ? seen.measurements[0] : undefined;
+  const last = earlier?.measurements[0];
+  if (latest !== undefined && latest.at !== last?.at && (latest.outcome === 'fail' || latest.outcome !== last?.outcome))
     lines.push(`measured ${latest.outcome}: ${latest.judgements.map(({ check, message }) => `${check}: ${oneLine(message)}`).join('; ')}`);
   const standing = standingText(seen, now);
   if (earlier === null || standing !== standingText(earlier, now)) lines.push(standing);
