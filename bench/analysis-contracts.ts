@@ -51,7 +51,7 @@ export function change(contract: Contract, kinds: readonly Change[], random: Ran
 
 /** A client that worked before may fail. */
 export const narrowings: readonly Change[] = [
-  { name: 'enum loses a value', of: 'string', apply: (schema) => with_(schema, 'enum', (values) => (values as unknown[]).slice(1)) },
+  { name: 'enum loses a value', of: 'string', apply: (schema) => withField(schema, 'enum', (values) => (values as unknown[]).slice(1)) },
   { name: 'string becomes an enum', of: 'string', apply: (schema) => ({ enum: ['a', 'b'], ...schema }) },
   { name: 'maxLength falls', of: 'string', apply: (schema) => ({ ...schema, maxLength: lower(schema['maxLength'], 100) }) },
   { name: 'minLength rises', of: 'string', apply: (schema) => ({ ...schema, minLength: Number(schema['minLength'] ?? 0) + 1 }) },
@@ -71,18 +71,18 @@ export const narrowings: readonly Change[] = [
 
 /** Nobody who worked before notices. */
 export const additions: readonly Change[] = [
-  { name: 'enum gains a value', of: 'string', apply: (schema) => with_(schema, 'enum', (values) => [...(values as unknown[]), 'new']) },
+  { name: 'enum gains a value', of: 'string', apply: (schema) => withField(schema, 'enum', (values) => [...(values as unknown[]), 'new']) },
   { name: 'enum goes', of: 'string', apply: (schema) => without(schema, 'enum') },
-  { name: 'maxLength rises', of: 'string', apply: (schema) => with_(schema, 'maxLength', (length) => Number(length) * 2) },
+  { name: 'maxLength rises', of: 'string', apply: (schema) => withField(schema, 'maxLength', (length) => Number(length) * 2) },
   { name: 'pattern goes', of: 'string', apply: (schema) => without(schema, 'pattern') },
   { name: 'maximum goes', of: 'number', apply: (schema) => without(schema, 'maximum') },
-  { name: 'maximum rises', of: 'number', apply: (schema) => with_(schema, 'maximum', (maximum) => Number(maximum) + 1) },
+  { name: 'maximum rises', of: 'number', apply: (schema) => withField(schema, 'maximum', (maximum) => Number(maximum) + 1) },
   { name: 'null is taken too', of: 'number', apply: (schema) => ({ ...schema, type: ['number', 'null'] }) },
-  { name: 'array may be longer', of: 'array', apply: (schema) => with_(schema, 'maxItems', (items) => Number(items) + 5) },
+  { name: 'array may be longer', of: 'array', apply: (schema) => withField(schema, 'maxItems', (items) => Number(items) + 5) },
   {
     name: 'parameter becomes optional',
     of: 'object',
-    apply: (schema) => with_(schema, 'required', (names) => (names as unknown[]).slice(1)),
+    apply: (schema) => withField(schema, 'required', (names) => (names as unknown[]).slice(1)),
   },
   {
     name: 'new parameter is optional',
@@ -93,7 +93,8 @@ export const additions: readonly Change[] = [
 ];
 
 function drawObject(random: Random, depth: number): Schema {
-  const names = words.toSorted(() => random() - 0.5).slice(0, 1 + below(5, random));
+  const first = below(words.length - 4, random);
+  const names = words.slice(first, first + 1 + below(5, random));
   const properties = Object.fromEntries(names.map((name) => [name, drawSchema(random, depth - 1)]));
   const required = names.filter(() => random() < 0.4);
   return { type: 'object', properties, ...(required.length > 0 && { required }), ...(random() < 0.3 && { additionalProperties: false }) };
@@ -157,7 +158,8 @@ function removeOne(schema: Schema, random: Random): Schema {
   };
 }
 
-function with_(schema: Schema, key: string, by: (value: unknown) => unknown): Schema {
+/** Where there is such a field, with another value. */
+function withField(schema: Schema, key: string, by: (value: unknown) => unknown): Schema {
   return schema[key] === undefined ? schema : { ...schema, [key]: by(schema[key]) };
 }
 
