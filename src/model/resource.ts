@@ -276,7 +276,9 @@ export interface Overview {
   readonly errors: number;
   /** Every source has been read and nothing is under way: what runs now is what will run. */
   readonly settled: boolean;
-  /** Services in Error or not Synced, and sources that cannot be read, with why. At most 20. */
+  /** The same, but that Rollouts may wait for time, data, a person or their group while stable serves with all its Instances. */
+  readonly serving: boolean;
+  /** Services in Error, not Synced or drifted, and sources that cannot be read, with why. At most 20. */
   readonly troubles: readonly { readonly service: string; readonly message: string }[];
   readonly observedCommit: string;
 }

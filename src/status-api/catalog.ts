@@ -85,8 +85,7 @@ export class Catalog {
     const sum = (of: (service: ServiceResource) => number): number => services.reduce((total, service) => total + of(service), 0);
     const read = sources.length > 0 && sources.every(({ readAt, failure }) => readAt !== null || failure !== null);
     const missing = services.length === 0 && sources.some(({ manifests, issues }) => manifests > 0 && issues.length === 0);
-    const atRest = ({ status }: ServiceResource): boolean =>
-      settledStates.has(status.state) && status.rollout === null && (status.state !== 'Active' || status.readyInstances >= status.replicas);
+    const looked = read && !missing && this.model.about().hostConnected;
     return {
       total: services.length,
       states: tally(services.map(({ status }) => status.state)),
@@ -96,7 +95,8 @@ export class Catalog {
       tools: sum(({ status }) => status.tools),
       calls: sum(({ status }) => status.calls),
       errors: sum(({ status }) => status.errors),
-      settled: read && !missing && this.model.about().hostConnected && services.every(atRest),
+      settled: looked && services.every(atRest),
+      serving: looked && services.every((service) => atRest(service) || waits(service)),
       troubles: [
         ...sources.flatMap(({ name, failure }) => (failure === null ? [] : [{ service: `source ${name}`, message: failure }])),
         ...services.flatMap(troubleOf),
@@ -106,14 +106,29 @@ export class Catalog {
   }
 }
 
+function atRest({ status }: ServiceResource): boolean {
+  return (
+    settledStates.has(status.state) && status.rollout === null && (status.state !== 'Active' || status.readyInstances >= status.replicas)
+  );
+}
+
+/** Its Rollout goes on when time, data, a person or its group lets it; meanwhile stable serves. */
+function waits({ status }: ServiceResource): boolean {
+  const { rollout } = status;
+  return rollout !== null && rollout.stable !== null && rollout.deadline === null && status.readyInstances >= status.replicas;
+}
+
 function troubleOf({ metadata, status }: ServiceResource): { service: string; message: string }[] {
   const condition = (type: string) => status.conditions.find((candidate) => candidate.type === type);
   const synced = condition('Synced');
+  const drifted = condition('Drifted');
   const message =
     synced?.status === 'False' && (synced.reason === 'Rejected' || synced.reason === 'ManifestInvalid')
       ? (condition('Valid')?.status === 'False' ? condition('Valid')! : synced).message
       : status.state === 'Error'
         ? (condition('Ready')?.message ?? 'in Error')
-        : null;
+        : drifted?.status === 'True'
+          ? drifted.message
+          : null;
   return message === null ? [] : [{ service: metadata.name, message }];
 }

@@ -165,9 +165,11 @@ export function addRoutes(app: FastifyInstance, catalog: Catalog, streams: Strea
         ...resumed,
       });
     }
-    return model
-      .events({ ...asked, limit: query.limit ?? 100 })
-      .then((found) => listOf('Event', found.map(eventResource), { limit: 1_000 }));
+    return model.events({ ...asked, limit: query.limit ?? 100 }).then((found) => {
+      // A service that has gone has left its Events; one without any never was.
+      if (found.length === 0 && service !== undefined && query.after === undefined) catalog.view(service);
+      return listOf('Event', found.map(eventResource), { limit: 1_000 });
+    });
   };
   const streaming = 'Events, oldest first. With Accept: text/event-stream, from Last-Event-ID on as they happen.';
   get(

@@ -196,6 +196,7 @@ const reports: TSchema[] = [
       calls: count,
       errors: count,
       settled: Type.Boolean(),
+      serving: Type.Boolean({ description: 'settled, but for rollouts that wait for time, data, a person or their group' }),
       troubles: Type.Array(Type.Object({ service: text, message: text })),
       observedCommit: text,
     },

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startAt } from '../fixtures/read-model.ts';
+import { rolloutViews } from '../fixtures/rollout-views.ts';
 import { Harness } from './harness.ts';
 
 let cli: Harness;
@@ -87,6 +88,16 @@ describe('what it says', () => {
     expect(out.indexOf('TheLast')).toBeLessThan(out.indexOf('MCP endpoint'));
     expect(out).toContain('1 Active');
     expect(out).toContain('broken: ');
+    running.interrupt();
+    await running.done;
+  });
+
+  test('a rollout that waits for somebody does not keep it from saying where', async () => {
+    cli.model.change('clock', null);
+    cli.model.put(rolloutViews.blueGreen);
+    const running = cli.follow('up');
+    await ready();
+    await running.says('1 Error, 1 Active, 1 Updating');
     running.interrupt();
     await running.done;
   });

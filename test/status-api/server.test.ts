@@ -173,6 +173,32 @@ describe('routes', () => {
     expect((await ask('/api/v1/services/stats/overview')).body.settled).toBe(false);
   });
 
+  test('the overview says that all serves while rollouts only wait for time or somebody, and no sooner', async () => {
+    const serving = async (): Promise<boolean[]> => {
+      const { body } = await ask('/api/v1/services/stats/overview');
+      return [body.settled, body.serving];
+    };
+    expect(await serving()).toEqual([false, false]);
+    model.change('clock', null);
+    expect(await serving()).toEqual([true, true]);
+    model.put(rolloutViews.canary);
+    expect(await serving()).toEqual([false, true]);
+    model.put(rolloutViews.rolling);
+    expect(await serving()).toEqual([false, false]);
+  });
+
+  test('what drifted is in trouble', async () => {
+    model.put(rolloutViews.drifted);
+    const { body } = await ask('/api/v1/services/stats/overview');
+    expect(body.troubles).toContainEqual({ service: 'weather', message: 'What weather-aaaaaaaa offers changed without a commit.' });
+  });
+
+  test('events of a service that never was are not found; those of one that has gone are', async () => {
+    expect(await ask('/api/v1/events?service=nobody')).toMatchObject({ status: 404, body: { detail: 'There is no service "nobody".' } });
+    model.happen({ service: 'gone' });
+    expect((await ask('/api/v1/events?service=gone')).body.items).toHaveLength(1);
+  });
+
   test('the OpenAPI document lists every route and answers 3.1', async () => {
     const { body } = await ask('/api/v1/openapi.json');
     expect(body.openapi).toBe('3.1.0');

@@ -85,7 +85,7 @@ async function printEvents(context: Context, api: ApiClient, since: number, prin
   }
 }
 
-/** Once everything has settled for the first time, and its last Event is printed, says how it stands and where. */
+/** Once everything serves for the first time, and its last Event is printed, says how it stands and where. */
 async function announce(
   context: Context,
   api: ApiClient,
@@ -96,7 +96,7 @@ async function announce(
   while (!signal.aborted) {
     const overview = await api.get<Overview>('/api/v1/services/stats/overview').catch(() => null);
     const newest = await api.get<ResourceList<EventResource>>('/api/v1/events?limit=1').catch(() => null);
-    if (overview?.settled === true && newest !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
+    if (overview?.serving === true && newest !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
       // npm sets this for what it runs: `npm start` in a checkout, where `fairlead` alone is not on the PATH.
       const program = context.terminal.env['npm_lifecycle_event'] === undefined ? 'fairlead' : 'npx fairlead';
       context.terminal.out(settledText(overview, urls, program, context.terminal.paint));
