@@ -10,7 +10,7 @@ import { mutants, type Mutant } from '../src/sim/mutants.ts';
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '4000' },
-    steps: { type: 'string', default: '500' },
+    steps: { type: 'string', default: '250' },
     only: { type: 'string', default: '' },
   },
 });
@@ -33,7 +33,10 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 /** Seed after seed until one notices; how many it took, and by what. */
 async function hunt({ name, from = 1 }: Mutant): Promise<{ seeds: number; oracle: string | null }> {
-  const tally = await runBatch({ from, seeds, steps, threads: 1, untilFirst: true, mutant: name, enumerate: false }, () => undefined);
+  const tally = await runBatch(
+    { from, seeds, steps, threads: 1, untilFirst: true, mutant: name, enumerate: false, strategy: null },
+    () => undefined,
+  );
   const [first] = tally.violations;
   return first === undefined ? { seeds, oracle: null } : { seeds: first.seed - from + 1, oracle: first.oracle };
 }

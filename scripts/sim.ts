@@ -1,18 +1,20 @@
 /**
- * `npm run sim -- --seeds N --steps M [--from A] [--threads T] [--crash-points]`: the heart in simulated worlds.
+ * `npm run sim -- --seeds N --steps M [--from A] [--threads T] [--strategy NAME] [--crash-points]`: the heart in simulated worlds.
  * `npm run sim -- --seed S --steps M [--crash-at K] [--trace]`: one of them again, byte for byte.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runBatch, type Tally } from '../src/sim/batch.ts';
 import { runSeed } from '../src/sim/run.ts';
+import { strategyNames } from '../src/sim/settings.ts';
 
 const tailLines = 40;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
-    steps: { type: 'string', default: '500' },
+    steps: { type: 'string', default: '250' },
+    strategy: { type: 'string' },
     from: { type: 'string' },
     seed: { type: 'string' },
     threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
@@ -22,6 +24,11 @@ const { values } = parseArgs({
   },
 });
 
+const strategy = strategyNames.find((name) => name === values.strategy) ?? null;
+if (values.strategy !== undefined && strategy === null) {
+  console.error(`--strategy takes one of ${strategyNames.join(', ')}`);
+  process.exit(2);
+}
 const steps = whole('steps', values.steps);
 if (values.seed !== undefined)
   one(whole('seed', values.seed), values['crash-at'] === undefined ? null : whole('crash-at', values['crash-at']));
@@ -42,7 +49,7 @@ function whole(name: string, text: string): number {
 function one(seed: number, crashAt: number | null): void {
   const startedAt = performance.now();
   console.log(`seed=${seed} steps=${steps}${crashAt === null ? '' : ` crash-at=${crashAt}`}`);
-  const result = runSeed({ seed, steps, trace: true, crashAt });
+  const result = runSeed({ seed, steps, trace: true, strategy, crashAt });
   console.log((values.trace ? result.trace : result.trace.slice(-tailLines)).join('\n'));
   console.log(`trace ${result.traceHash}`);
   if (result.violation !== null) console.log(`violation: ${result.violation.oracle}: ${result.violation.message}`);
@@ -54,7 +61,7 @@ async function many(from: number, seeds: number): Promise<void> {
   console.log(`from=${from} seeds=${seeds} steps=${steps}`);
   const enumerate = values['crash-points'];
   const threads = whole('threads', values.threads);
-  const tally = await runBatch({ from, seeds, steps, threads, untilFirst: false, mutant: null, enumerate }, (soFar) => {
+  const tally = await runBatch({ from, seeds, steps, threads, untilFirst: false, mutant: null, enumerate, strategy }, (soFar) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${soFar.seeds}/${seeds} seeds, ${soFar.violations.length} violations `);
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
@@ -62,9 +69,9 @@ async function many(from: number, seeds: number): Promise<void> {
   for (const { seed, crashAt, oracle, message } of tally.violations.slice(0, 20))
     console.log(`violation: seed ${seed}${crashAt === null ? '' : ` crash-at ${crashAt}`}: ${oracle}: ${message}`);
   if (first !== undefined) {
-    console.log(runSeed({ seed: first.seed, steps, trace: true, crashAt: first.crashAt }).trace.slice(-tailLines).join('\n'));
+    console.log(runSeed({ seed: first.seed, steps, trace: true, strategy, crashAt: first.crashAt }).trace.slice(-tailLines).join('\n'));
     console.log(
-      `again: npm run sim -- --seed ${first.seed} --steps ${steps}${first.crashAt === null ? '' : ` --crash-at ${first.crashAt}`}`,
+      `again: npm run sim -- --seed ${first.seed} --steps ${steps}${strategy === null ? '' : ` --strategy ${strategy}`}${first.crashAt === null ? '' : ` --crash-at ${first.crashAt}`}`,
     );
   }
   summary(tally, startedAt);

@@ -1,5 +1,6 @@
 /** Many seeds spread over worker threads: each takes the next chunk when it has done one. */
 import { Worker } from 'node:worker_threads';
+import type { StrategyName } from '../model/service.ts';
 import type { SeedResult } from './run.ts';
 
 export interface BatchOptions {
@@ -13,6 +14,8 @@ export interface BatchOptions {
   readonly mutant: string | null;
   /** For each seed, crash the controller at each crash point of its run in turn, instead of drawing faults. */
   readonly enumerate: boolean;
+  /** Only Rollouts of this strategy; null: any. */
+  readonly strategy: StrategyName | null;
 }
 
 export interface Tally {
@@ -30,6 +33,7 @@ export interface Chunk {
   readonly steps: number;
   readonly untilFirst: boolean;
   readonly enumerate: boolean;
+  readonly strategy: StrategyName | null;
 }
 
 const chunkSize = 50;
@@ -42,8 +46,8 @@ export async function runBatch(options: BatchOptions, progress: (tally: Tally) =
   const size = Math.max(1, Math.min(chunkSize, Math.ceil(options.seeds / options.threads)));
   const take = (): Chunk | null => {
     if (next >= end || (options.untilFirst && tally.violations.length > 0)) return null;
-    const { steps, untilFirst, enumerate } = options;
-    const chunk = { from: next, seeds: Math.min(size, end - next), steps, untilFirst, enumerate };
+    const { steps, untilFirst, enumerate, strategy } = options;
+    const chunk = { from: next, seeds: Math.min(size, end - next), steps, untilFirst, enumerate, strategy };
     next += chunk.seeds;
     return chunk;
   };

@@ -17,15 +17,21 @@ export type BehaviourKind =
   | 'check-fails'
   | 'check-errors'
   | 'crash-loop'
-  | 'regresses';
+  | 'regresses'
+  | 'errors-under-load'
+  | 'slow-under-load'
+  | 'bad-metric'
+  | 'answers-differ'
+  | 'fails-in-preview';
 
 export interface Behaviour {
   readonly kind: BehaviourKind;
   /**
    * good: reaches Ready and stays. bad: never becomes Ready. unsteady: becomes Ready and does not stay; whether it is
-   * promoted first depends on timing.
+   * promoted first depends on timing. loaded: reaches Ready and stays, and only what a strategy looks at beyond that
+   * (traffic, metrics, mirrored answers, the preview) shows that it is bad.
    */
-  readonly worth: 'good' | 'bad' | 'unsteady';
+  readonly worth: 'good' | 'bad' | 'unsteady' | 'loaded';
   readonly startMs: number;
   readonly handshakeMs: number;
   readonly checkMs: number;
@@ -37,6 +43,14 @@ export interface Behaviour {
   readonly stopMs: number | null;
   /** So many of its starts fail before one comes up. */
   readonly failsFirst: number;
+  /** Share of its calls that are answered by an error (0..1). */
+  readonly errorRate: number;
+  /** By how many latency buckets it is slower than usual; five are about three times as slow. */
+  readonly slowerBy: number;
+  /** Share of mirrored calls that it answers otherwise than stable (0..1). */
+  readonly differs: number;
+  /** How many of its first checks through the preview route break before one can be made. */
+  readonly previewErrors: number;
 }
 
 const good: readonly (readonly [BehaviourKind, number])[] = [
@@ -57,9 +71,18 @@ const unsteady: readonly (readonly [BehaviourKind, number])[] = [
   ['crash-loop', 1],
   ['regresses', 1],
 ];
+const loaded: readonly (readonly [BehaviourKind, number])[] = [
+  ['errors-under-load', 3],
+  ['slow-under-load', 3],
+  ['bad-metric', 1],
+  ['answers-differ', 1],
+  ['fails-in-preview', 2],
+];
+/** Errors among the calls of a Revision that is well. */
+const usualErrorRate = 0.01;
 
 export function drawBehaviour(prng: Prng, worth: Behaviour['worth']): Behaviour {
-  const kind = prng.weighted({ good, bad, unsteady }[worth]);
+  const kind = prng.weighted({ good, bad, unsteady, loaded }[worth]);
   const slow = kind === 'slow';
   return {
     kind,
@@ -71,6 +94,10 @@ export function drawBehaviour(prng: Prng, worth: Behaviour['worth']): Behaviour 
     passesForMs: kind === 'check-fails' ? 0 : kind === 'regresses' ? prng.between(1_000, 60_000) : null,
     stopMs: kind === 'stubborn' ? null : prng.between(2, 300),
     failsFirst: kind === 'flaky-start' ? prng.between(1, 2) : 0,
+    errorRate: kind === 'errors-under-load' ? prng.between(25, 50) / 100 : usualErrorRate,
+    slowerBy: kind === 'slow-under-load' ? prng.between(5, 8) : 0,
+    differs: kind === 'answers-differ' ? 0.5 : 0,
+    previewErrors: prng.between(0, 2),
   };
 }
 

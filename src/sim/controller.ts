@@ -3,12 +3,12 @@
  * lost with it; a crash may come before and after every write and every send (its crash points, in order).
  */
 import { restoreArchived } from '../core/adopt.ts';
-import type { Declaration, DependencyFact, Desired } from '../model/desired.ts';
+import type { Declaration, DependencyFact, Desired, GroupMember } from '../model/desired.ts';
 import type { Observation } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Decision } from '../core/decide.ts';
 import type { SimHost } from './host.ts';
-import { dependencyName, serviceName } from './workload.ts';
+import { dependencyName, partnerName, serviceName } from './services.ts';
 import type { World } from './world.ts';
 
 /** Thrown at a crash point to end a controller's life there and then. */
@@ -26,6 +26,8 @@ const dependencyFacts: Readonly<Record<'ready' | 'waiting', Readonly<Record<stri
   ready: { [dependencyName]: { declared: true, ready: true } },
   waiting: { [dependencyName]: { declared: true, ready: false } },
 };
+
+const noGroup: readonly GroupMember[] = [];
 
 export class SimController {
   alive = true;
@@ -111,12 +113,22 @@ export class SimController {
       service: serviceName,
       declaration: this.declaration,
       dependencies: world.dependencyReady ? dependencyFacts.ready : dependencyFacts.waiting,
+      group: this.group(before),
+      contracts: world.knownContracts,
       commands: world.store.commandsAfter(before?.commandId ?? 0),
     };
     const decision = world.decide(this.epoch, desired, before, observation, now);
     if (!this.persist(decision)) return;
     this.execute(decision);
     this.sleep(decision.wakeAt, now);
+  }
+
+  /** The group is that of the newest manifest that is to be believed. */
+  private group(before: ServiceRecord | null): readonly GroupMember[] {
+    const { world, declaration } = this;
+    const service = declaration.kind === 'declared' && before?.suspended !== true ? declaration.service : before?.desired;
+    if (service?.migration.releaseTogether == null) return noGroup;
+    return [{ service: partnerName, stands: world.partner, snapshot: world.partnerSnapshot }];
   }
 
   /** True when what was decided is stored, so that it may be carried out. */

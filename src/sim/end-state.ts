@@ -55,19 +55,35 @@ function stoppedProblems(record: ServiceRecord): string[] {
   return found;
 }
 
+/** Reasons that say nothing of how the Revision behaves; release-invariants.ts sees to it that they are true. */
+const judgedElsewhere = new Set(['Aborted', 'ContractBreaking', 'ContractReview', 'GroupRejected', 'UnhealthyAfterPromotion']);
+
 /** What a Service that should run must have come to. */
-type Fate = 'serves' | 'kept-back' | 'tries' | 'waits' | 'unsteady';
+type Fate = 'serves' | 'kept-back' | 'tries' | 'waits' | 'held' | 'unsteady';
 
 function fateOf(world: World, record: ServiceRecord): Fate {
   const { stable } = record;
   const wanted = record.desired!.revision;
   const worth = (hash: string) => world.workload.behaviours.get(hash)?.worth;
   if (stable !== null && worth(stable.hash) === 'unsteady') return 'unsteady';
+  if (record.rollout !== null && isHeld(world, record)) return 'held';
   if (stable?.hash === wanted.hash) return 'serves';
   if (record.rejections.some(({ revision }) => revision === wanted.hash)) return 'kept-back';
   if (worth(wanted.hash) === 'unsteady') return 'unsteady';
   if (record.rollout === null && !dependenciesReady(world, record)) return 'waits';
-  return worth(wanted.hash) === 'good' ? 'serves' : 'tries';
+  return worth(wanted.hash) === 'bad' ? 'tries' : 'serves';
+}
+
+/** Whether the Rollout under way waits for somebody, and rightly so. */
+function isHeld(world: World, { rollout, desired }: ServiceRecord): boolean {
+  const { phase, paused, step, promoted } = rollout!;
+  const { canary, blueGreen, rollback } = desired!.migration;
+  if (phase === 'Gathering') return world.partner === 'moving';
+  if (paused !== null) return true;
+  if (!rollback.automatic && rollout!.waitsOn === 'person') return true;
+  const current = canary.steps[step];
+  if (phase === 'Stepping') return promoted === null && current?.type === 'pause' && current.durationMs === null;
+  return phase === 'Previewing' && !blueGreen.autoPromote && promoted === null;
 }
 
 function dependenciesReady(world: World, record: ServiceRecord): boolean {
@@ -80,11 +96,18 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   const fate = fateOf(world, record);
   for (const { revision, name, reason } of record.rejections) {
     const { worth } = world.workload.behaviours.get(revision)!;
-    const allowed = worth !== 'good' || world.tainted.has(revision) || world.clockJumped || (reason === 'Aborted' && world.aborts > 0);
+    const allowed = worth !== 'good' || world.tainted.has(revision) || world.clockJumped || judgedElsewhere.has(reason);
     const late = reason === 'ProgressDeadlineExceeded' && !world.workload.calm;
     if (!allowed && !late) found.push(`${name} is good and was rejected: ${reason}`);
   }
+  const byGroup = record.rejections.find(({ revision }) => revision === desired!.revision.hash)?.reason === 'GroupRejected';
+  if (byGroup && world.partner !== 'rejected') found.push('it waits for a group of which nobody is rejected any more');
   if (fate === 'unsteady') return found;
+  if (fate === 'held') {
+    const states = stable === null ? ['Deploying', 'Error'] : ['Updating'];
+    if (!states.includes(record.state)) found.push(`state ${record.state} while a rollout waits for somebody`);
+    return found;
+  }
   if (fate === 'tries') {
     if (desired!.migration.rollback.automatic && stable !== null) found.push('a bad revision is neither promoted nor rejected');
     if (rollout === null && dependenciesReady(world, record)) found.push('nothing is being tried');
@@ -95,7 +118,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   if (rollout !== null) found.push(`a rollout is still ${rollout.phase}`);
   if (fate === 'serves' && stable?.hash !== desired!.revision.hash) found.push('the declared revision is good and does not serve');
   const synced = conditionOf(record, 'Synced');
-  if (world.source.kind === 'declared' && !record.suspended && (synced === 'True') !== (fate === 'serves'))
+  const taken = record.rejections.some(({ revision }) => revision === desired!.revision.hash);
+  if (world.source.kind === 'declared' && !record.suspended && (synced === 'True') !== (fate === 'serves' && !taken))
     found.push(`Synced ${synced}, fate ${fate}`);
   if (stable === null) {
     if (record.instances.length > 0) found.push('instances of nothing');
@@ -122,17 +146,21 @@ function summary(world: World): Record<string, unknown> {
   if (record === null) return { archived: world.store.archived !== null };
   const goal = goalOf(record);
   const common = { goal, suspended: record.suspended, desired: record.desired?.specHash ?? null, commandId: record.commandId };
-  if (!calm) {
+  if (!calm || wasLoaded(world)) {
     const fate = goal === 'running' ? fateOf(world, record) : 'stopped';
     return fate === 'serves' || fate === 'stopped' ? { ...common, ...settled(record) } : common;
   }
-  const restless = goal === 'running' && ['tries', 'unsteady'].includes(fateOf(world, record));
+  const restless = goal === 'running' && ['tries', 'unsteady', 'held'].includes(fateOf(world, record));
   return {
     ...common,
     stable: record.stable?.name ?? null,
     rejections: record.rejections.map(({ name }) => name).sort(),
     verdicts: record.verdicts.map(({ result, target }) => `${result} ${target}`),
     target: record.target?.name ?? null,
+    stands: record.rollout === null ? null : `${record.rollout.phase} ${record.rollout.step}`,
+    stableContract: record.stableContract,
+    drift: record.drift?.to ?? null,
+    promoted: record.promoted.map(({ revision }) => revision.name),
     ...(restless ? {} : settled(record)),
   };
 }
@@ -146,6 +174,7 @@ function settled(record: ServiceRecord): Record<string, unknown> {
     state: record.state,
     instances: record.instances.map(({ revision, ordinal, duty }) => `${revision.slice(0, 8)} ${ordinal} ${duty}`).sort(),
     route: record.route,
+    quarantine: record.quarantine,
     synced: condition('Synced'),
     ready: condition('Ready'),
   };
@@ -153,7 +182,8 @@ function settled(record: ServiceRecord): Record<string, unknown> {
 
 export function differences(faulty: World, twin: World): string[] {
   const found: string[] = [];
-  const mayDiffer = faulty.clockJumped || faulty.tainted.size > 0;
+  const paused = [faulty, twin].some(({ store }) => store.record?.rollout?.paused != null);
+  const mayDiffer = faulty.clockJumped || faulty.tainted.size > 0 || paused || (faulty.regressed && faulty.hurt.size > 0);
   if (!mayDiffer && !storyDependsOnTiming(faulty) && !storyDependsOnTiming(twin)) {
     const [a, b] = [summary(faulty), summary(twin)];
     for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
@@ -170,10 +200,23 @@ export function differences(faulty: World, twin: World): string[] {
  * have missed the last manifest that could be read, or the last moment at which a dependency was ready.
  */
 function storyDependsOnTiming(world: World): boolean {
+  if (wasKeptBackByOthers(world)) return true;
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
-  return !readable || waits || world.store.commands.length > 0 || wasRejectedLate(world);
+  return !readable || waits || world.operatorActs || wasRejectedLate(world);
+}
+
+/** Whether a Revision is caught that is bad under load only depends on when calls came; so does all that is compared with it later. */
+function wasLoaded({ workload }: World): boolean {
+  return [...workload.behaviours.values()].some(({ worth }) => worth === 'loaded');
+}
+
+/** In such runs and in storms the Contract that stable has by then, and the moment at which a partner was taken back, may keep a good Revision back. */
+function wasKeptBackByOthers(world: World): boolean {
+  const wanted = world.store.record?.desired?.revision.hash;
+  const rejection = world.store.record?.rejections.find(({ revision }) => revision === wanted);
+  return (!world.workload.calm || wasLoaded(world)) && rejection !== undefined && judgedElsewhere.has(rejection.reason);
 }
 
 function wasRejectedLate({ store }: World): boolean {

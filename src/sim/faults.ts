@@ -29,6 +29,11 @@ const kinds = [
   'check-down',
   'port-taken',
   'clock-jump',
+  'metrics-down',
+  'metrics-silent',
+  'preview-breaks',
+  'contract-late',
+  'traffic-stops',
 ] as const;
 export type FaultKind = (typeof kinds)[number];
 
@@ -48,6 +53,11 @@ export class Faults {
   private routeLagUntil = 0;
   private startFailuresLeft = 0;
   private portTakenUntil = 0;
+  private metricsDownUntil = 0;
+  private metricsSilentUntil = 0;
+  private previewBreaksUntil = 0;
+  private contractLateUntil = 0;
+  private noTrafficUntil = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -79,6 +89,11 @@ export class Faults {
     this.routeLagUntil = 0;
     this.startFailuresLeft = 0;
     this.portTakenUntil = 0;
+    this.metricsDownUntil = 0;
+    this.metricsSilentUntil = 0;
+    this.previewBreaksUntil = 0;
+    this.contractLateUntil = 0;
+    this.noTrafficUntil = 0;
     world.store.busyLeft = 0;
     world.store.fullUntil = 0;
     world.store.nextUnknown = null;
@@ -99,6 +114,26 @@ export class Faults {
   /** How much later than the Plan says a Route may have come into force. */
   longestRouteLagMs(): number {
     return this.enabled.length === 0 ? 10 : 5_010;
+  }
+
+  /** What the sources of metrics do: answer, say that they cannot, or say nothing. */
+  metrics(): 'answer' | 'down' | 'silent' {
+    const { now } = this.world.queue;
+    if (now < this.metricsSilentUntil) return 'silent';
+    return now < this.metricsDownUntil ? 'down' : 'answer';
+  }
+
+  previewBreaks(): boolean {
+    return this.world.queue.now < this.previewBreaksUntil;
+  }
+
+  trafficStops(): boolean {
+    return this.world.queue.now < this.noTrafficUntil;
+  }
+
+  /** How long it takes until what a Contract says is known, once its hash has been seen. */
+  contractLagMs(): number {
+    return Math.max(0, this.contractLateUntil - this.world.queue.now);
   }
 
   /** The error code that a start fails with, or null. */
@@ -183,6 +218,22 @@ export class Faults {
         return;
       case 'clock-jump':
         world.jumpClock(prng.chance(0.5) ? 3_600_000 : -3_600_000);
+        return;
+      case 'metrics-down':
+        this.metricsDownUntil = world.queue.now + forMs;
+        return;
+      case 'metrics-silent':
+        this.metricsSilentUntil = world.queue.now + forMs;
+        return;
+      case 'preview-breaks':
+        this.previewBreaksUntil = world.queue.now + forMs;
+        return;
+      case 'contract-late':
+        this.contractLateUntil = world.queue.now + forMs;
+        return;
+      case 'traffic-stops':
+        world.host?.outlook.flow();
+        this.noTrafficUntil = world.queue.now + forMs;
     }
   }
 

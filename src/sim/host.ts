@@ -6,8 +6,11 @@
 import type { CheckOutcome, CheckResult, InstanceEnd, Observation, ObservedInstance } from '../model/observation.ts';
 import type { Duty, Plan, PlannedInstance } from '../model/plan.ts';
 import type { Health } from '../model/service.ts';
-import { serviceName } from './workload.ts';
 import type { Behaviour } from './behaviour.ts';
+import { hashOf } from './contracts.ts';
+import { Outlook } from './outlook.ts';
+import { mayChange, nextResult, outcomeOf } from './probing.ts';
+import { serviceName } from './services.ts';
 import type { World } from './world.ts';
 
 export class SimInstance {
@@ -24,8 +27,8 @@ export class SimInstance {
   /** Outcomes that faults put before those of its behaviour. */
   readonly blips: CheckOutcome[] = [];
   checking = false;
-  /** It has served as one of the stable Revision. */
-  wasStable = false;
+  /** Its sessions have been promised time to end: it has served as one of the stable Revision, or its Rollout was superseded. */
+  wasPromised = false;
   /** A check has failed so often that stopping it at once is right. */
   wasDown = false;
   /** It has passed all its start checks at least once. */
@@ -67,12 +70,14 @@ export class SimHost {
   stalledUntil = 0;
   private newestGeneration = 0;
   private newestEpoch = 0;
+  readonly outlook: Outlook;
   private flushing = false;
   private readonly world: World;
 
   constructor(world: World, number: number) {
     this.world = world;
     this.id = `host-${number}`;
+    this.outlook = new Outlook(world, this);
   }
 
   /** Refuses Plans of a lower epoch, ignores those that are not newer than the newest taken. */
@@ -98,6 +103,7 @@ export class SimHost {
     this.world.note('host', 'forgets');
     this.taken = null;
     this.inForce = null;
+    this.outlook.follow(null);
     for (const instance of [...this.instances]) this.stop(instance, 3_000);
     this.changed();
   }
@@ -106,6 +112,7 @@ export class SimHost {
   private enforce(plan: Plan): void {
     if (plan !== this.taken) return;
     const { world } = this;
+    this.outlook.follow(plan);
     this.inForce = plan;
     for (const instance of [...this.instances]) {
       const planned = plan.instances.find(({ id }) => id === instance.id);
@@ -153,7 +160,9 @@ export class SimHost {
   private connect(instance: SimInstance): void {
     if (instance.phase !== 'starting') return;
     const { world } = this;
+    this.outlook.flow();
     instance.phase = 'connected';
+    world.contractSeen(hashOf(world.offerOf(instance.revision)));
     instance.connectedAt = world.wallNow();
     instance.connectedSince = world.queue.now;
     const { upMs } = instance.behaviour;
@@ -168,6 +177,7 @@ export class SimHost {
     if (instance.phase === 'ended') return;
     const { world } = this;
     const wasStopping = instance.phase === 'stopping';
+    this.outlook.flow();
     world.load.instanceGone(instance);
     world.note('host', `${instance.id} ${code}`);
     if (wasStopping) {
@@ -188,6 +198,7 @@ export class SimHost {
     }
     const { world } = this;
     world.load.beforeStop(instance);
+    this.outlook.flow();
     instance.phase = 'stopping';
     world.note('host', `stops ${instance.id}`);
     this.later(instance.behaviour.stopMs ?? stopTimeoutMs, () => {
@@ -251,8 +262,15 @@ export class SimHost {
     });
   }
 
+  /** Whether calls to a Revision find an Instance that serves. */
+  answers(revision: string): boolean {
+    return this.instances.some((instance) => instance.revision === revision && instance.phase === 'connected' && instance.duty === 'serve');
+  }
+
   observation(): Observation {
-    const { now } = this.world.queue;
+    const { world, outlook } = this;
+    const { now } = world.queue;
+    outlook.flow();
     return {
       service: serviceName,
       hostId: this.id,
@@ -267,12 +285,15 @@ export class SimHost {
         startedAt: instance.startedAt,
         connectedAt: instance.connectedAt,
         end: instance.end,
-        contract: null,
+        contract: instance.connectedAt === null ? null : hashOf(world.offerOf(instance.revision)),
         checks: instance.checks,
         sessions: instance.sessions,
         inFlight: instance.inFlight(now),
       })),
-      traffic: {},
+      preview: outlook.preview,
+      shadow: outlook.shadow,
+      metrics: outlook.metrics,
+      traffic: outlook.traffic.counters(),
     };
   }
 
@@ -292,35 +313,4 @@ export class SimHost {
     this.instances = [];
     this.inForce = null;
   }
-}
-
-function outcomeOf({ kind, passesForMs }: Behaviour, upMs: number, last: CheckResult | undefined, failureThreshold: number): CheckOutcome {
-  if (kind === 'check-errors') return 'error';
-  if (kind === 'flapping-check')
-    return upMs < 120_000 && failureThreshold > 1 && last?.outcome === 'pass' && last.passesInARow > 1 ? 'fail' : 'pass';
-  return passesForMs !== null && upMs >= passesForMs ? 'fail' : 'pass';
-}
-
-function mayChange({ kind, passesForMs }: Behaviour, upMs: number): boolean {
-  return (kind === 'flapping-check' && upMs < 120_000) || (passesForMs !== null && upMs < passesForMs + 10_000);
-}
-
-function nextResult(
-  earlier: CheckResult | undefined,
-  name: string,
-  type: CheckResult['type'],
-  outcome: CheckOutcome,
-  at: number,
-): CheckResult {
-  return {
-    name,
-    type,
-    outcome,
-    message: outcome,
-    at,
-    latencyMs: 1,
-    passesInARow: outcome === 'pass' ? (earlier?.passesInARow ?? 0) + 1 : 0,
-    failsInARow: outcome === 'fail' ? (earlier?.failsInARow ?? 0) + 1 : outcome === 'error' ? (earlier?.failsInARow ?? 0) : 0,
-    errorsInARow: outcome === 'error' ? (earlier?.errorsInARow ?? 0) + 1 : 0,
-  };
 }

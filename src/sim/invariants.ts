@@ -2,9 +2,11 @@
  * What must be so of every Decision, each a named function of what the heart was given and what it answered. The names
  * are what a violation is reported under; the numbers in brackets are those of the design's list of invariants.
  */
+import type { Decision } from '../core/decide.ts';
 import type { InstanceRecord, LifecycleState, ServiceRecord } from '../model/record.ts';
 import {
   goalOf,
+  serviceFor,
   serving,
   wantedOf,
   isOver,
@@ -17,7 +19,10 @@ import {
   type Judged,
   type Pass,
 } from './terms.ts';
+import { canaryInvariants, replicasBySteps } from './canary-invariants.ts';
+import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
+import { strategyInvariants } from './strategy-invariants.ts';
 import type { World } from './world.ts';
 
 export function checkDecision(world: World, pass: Pass): void {
@@ -27,6 +32,7 @@ export function checkDecision(world: World, pass: Pass): void {
     return;
   }
   const judged: Judged = { ...pass, after: decision.record, world };
+  world.watch.look(judged);
   for (const [name, invariant] of always) {
     const wrong = invariant(judged);
     if (wrong !== null) world.violate(name, wrong);
@@ -37,12 +43,16 @@ export function checkDecision(world: World, pass: Pass): void {
     if (wrong !== null) world.violate(name, wrong);
   }
 }
+function said({ events }: Decision): string {
+  return `it said ${events.map(({ reason }) => reason).join(', ')}`;
+}
+
 /** [3] */
 const reconcilingTwiceChangesNothing: Invariant = ({ decide, desired, observation, now, decision, after }) => {
   if (decision.archive) return null;
   const again = decide(desired, after, observation, now);
-  if (again.record !== after) return `a second pass changed ${changedMembers(after, again.record).join(', ')}`;
-  if (again.events.length > 0) return `a second pass said ${again.events.map(({ reason }) => reason).join(', ')}`;
+  if (again.record !== after) return `a second pass changed ${changedMembers(after, again.record).join(', ')}; ${said(again)}`;
+  if (again.events.length > 0) return said(again);
   if (again.plan?.generation !== decision.plan?.generation) return 'a second pass made another plan';
   return null;
 };
@@ -150,7 +160,8 @@ const statusIsTrue: Invariant = ({ before, after, desired, observation }) => {
   if (synced && goal !== 'running' && after.instances.length > 0) return 'Synced as stopped with instances';
   if (!ready) return null;
   if (goal !== 'running' || after.stable === null) return 'Ready without a stable revision that should run';
-  const proven = serving(after, after.stable.hash, true);
+  const taken = after.rollout?.strategy === 'rolling' && after.rollout.direct === null ? serving(after, after.rollout.target, true) : [];
+  const proven = [...serving(after, after.stable.hash, true), ...taken];
   const phaseOf = (id: string): string | undefined => observation?.instances.find((seen) => seen.id === id)?.phase;
   if (observation !== null && before?.hostId !== observation.hostId && proven.some(({ id }) => phaseOf(id) !== 'connected'))
     return 'Ready with instances of a host that is no more';
@@ -264,7 +275,7 @@ const conditionsAreWellFormed: Invariant = ({ before, after, decision, now }) =>
       return `${type} moved lastTransitionAt without a change`;
     if (earlier.status !== status && lastTransitionAt !== now) return `${type} changed without moving lastTransitionAt`;
   }
-  return types.size === 7 ? null : `${types.size} conditions`;
+  return types.size === 8 ? null : `${types.size} conditions`;
 };
 
 const wakesInTime: Invariant = ({ decision, now }) =>
@@ -275,7 +286,7 @@ const wakesForBackOffs: Invariant = ({ after, decision, now }) => {
   if (goalOf(after) !== 'running') return null;
   for (const { revision, ordinal, notBefore } of after.restarts) {
     const serves = revision === (after.rollout?.target ?? after.stable?.hash);
-    if (!serves || notBefore <= now || ordinal >= wantedOf(after, revision)) continue;
+    if (!serves || notBefore <= now || ordinal >= fewestOf(after, revision)) continue;
     if (serving(after, revision, false).some((instance) => instance.ordinal === ordinal)) continue;
     const alone = [after.stable, after.target, ...after.leaving].some((known) => known?.run.exclusive === true);
     if (notBefore > now + 300_000) return alone ? null : `ordinal ${ordinal} waits ${notBefore - now} ms, longer than any back-off`;
@@ -284,19 +295,31 @@ const wakesForBackOffs: Invariant = ({ after, decision, now }) => {
   return null;
 };
 
+/** Instances that there surely should be now: a strategy may have the target or stable have fewer for a while. */
+function fewestOf(record: ServiceRecord, revision: string): number {
+  const { rollout } = record;
+  if (rollout === null || rollout.direct !== null || rollout.target !== revision) return wantedOf(record, revision);
+  if (rollout.strategy === 'rolling') return 0;
+  return rollout.strategy === 'canary' ? replicasBySteps(rollout, record) : wantedOf(record, revision);
+}
+
 const wakesForDeadline: Invariant = ({ after, decision, now }) => {
   const { rollout, desired } = after;
   if (rollout === null || rollout.stable === null || desired === null || goalOf(after) !== 'running') return null;
-  const { progressDeadlineMs, rollback } = desired.migration;
-  const deadlineAt = rollout.startedAt + progressDeadlineMs;
+  if (rollout.waitingSince !== null) return null;
+  const { progressDeadlineMs, rollback } = serviceFor(after, rollout.target)!.migration;
+  const deadlineAt = rollout.startedAt + rollout.waitedMs + progressDeadlineMs;
   const woken = decision.wakeAt !== null && decision.wakeAt <= deadlineAt;
   return rollback.automatic && deadlineAt > now && !woken ? 'nobody wakes for the deadline of the rollout' : null;
 };
 
 const named = (invariants: Readonly<Record<string, Invariant>>): readonly (readonly [string, Invariant])[] => Object.entries(invariants);
-const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline });
+const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...releaseAlways });
 const onChange = named({
   ...rolloutInvariants,
+  ...strategyInvariants,
+  ...canaryInvariants,
+  ...releaseInvariants,
   lifecycleFollowsTheTable,
   instancesAreOnRecord,
   planGenerationGrows,

@@ -32,6 +32,8 @@ export class Load {
   private activeUntil = 0;
   private ticking = false;
   private nextSession = 1;
+  /** The Revision that had all calls last: sessions leave it, those with the lowest numbers first, as others get weight. */
+  private base: string | null = null;
 
   constructor(world: World) {
     this.world = world;
@@ -82,9 +84,8 @@ export class Load {
     if (plan.route.hold) return false;
     let instance = session.instance;
     if (instance === null || instance.phase !== 'connected' || (instance.duty !== 'serve' && instance.duty !== 'retire')) {
-      const revisions = Object.keys(plan.route.weights);
-      if (revisions.length === 0) return this.refuse();
-      const revision = revisions[session.id % revisions.length]!;
+      const revision = this.revisionFor(session, plan.route.weights);
+      if (revision === null) return this.refuse();
       const able = world.host.instances.filter((one) => one.revision === revision && one.phase === 'connected' && one.duty === 'serve');
       instance = able.length === 0 ? null : able[session.id % able.length]!;
       if (instance === null) return false;
@@ -100,6 +101,18 @@ export class Load {
     instance.calls.push(world.queue.now + durationMs);
     this.answered += 1;
     return true;
+  }
+
+  /** A session keeps its place among 100, so it moves only when a weight passes it. */
+  private revisionFor({ id }: Session, weights: Readonly<Record<string, number>>): string | null {
+    let place = (id * 61) % 100;
+    for (const [revision, weight] of Object.entries(weights)) {
+      if (weight === 100) return revision;
+      if (revision === this.base) continue;
+      if (place < weight) return revision;
+      place -= weight;
+    }
+    return this.base !== null && weights[this.base] !== undefined ? this.base : (Object.keys(weights)[0] ?? null);
   }
 
   private refuse(): boolean {
@@ -120,6 +133,8 @@ export class Load {
 
   /** Those that wait are sent as soon as they can be. */
   routeChanged(): void {
+    for (const [revision, weight] of Object.entries(this.world.host?.inForce?.route?.weights ?? {}))
+      if (weight === 100) this.base = revision;
     if (this.waiting.length === 0) return;
     this.expire();
     for (const call of this.waiting.splice(0)) if (!this.dispatch(call.session, 1_000)) this.waiting.push(call);
@@ -138,7 +153,7 @@ export class Load {
     const { world } = this;
     if (duty !== 'drain') return;
     if (
-      instance.wasStable &&
+      instance.wasPromised &&
       instance.sessions > 0 &&
       instance.alive &&
       plan.route !== null &&

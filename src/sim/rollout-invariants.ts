@@ -1,6 +1,6 @@
 /** What must be so of every Decision about Rollouts and about what serves meanwhile. Names and numbers as in invariants.ts. */
 import type { InstanceRecord } from '../model/record.ts';
-import { goalOf, serving, wantedOf, isOver, inBackOff, retried, sameJson, type Invariant } from './terms.ts';
+import { goalOf, serviceFor, serving, wantedOf, isOver, inBackOff, retried, sameJson, type Invariant } from './terms.ts';
 
 /** [4] */
 const atMostOneRollout: Invariant = ({ before, after }) => {
@@ -47,7 +47,9 @@ const callsReachOnlyWhatIsReady: Invariant = ({ after }) => {
     return null;
   }
   const onTarget = route.weights[rollout.target] ?? 0;
-  if (onTarget > 0 && !route.hold && serving(after, rollout.target, true).length < wantedOf(after, rollout.target))
+  const proven = serving(after, rollout.target, true).length;
+  const whole = rollout.phase === 'Switching' || rollout.direct !== null;
+  if (onTarget > 0 && !route.hold && proven < (whole ? wantedOf(after, rollout.target) : 1))
     return 'calls go to a target that is not ready';
   if (rollout.phase === 'Proving' && onTarget > 0) return 'calls go to a target in proof';
   if (stable !== null && onTarget === 0 && (route.weights[stable.hash] !== 100 || route.hold)) return 'calls do not go to stable';
@@ -58,6 +60,7 @@ const callsReachOnlyWhatIsReady: Invariant = ({ after }) => {
 const stableServesUntilTargetIsProven: Invariant = ({ before, after, observation, now }) => {
   if (before === null || before.stable === null || goalOf(after) !== 'running') return null;
   const { stable } = before;
+  if ([before.rollout, after.rollout].some((rollout) => rollout?.strategy === 'rolling' && rollout.direct === null)) return null;
   if (after.stable?.hash !== stable.hash || stable.run.exclusive || after.target?.run.exclusive === true) return null;
   const wanted = wantedOf(after, stable.hash);
   for (const instance of serving(before, stable.hash, false)) {
@@ -84,8 +87,8 @@ const promotedOnlyWhenProvenAndRouted: Invariant = ({ before, after, observation
   const [verdict] = after.verdicts;
   if (before === null || verdict === before.verdicts[0] || verdict?.result !== 'Promoted' || verdict.target !== after.stable.name)
     return 'stable changed without a promotion';
-  if (serving(before, after.stable.hash, true).length < wantedOf(after, after.stable.hash)) return 'promoted without proof';
-  if (after.promoted[0]?.hash !== after.stable.hash) return 'promoted, and not in the list of the promoted';
+  if (serving(after, after.stable.hash, true).length < wantedOf(after, after.stable.hash)) return 'promoted without proof';
+  if (after.promoted[0]?.revision.hash !== after.stable.hash) return 'promoted, and not in the list of the promoted';
   const { host } = world;
   if (observation !== null && host?.id === observation.hostId && !world.clockJumped) {
     const inForce = host.inForce?.route?.weights[after.stable.hash] ?? 0;
@@ -101,24 +104,25 @@ const rollbackRestoresStable: Invariant = ({ before, after, desired }) => {
     return null;
   if (verdict.result === 'Promoted') return null;
   if (verdict.result === 'RolledBack' && before.stable === null) return 'rolled back to nothing';
-  if (verdict.result === 'RolledBack' && after.desired?.migration.rollback.automatic === false)
+  const tried = before.target;
+  const manifest = tried === null ? null : tried.hash === after.desired?.revision.hash ? after.desired : serviceFor(before, tried.hash);
+  if (verdict.result === 'RolledBack' && manifest?.migration.rollback.automatic === false)
     return 'rolled back though the manifest forbids it';
   if (!sameJson(before.stable, after.stable)) return `a rollout that was ${verdict.result} changed stable`;
   if (verdict.result === 'Superseded' || after.stable === null || retried(desired, before)) return null;
-  const tried = before.rollout?.target;
-  if (tried !== undefined && !after.rejections.some(({ revision }) => revision === tried))
-    return 'a target that was taken back is not remembered';
+  if (!after.rejections.some(({ name }) => name === verdict.target)) return 'a target that was taken back is not remembered';
   return null;
 };
 
-/** Rule 4: what was rejected is not tried again, nor forgotten, until somebody says retry. */
+/** Rule 4: what was rejected is not tried again, nor forgotten, until somebody says retry, or the member of the group for whose sake it was is no longer rejected. */
 const rejectedIsNotTriedAgain: Invariant = ({ before, after, desired }) => {
   if (before === null || retried(desired, before)) return null;
+  const grouped = !desired.group.some(({ stands }) => stands === 'rejected');
+  const known = before.rejections.filter(({ reason }) => reason !== 'GroupRejected' || !grouped);
   const began = after.rolloutCount > before.rolloutCount && after.rollout !== null;
-  if (began && before.rejections.some(({ revision }) => revision === after.rollout?.target))
-    return 'a rejected revision is being tried again';
+  if (began && known.some(({ revision }) => revision === after.rollout?.target)) return 'a rejected revision is being tried again';
   if (after.rejections.length >= 20) return null;
-  const forgotten = before.rejections.find(({ revision }) => !after.rejections.some((other) => other.revision === revision));
+  const forgotten = known.find(({ revision }) => !after.rejections.some((other) => other.revision === revision));
   return forgotten === undefined ? null : `the rejection of ${forgotten.name} was forgotten`;
 };
 
@@ -132,14 +136,15 @@ const retryIsHeard: Invariant = ({ before, after, desired }) => {
 
 /** Failed target Instances are counted; three, or one that says enough, end the Rollout when there is something to go back to. */
 const failedEnoughIsOver: Invariant = ({ before, after, observation }) => {
-  const { rollout, desired } = after;
+  const { rollout } = after;
   if (rollout === null || before === null) return null;
   if (before.rollout?.number === rollout.number) {
     const hasEnded = ({ id }: InstanceRecord): boolean => observation?.instances.find((seen) => seen.id === id)?.phase === 'ended';
     const ended = serving(before, rollout.target, false).filter(hasEnded).length;
     if (rollout.failures < before.rollout.failures + ended) return `${ended} instances of the target ended, and were not counted`;
   }
-  if (rollout.stable === null || desired?.migration.rollback.automatic !== true || goalOf(after) !== 'running') return null;
+  const { automatic } = serviceFor(after, rollout.target)?.migration.rollback ?? { automatic: false };
+  if (rollout.stable === null || !automatic || goalOf(after) !== 'running') return null;
   if (rollout.failures >= 3) return 'a rollout goes on after three failures';
   return certain.has(rollout.lastFailure?.code ?? '') ? `a rollout goes on after ${rollout.lastFailure!.code}` : null;
 };
@@ -150,14 +155,6 @@ const dependantsWait: Invariant = ({ before, after, desired }) => {
   if (after.rolloutCount === (before?.rolloutCount ?? 0)) return null;
   const missing = after.desired?.dependsOn.find(({ service }) => desired.dependencies[service]?.ready !== true);
   return missing === undefined ? null : `a rollout began while ${missing.service} was not ready`;
-};
-
-/** Rule 6. */
-const deadlineHolds: Invariant = ({ after, now }) => {
-  const { rollout, desired } = after;
-  if (rollout === null || rollout.stable === null || desired === null || goalOf(after) !== 'running') return null;
-  const { progressDeadlineMs, rollback } = desired.migration;
-  return rollback.automatic && now - rollout.startedAt > progressDeadlineMs ? 'a rollout goes on after its deadline' : null;
 };
 
 export const rolloutInvariants = {
@@ -171,5 +168,4 @@ export const rolloutInvariants = {
   retryIsHeard,
   failedEnoughIsOver,
   dependantsWait,
-  deadlineHolds,
 };

@@ -1,5 +1,6 @@
 /** One seed: a run with faults, its end judged, its twin without faults, and the two held against each other. */
 import { decide } from '../core/decide.ts';
+import type { StrategyName } from '../model/service.ts';
 import { differences, problems } from './end-state.ts';
 import { Violation, World, type WorldOptions } from './world.ts';
 
@@ -7,6 +8,7 @@ export interface SeedOptions {
   readonly seed: number;
   readonly steps: number;
   readonly trace: boolean;
+  readonly strategy: StrategyName | null;
   /** Instead of the seed's faults: crash the controller once, at its n-th crash point, counted from 1. */
   readonly crashAt: number | null;
 }
@@ -23,14 +25,15 @@ export interface SeedResult {
   readonly trace: readonly string[];
 }
 
-export function runSeed({ seed, steps, trace, crashAt }: SeedOptions): SeedResult {
-  if (crashAt !== null) return crashOnce(quietRun({ seed, steps, trace }), crashAt, trace);
-  const faulty = new World({ seed, steps, trace, crashAt: null, faults: true, twinOf: null }, decide);
+export function runSeed({ seed, steps, trace, strategy, crashAt }: SeedOptions): SeedResult {
+  const common = { seed, steps, trace, strategy };
+  if (crashAt !== null) return crashOnce(quietRun(common), crashAt, trace);
+  const faulty = new World({ ...common, crashAt: null, faults: true, twinOf: null }, decide);
   let twin: World | null = null;
   const violation = violationOf(() => {
     const stopAt = faulty.run();
     judgeEnd(faulty);
-    twin = new World({ seed, steps, trace, crashAt: null, faults: false, twinOf: { changes: faulty.changes, stopAt } }, decide);
+    twin = new World({ ...common, crashAt: null, faults: false, twinOf: { changes: faulty.changes, stopAt } }, decide);
     twin.run();
     judgeEnd(twin);
     compare(faulty, twin);
@@ -39,8 +42,8 @@ export function runSeed({ seed, steps, trace, crashAt }: SeedOptions): SeedResul
 }
 
 /** Every crash point of a seed's run without faults, one at a time: enumerated, not drawn. */
-export function* runCrashes(seed: number, steps: number): Generator<SeedResult> {
-  const quiet = quietRun({ seed, steps, trace: false });
+export function* runCrashes(seed: number, steps: number, strategy: StrategyName | null): Generator<SeedResult> {
+  const quiet = quietRun({ seed, steps, trace: false, strategy });
   if (quiet.violation !== null) yield result(quiet.world, null, quiet.violation);
   else for (let crashAt = 1; crashAt <= quiet.world.crashPoints; crashAt++) yield crashOnce(quiet, crashAt, false);
 }
@@ -52,8 +55,8 @@ interface QuietRun {
   readonly violation: SeedResult['violation'];
 }
 
-function quietRun({ seed, steps, trace }: Pick<SeedOptions, 'seed' | 'steps' | 'trace'>): QuietRun {
-  const options = { seed, steps, trace, crashAt: null, faults: false, twinOf: null };
+function quietRun(common: Omit<SeedOptions, 'crashAt'>): QuietRun {
+  const options = { ...common, crashAt: null, faults: false, twinOf: null };
   const world = new World(options, decide);
   let stopAt = 0;
   const violation = violationOf(() => {

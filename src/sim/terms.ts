@@ -1,8 +1,11 @@
 /** The terms that invariants and end states are said in: what they are told of a Decision, and questions to a Record. */
 import type { Decide, Decision } from '../core/decide.ts';
+import type { CommandKind } from '../model/command.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
+import type { Rollout } from '../model/rollout.ts';
+import type { CanaryStep, Service } from '../model/service.ts';
 import type { World } from './world.ts';
 
 export interface Pass {
@@ -22,6 +25,7 @@ export interface Judged extends Pass {
 
 /** What is wrong, or null. */
 export type Invariant = (judged: Judged) => string | null;
+
 export function goalOf({ deleting, desired }: ServiceRecord): 'removed' | 'unknown-spec' | 'stopped' | 'running' {
   if (deleting) return 'removed';
   if (desired === null) return 'unknown-spec';
@@ -34,9 +38,17 @@ export function serving({ instances }: ServiceRecord, revision: string, proven: 
   );
 }
 
+/** The manifest that a Revision is run by: the newest for the target that it declares, else the one it was promoted with. */
+export function serviceFor({ desired, stable, stableService, target, promoted }: ServiceRecord, revision: string): Service | null {
+  if (revision === target?.hash && revision === desired?.revision.hash) return desired;
+  if (revision === stable?.hash) return stableService ?? desired;
+  return promoted.find((promotion) => promotion.revision.hash === revision)?.service ?? stableService ?? desired;
+}
+
 /** Replicas of a Revision: the target's by the newest manifest, stable's by the one it was promoted with. */
-export function wantedOf({ desired, stable, stableService, target }: ServiceRecord, revision: string): number {
-  const replicas = (revision === target?.hash ? desired : (stableService ?? desired))?.replicas ?? 0;
+export function wantedOf(record: ServiceRecord, revision: string): number {
+  const { stable, target } = record;
+  const { replicas } = serviceFor(record, revision) ?? { replicas: 0 };
   const exclusive = [stable, target].some((known) => known?.hash === revision && known.run.exclusive);
   return exclusive ? Math.min(1, replicas) : replicas;
 }
@@ -51,8 +63,35 @@ export function inBackOff({ restarts }: ServiceRecord, revision: string, now: nu
   return restarts.some((restart) => restart.revision === revision && restart.notBefore > now);
 }
 
-export function retried({ commands }: Desired, before: ServiceRecord): boolean {
-  return commands.some(({ id, kind }) => kind === 'retry' && id > before.commandId);
+/** Whether a command of one of these kinds is taken in this pass. */
+export function commanded({ commands }: Desired, before: ServiceRecord | null, ...kinds: readonly CommandKind[]): boolean {
+  return commands.some(({ id, kind }) => kinds.includes(kind) && id > (before?.commandId ?? 0));
+}
+
+export function retried(desired: Desired, before: ServiceRecord): boolean {
+  return commanded(desired, before, 'retry');
+}
+
+/** A Rollout that was under way before the pass and still is: as it stood, and as it stands. */
+export function ongoing({ before, after }: Judged): { readonly was: Rollout; readonly is: Rollout } | null {
+  const [was, is] = [before?.rollout ?? null, after.rollout];
+  return was !== null && is !== null && was.number === is.number ? { was, is } : null;
+}
+
+/** Whether this pass has promoted a Revision, and by which Rollout as it stood before. */
+export function promotion({ before, after }: Judged): Rollout | null {
+  const [verdict] = after.verdicts;
+  const fresh = verdict !== undefined && verdict.number > (before?.verdicts[0]?.number ?? 0);
+  return fresh && verdict.result === 'Promoted' && before?.rollout?.number === verdict.number ? before.rollout : null;
+}
+
+/** The steps that a Rollout goes by; none for any but a canary that is not direct. */
+export function stepsOf(rollout: Rollout, { desired }: ServiceRecord): readonly CanaryStep[] {
+  return rollout.strategy === 'canary' && rollout.direct === null ? (desired?.migration.canary.steps ?? []) : [];
+}
+
+export function weightOf({ route }: ServiceRecord, revision: string): number {
+  return route?.weights[revision] ?? 0;
 }
 
 export function conditionOf({ conditions }: ServiceRecord, type: string): string {

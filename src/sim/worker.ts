@@ -9,11 +9,13 @@ const { runCrashes, runSeed } = await import('./run.ts');
 
 parentPort!.on('message', (chunk: Chunk) => parentPort!.postMessage(run(chunk)));
 
-function run({ from, seeds, steps, untilFirst, enumerate }: Chunk): Tally {
+function run({ from, seeds, steps, untilFirst, enumerate, strategy }: Chunk): Tally {
   const tally = emptyTally();
   for (let seed = from; seed < from + seeds; seed++) {
     tally.seeds += 1;
-    for (const result of enumerate ? runCrashes(seed, steps) : [runSeed({ seed, steps, trace: false, crashAt: null })]) {
+    for (const result of enumerate
+      ? runCrashes(seed, steps, strategy)
+      : [runSeed({ seed, steps, trace: false, strategy, crashAt: null })]) {
       count(tally, result);
       if (untilFirst && result.violation !== null) return tally;
     }

@@ -2,12 +2,16 @@
  * One simulated world: a Service with its source, a store, a host with Instances, clients, operators and controllers,
  * under one virtual clock. Same options, same run, to the last line of the trace.
  */
+import type { CommandKind } from '../model/command.ts';
 import type { Decide, Decision } from '../core/decide.ts';
 import type { Declaration, Desired } from '../model/desired.ts';
 import type { Observation } from '../model/observation.ts';
 import type { PlannedInstance } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
+import type { Contract } from '../model/contract.ts';
 import type { Revision } from '../model/revision.ts';
+import type { StrategyName } from '../model/service.ts';
+import { contractOf, hashOf, type Offer } from './contracts.ts';
 import { Crash, SimController } from './controller.ts';
 import { EventQueue } from './event-queue.ts';
 import { Faults } from './faults.ts';
@@ -17,8 +21,12 @@ import { Link } from './link.ts';
 import { Load } from './load.ts';
 import { Prng } from './prng.ts';
 import { SimStore } from './store.ts';
+import { unavailableOf } from './strategy-invariants.ts';
+import { wantedOf } from './terms.ts';
 import { Trace } from './trace.ts';
-import { serviceName, Workload, type Change } from './workload.ts';
+import { serviceName } from './services.ts';
+import { Watch } from './watch.ts';
+import { calmWaitMs, Workload, type Change, type Stands } from './workload.ts';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -30,6 +38,8 @@ export interface WorldOptions {
   /** Crash the controller at its n-th crash point, counted from 1. */
   readonly crashAt: number | null;
   readonly trace: boolean;
+  /** Only Rollouts of this strategy; null: any. */
+  readonly strategy: StrategyName | null;
 }
 
 /** Thrown to end a run: something that must never be so is so. */
@@ -64,6 +74,11 @@ export class World {
   host: SimHost | null = null;
   source: Declaration = { kind: 'unknown', reason: 'nothing yet' };
   dependencyReady: boolean;
+  /** How the other member of the group stands. */
+  partner: Stands = 'settled';
+  partnerWasRejected = false;
+  /** Contracts of which the controllers have been told what they say. */
+  knownContracts: Readonly<Record<string, Contract>> = {};
   closing = false;
   clockJumped = false;
   changes = 0;
@@ -78,7 +93,16 @@ export class World {
   /** Revisions that faults made fail so often or so badly that rejecting them is right. */
   readonly tainted = new Set<string>();
   readonly invalidSnapshots = new Set<string>();
+  /** Revisions of which faults made an Instance fail. */
+  readonly hurt = new Set<string>();
+  readonly watch = new Watch();
+  drifted = false;
+  /** A Revision was taken back after its promotion. */
+  regressed = false;
+  private partnerReleases = 0;
   aborts = 0;
+  /** Somebody gave a command before everything came to rest. */
+  operatorActs = false;
   private readonly decideFn: Decide;
   private readonly prng: Prng;
   private skewMs = 0;
@@ -86,6 +110,7 @@ export class World {
   private setBackMs = 0;
   private stopAskedAt = -Infinity;
   private hosts = 0;
+  private readonly offers: Map<string, Offer>;
   private failures = new Map<string, { all: number; byFaults: number }>();
   private second = 0;
   private passesThisSecond = 0;
@@ -95,7 +120,8 @@ export class World {
     this.seed = options.seed;
     this.decideFn = decide;
     this.trace = new Trace(options.trace);
-    this.workload = new Workload(options.seed);
+    this.workload = new Workload(options.seed, options.strategy);
+    this.offers = new Map(this.workload.offers);
     this.prng = new Prng(options.seed, 'world');
     this.dependencyReady = this.workload.initialDependencyReady;
     this.link = new Link(this);
@@ -135,6 +161,10 @@ export class World {
     if (this.controllers.at(-1)?.alive !== true) this.startController();
     this.link.restore();
     this.host?.changed();
+    if (this.workload.freesAtEnd) {
+      this.pass(calmWaitMs);
+      this.free();
+    }
     this.pass(settleMs + this.setBackMs);
   }
 
@@ -166,7 +196,7 @@ export class World {
 
   private apply(change: Change): void {
     this.changes += 1;
-    if (this.workload.calm) this.failures.clear();
+    if (this.workload.calm && change.kind === 'source') this.failures.clear();
     this.load.wakeUp();
     switch (change.kind) {
       case 'source':
@@ -182,12 +212,64 @@ export class World {
         this.note('source', `dependency ready: ${change.ready}`);
         for (const controller of this.living()) controller.pass();
         return;
+      case 'partner':
+        this.partnerBecomes(change.stands);
+        return;
+      case 'drift':
+        this.offers.set(change.revision, change.offer);
+        this.drifted = true;
+        this.note('service', `${change.revision.slice(0, 8)} drifts to ${hashOf(change.offer)}`);
+        this.contractSeen(hashOf(change.offer));
+        this.host?.changed();
+        return;
       case 'command':
-        this.note('operator', change.command);
-        if (change.command === 'abort') this.aborts += 1;
-        this.store.addCommand(serviceName, change.command, this.wallNow());
-        for (const controller of this.living()) controller.pass();
+        this.operatorActs = true;
+        this.command(change.command);
     }
+  }
+
+  private command(command: CommandKind): void {
+    this.note('operator', command);
+    if (command === 'abort') this.aborts += 1;
+    this.store.addCommand(serviceName, command, this.wallNow());
+    for (const controller of this.living()) controller.pass();
+  }
+
+  private partnerBecomes(stands: Stands): void {
+    this.partner = stands;
+    if (stands === 'moving') this.partnerReleases += 1;
+    if (stands === 'rejected') this.partnerWasRejected = true;
+    this.note('partner', stands);
+    for (const controller of this.living()) controller.pass();
+  }
+
+  /** Names the release that the other member of the group is in. */
+  get partnerSnapshot(): string {
+    return `snapshot-of-peer-${this.partnerReleases}`;
+  }
+
+  /** Nobody holds anything up any more. */
+  private free(): void {
+    if (this.partner !== 'settled') this.partnerBecomes('settled');
+    this.command('resume-rollout');
+    this.command('promote-full');
+  }
+
+  /** What the Instances of a Revision offer now. */
+  offerOf(revision: string): Offer {
+    return this.offers.get(revision) ?? this.workload.offers.get(revision)!;
+  }
+
+  /** The controllers are told what a Contract says, at once or when a fault lets them. */
+  contractSeen(hash: string): void {
+    if (this.knownContracts[hash] !== undefined) return;
+    const learn = (): void => {
+      this.knownContracts = { ...this.knownContracts, [hash]: contractOf(hash) };
+      for (const controller of this.living()) controller.pass();
+    };
+    const lagMs = this.faults.contractLagMs();
+    if (lagMs === 0) this.knownContracts = { ...this.knownContracts, [hash]: contractOf(hash) };
+    else this.queue.after(lagMs, learn);
   }
 
   private living(): SimController[] {
@@ -281,15 +363,24 @@ export class World {
   }
 
   /** A Record has been stored. */
-  saved({ stable }: ServiceRecord): void {
+  saved({ stable, verdicts, leaving, rejections }: ServiceRecord): void {
+    const [last] = verdicts;
+    if (rejections.some(({ reason }) => reason === 'UnhealthyAfterPromotion')) this.regressed = true;
+    const superseded =
+      last?.result === 'Superseded' && last.reason !== 'Stopped' && last.weight > 0
+        ? leaving.find(({ name }) => name === last.target)?.hash
+        : undefined;
     for (const instance of this.host?.instances ?? [])
-      if (instance.revision === stable?.hash && instance.duty === 'serve') instance.wasStable = true;
+      if ([stable?.hash, superseded].includes(instance.revision) && instance.duty === 'serve') instance.wasPromised = true;
   }
 
   instanceFailed(revision: string, by: 'itself' | 'fault'): void {
     const counted = this.failures.get(revision) ?? { all: 0, byFaults: 0 };
     counted.all += 1;
-    if (by === 'fault') counted.byFaults += 1;
+    if (by === 'fault') {
+      counted.byFaults += 1;
+      this.hurt.add(revision);
+    }
     this.failures.set(revision, counted);
     if (counted.byFaults > 0 && counted.all >= 3) this.tainted.add(revision);
   }
@@ -310,8 +401,17 @@ export class World {
   callTimedOut(): void {
     const record = this.store.record;
     if (this.options.faults || !this.workload.calm || record?.stable === null || record === null) return;
-    if (this.workload.mayBeExclusive) return;
+    if (this.workload.mayBeExclusive || mayBeUnavailable(record)) return;
     if (record.state === 'Active' || record.state === 'Updating')
       this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
   }
+}
+
+/** Whether a rolling Rollout is under way, or was the last one, that may leave no Instance ready, as its manifest says. */
+function mayBeUnavailable(record: ServiceRecord): boolean {
+  const { rollout, stable, verdicts, desired } = record;
+  const strategy = rollout?.strategy ?? verdicts[0]?.strategy;
+  if (stable === null || strategy !== 'rolling') return false;
+  const replicas = wantedOf(record, stable.hash);
+  return unavailableOf(desired!.migration.rolling, replicas) >= replicas;
 }

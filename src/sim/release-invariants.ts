@@ -1,0 +1,252 @@
+/**
+ * What must be so of every Rollout whatever its strategy: when it is direct, the contract gate, its group, the way back
+ * after promotion, waiting and the deadline, and that the reasons given are true. Names as in invariants.ts.
+ */
+import type { Rejection } from '../model/record.ts';
+import type { DirectReason } from '../model/rollout.ts';
+import { classOf, offerOf, wantsReview } from './contracts.ts';
+import { commanded, goalOf, isOver, ongoing, promotion, serviceFor, serving, weightOf, type Invariant, type Judged } from './terms.ts';
+
+function begun({ before, after }: Judged): boolean {
+  return after.rollout !== null && after.rolloutCount > (before?.rolloutCount ?? 0);
+}
+
+function exclusiveOr({ after }: Judged, expected: DirectReason): string | null {
+  const exclusive = after.target!.run.exclusive || after.stable?.run.exclusive === true;
+  return after.rollout!.direct === (exclusive ? 'exclusive' : expected) ? null : `direct: ${after.rollout!.direct} rather than ${expected}`;
+}
+
+/** Rules 1 and 3. */
+const directIsForAReason: Invariant = (judged) => {
+  const { after } = judged;
+  if (!begun(judged)) return null;
+  const { direct, target } = after.rollout!;
+  if (after.target!.hash !== after.desired!.revision.hash) return exclusiveOr(judged, 'fallback');
+  const { window } = after.desired!.migration.rollback;
+  const lately = after.promoted.slice(1, window + 1).some(({ revision }) => revision.hash === target);
+  const exclusive = after.target!.run.exclusive || after.stable?.run.exclusive === true;
+  const expected: DirectReason | null = exclusive ? 'exclusive' : after.stable === null ? 'first' : lately ? 'return' : null;
+  return direct === expected ? null : `direct: ${direct} rather than ${expected}`;
+};
+
+const strategyIsTheDeclared: Invariant = (judged) => {
+  const { after } = judged;
+  if (!begun(judged)) return null;
+  const declared = serviceFor(after, after.rollout!.target)!.migration.strategy;
+  return after.rollout!.strategy === declared ? null : `${after.rollout!.strategy} was not asked for`;
+};
+
+/** A target that breaks what clients rely on gets no call where the manifest blocks that. */
+const gateHolds: Invariant = (judged) => {
+  const { after, before, observation } = judged;
+  const { rollout, stableContract } = after;
+  if (rollout === null || rollout.direct !== null || stableContract === null || before?.stableContract !== stableContract) return null;
+  const getsCalls = weightOf(after, rollout.target) > 0;
+  if (!getsCalls || weightOf(before, rollout.target) > 0) return null;
+  const offered = observation?.instances.find(({ revision, contract }) => revision === rollout.target && contract !== null)?.contract;
+  if (offered == null) return null;
+  const [from, to] = [offerOf(stableContract), offerOf(offered)];
+  const { breaking, descriptions } = after.desired!.migration.contract;
+  if (classOf(from, to) === 'breaking' && breaking === 'block') return 'a target that breaks its contract gets calls';
+  return wantsReview(from, to) && descriptions === 'block' ? 'a target that wants a review gets calls' : null;
+};
+
+/** What is said of the two Contracts is so. */
+const comparisonIsTrue: Invariant = (judged) => {
+  const contract = judged.after.rollout?.contract ?? null;
+  if (contract === null || contract === judged.before?.rollout?.contract) return null;
+  const expected = classOf(offerOf(contract.from), offerOf(contract.to));
+  if (contract.from !== judged.after.stableContract) return 'the target is compared with another contract than stable was promoted with';
+  return contract.class === expected ? null : `${contract.from} → ${contract.to} is said to be ${contract.class}, it is ${expected}`;
+};
+
+/** Phases from which on calls move. */
+const calls = new Set(['Switching', 'Swapping']);
+
+/** Together or not at all. */
+const groupMovesTogether: Invariant = (judged) => {
+  const { after, desired } = judged;
+  const { rollout } = after;
+  if (rollout === null || rollout.direct === 'fallback' || rollout.stable === null || after.desired!.migration.releaseTogether === null)
+    return null;
+  const was = ongoing(judged)?.was;
+  if (was === undefined || was.released || calls.has(was.phase) || !calls.has(rollout.phase)) return null;
+  const stands = desired.group.map((member) => member.stands);
+  if (stands.includes('moving')) return `it goes on though a member of its group is on its way`;
+  return stands.includes('rejected') ? 'it goes on though a member of its group was taken back' : null;
+};
+
+const releasedStaysReleased: Invariant = (judged) => {
+  const both = ongoing(judged);
+  if (both === null || !both.was.released || both.was.stepsHash !== both.is.stepsHash) return null;
+  return both.is.released ? null : 'its group had let it go on, and holds it again';
+};
+
+/** Rule 10: only where declared, in time, to what was promoted before and not taken back since. */
+const fallbackIsAllowed: Invariant = (judged) => {
+  const { before, after } = judged;
+  const { rollout, stable, promoted, desired } = after;
+  if (!begun(judged) || before === null || rollout!.target === desired!.revision.hash) return null;
+  const [last, ...earlier] = promoted;
+  if (last?.revision.hash !== stable?.hash || stable?.hash !== desired!.revision.hash) return 'a fallback from what was not promoted last';
+  if (earlier[0]?.revision.hash !== rollout!.target) return 'a fallback to what was not promoted before';
+  if (after.rejections.some(({ revision }) => revision === rollout!.target)) return 'a fallback to what was taken back itself';
+  const remembered = after.rejections.find(({ revision }) => revision === stable?.hash);
+  return remembered === undefined ? 'a fallback from what is not remembered as taken back' : null;
+};
+
+/** Rule 6: what it waited for time, a person, data or its group is no part of the deadline. */
+const deadlineLeavesOutWaits: Invariant = ({ before, after, now, world }) => {
+  const { rollout, desired } = after;
+  if (desired === null || world.clockJumped) return null;
+  const [verdict] = after.verdicts;
+  const { surelyWaitedMs, maybeWaitedMs } = world.watch;
+  if (verdict !== undefined && verdict.number !== before?.verdicts[0]?.number && verdict.reason === 'ProgressDeadlineExceeded') {
+    const { progressDeadlineMs } = serviceFor(before!, before!.rollout!.target)!.migration;
+    const busyMs = now - verdict.startedAt - surelyWaitedMs;
+    return busyMs >= progressDeadlineMs ? null : `its deadline is ${progressDeadlineMs} ms, it was busy for ${busyMs} ms`;
+  }
+  if (rollout === null || before?.rollout?.number !== rollout.number || rollout.stable === null) return null;
+  const { progressDeadlineMs, rollback } = serviceFor(after, rollout.target)!.migration;
+  const busyMs = now - rollout.startedAt - maybeWaitedMs;
+  return rollback.automatic && goalOf(after) === 'running' && busyMs > progressDeadlineMs
+    ? `it goes on after ${busyMs} ms without a wait`
+    : null;
+};
+
+/** What a Rollout is said to have waited is no more than it can have been. */
+const waitsAreCounted: Invariant = (judged) => {
+  const both = ongoing(judged);
+  const { now, world } = judged;
+  if (both === null || world.clockJumped) return null;
+  const { waitedMs, waitingSince } = both.is;
+  const saidMs = waitedMs + (waitingSince === null ? 0 : now - waitingSince);
+  const { surelyWaitedMs, maybeWaitedMs } = world.watch;
+  if (saidMs > maybeWaitedMs) return `it is said to have waited ${saidMs} ms, and can have waited ${maybeWaitedMs} ms at most`;
+  return saidMs < surelyWaitedMs ? `it is said to have waited ${saidMs} ms, and waited ${surelyWaitedMs} ms at least` : null;
+};
+
+/** Why a Revision is said to have been taken back is so. */
+const reasonsAreTrue: Invariant = (judged) => {
+  const { before, after } = judged;
+  const fresh = after.rejections.filter((rejection) => !before?.rejections.includes(rejection));
+  for (const rejection of fresh) {
+    const wrong = wrongReason(rejection, judged);
+    if (wrong !== null) return `${rejection.name} was taken back, ${rejection.reason}: ${wrong}`;
+  }
+  return null;
+};
+
+function wrongReason({ revision, reason }: Rejection, judged: Judged): string | null {
+  const { before, after, desired, world } = judged;
+  const behaviour = world.workload.behaviours.get(revision)!;
+  const rollout = before?.rollout ?? null;
+  const migration = after.desired!.migration;
+  const sameManifest = before?.desired?.specHash === after.desired!.specHash;
+  switch (reason) {
+    case 'Aborted':
+      return commanded(desired, before, 'abort') ? null : 'nobody aborted it';
+    case 'AnalysisFailed': {
+      if (rollout?.strategy !== 'canary' || rollout.direct !== null) return `there is no analysis in a ${rollout?.strategy} rollout`;
+      const limit = migration.canary.analysis.failureLimit;
+      const last = after.verdicts[0]?.measurement?.outcome;
+      if (last !== 'fail' && sameManifest) return `its last measurement says ${last}`;
+      return ['errors-under-load', 'slow-under-load', 'bad-metric'].includes(behaviour.kind) ? null : `it behaves well (limit ${limit})`;
+    }
+    case 'ContractBreaking':
+    case 'ContractReview': {
+      const compared = after.verdicts[0]?.contract;
+      if (compared == null) return 'nothing was compared';
+      const [from, to] = [offerOf(compared.from), offerOf(compared.to)];
+      const so = reason === 'ContractBreaking' ? classOf(from, to) === 'breaking' : wantsReview(from, to);
+      if (!so) return `${compared.from} → ${compared.to}`;
+      const policy = reason === 'ContractBreaking' ? migration.contract.breaking : migration.contract.descriptions;
+      if (policy !== 'block') return `the manifest says ${policy}`;
+      return sameManifest && !world.drifted && rollout !== null && weightOf(before!, rollout.target) > 0 ? 'it has got calls before' : null;
+    }
+    case 'GroupRejected':
+      if (migration.releaseTogether === null) return 'it is in no group';
+      return desired.group.some(({ stands }) => stands === 'rejected') ? null : 'no member of its group was taken back';
+    case 'UnhealthyAfterPromotion':
+      return wrongRegression(revision, judged);
+    case 'ShadowDiffers':
+      return behaviour.kind === 'answers-differ' ? null : 'it answers as stable does';
+    case 'PreviewCheckFailed':
+      if (rollout?.strategy !== 'blue-green' || rollout.direct !== null) return `there is no preview in a ${rollout?.strategy} rollout`;
+      return behaviour.kind === 'fails-in-preview' || world.tainted.has(revision) ? null : 'its checks through the preview pass';
+    default:
+      return null;
+  }
+}
+
+/** After its promotion: in time, where its manifest says so, and because it fails and nobody else. */
+function wrongRegression(revision: string, { before, after, now, world, observation }: Judged): string | null {
+  if (before?.stable?.hash !== revision) return 'it is not stable';
+  const superseded = before.rollout !== null && after.verdicts.some(({ number }) => number === before.rollout!.number);
+  if (before.rollout !== null && !superseded) return 'a rollout is under way';
+  const withinMs = after.desired!.migration.rollback.ifUnhealthyWithinMs;
+  const promotedMs = now - before.promoted[0]!.at;
+  if (promotedMs >= withinMs) return `${promotedMs} ms after its promotion, ${withinMs} ms are declared`;
+  const down = observation?.instances.some((seen) => seen.revision === revision && isOver(seen, after)) === true;
+  const failing = after.restarts.some((restart) => restart.revision === revision && restart.failuresInARow >= 2);
+  if (!down && !failing) return 'it is well';
+  const { worth } = world.workload.behaviours.get(revision)!;
+  return worth === 'unsteady' || world.hurt.has(revision) || world.tainted.has(revision) ? null : 'it is good, and no fault hurt it';
+}
+
+const phases: Readonly<Record<string, readonly string[]>> = {
+  'in-place': ['Proving', 'Gathering', 'Switching'],
+  rolling: ['Proving', 'Replacing', 'Gathering', 'Switching'],
+  'blue-green': ['Proving', 'Previewing', 'Gathering', 'Switching'],
+  canary: ['Proving', 'Stepping', 'Gathering', 'Switching'],
+};
+const swapping = ['Proving', 'Gathering', 'Swapping', 'Switching'];
+
+const phasesAreOfTheStrategy: Invariant = (judged) => {
+  const { rollout } = judged.after;
+  if (rollout === null) return null;
+  const { direct, phase, strategy } = rollout;
+  const allowed = direct === 'exclusive' ? swapping : (phases[direct === null ? strategy : 'in-place'] ?? []);
+  return allowed.includes(phase) ? null : `${phase} in a ${strategy} rollout (direct: ${direct})`;
+};
+
+/** The list of what was promoted is in order, without doubles, and no longer than the manifest says. */
+const promotedIsInOrder: Invariant = (judged) => {
+  const { after, before } = judged;
+  if (after.stable !== null && after.promoted[0]?.revision.hash !== after.stable.hash) return 'stable is not the first of the promoted';
+  const hashes = after.promoted.map(({ revision }) => revision.hash);
+  if (new Set(hashes).size !== hashes.length) return 'a revision is in the list of the promoted twice';
+  if (promotion(judged) === null) return null;
+  const [first] = after.promoted;
+  const seen = judged.observation?.instances.find(({ id }) => serving(before!, first!.revision.hash, true).some((one) => one.id === id));
+  if (seen !== undefined && first!.contract !== null && first!.contract !== seen.contract && !judged.world.drifted)
+    return `promoted with ${first!.contract}, it offers ${seen.contract}`;
+  return first!.contract === after.stableContract ? null : 'the record and the promotion name different contracts';
+};
+
+/** A Contract that changes without a Rollout is drift, and is said to be. */
+const driftIsSeen: Invariant = ({ after, decision }) => {
+  const drifted = after.conditions.find(({ type }) => type === 'Drifted')?.status ?? 'Unknown';
+  if ((after.drift !== null) !== (drifted === 'True'))
+    return `drift ${after.drift === null ? 'none' : after.drift.class}, and Drifted is ${drifted}`;
+  if (after.drift === null) return decision.plan !== null && decision.plan.quarantine.length > 0 ? 'quarantine without drift' : null;
+  if (after.drift.from !== after.stableContract) return 'drift from another contract than stable was promoted with';
+  const expected = classOf(offerOf(after.drift.from), offerOf(after.drift.to));
+  return after.drift.class === expected ? null : `drift is said to be ${after.drift.class}, it is ${expected}`;
+};
+
+export const releaseInvariants = {
+  directIsForAReason,
+  strategyIsTheDeclared,
+  gateHolds,
+  comparisonIsTrue,
+  groupMovesTogether,
+  releasedStaysReleased,
+  fallbackIsAllowed,
+  waitsAreCounted,
+  reasonsAreTrue,
+  phasesAreOfTheStrategy,
+  promotedIsInOrder,
+  driftIsSeen,
+};
+export const releaseAlways = { deadlineLeavesOutWaits };

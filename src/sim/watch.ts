@@ -1,0 +1,91 @@
+/**
+ * What a single pass does not show: how long the Rollout under way has been waiting, and how often its analysis could
+ * have seen that its target is bad. Kept beside the heart, from what it was given and what it remembers.
+ */
+import type { TrafficCounters } from '../model/observation.ts';
+import type { Rollout } from '../model/rollout.ts';
+import { commanded, stepsOf, type Judged } from './terms.ts';
+
+/** Calls of each Revision from which on a behaviour as bad as the simulated ones cannot be missed. */
+const enoughCalls = 150;
+
+export class Watch {
+  /** Milliseconds that the Rollout under way surely waited (paused, in a pause, for its group), and at most did. */
+  surelyWaitedMs = 0;
+  maybeWaitedMs = 0;
+  /** Measurements that were due while traffic enough had shown that the target is bad. */
+  chancesToSee = 0;
+  private number = 0;
+  private passedAt = 0;
+  private since: { readonly hostId: string; readonly target: number; readonly stable: number } | null = null;
+  private seenAt = 0;
+
+  /** Called with each pass, after the heart. */
+  look(judged: Judged): void {
+    const { before, now } = judged;
+    const was = before?.rollout ?? null;
+    if (was !== null && was.number !== this.number) this.begin(was.number);
+    if (was !== null) {
+      if (waits(was, judged, true)) this.surelyWaitedMs += now - this.passedAt;
+      if (waits(was, judged, false)) this.maybeWaitedMs += now - this.passedAt;
+    }
+    this.passedAt = now;
+    this.seek(judged);
+  }
+
+  private begin(number: number): void {
+    this.number = number;
+    this.surelyWaitedMs = 0;
+    this.maybeWaitedMs = 0;
+    this.forget();
+  }
+
+  private forget(): void {
+    this.since = null;
+    this.chancesToSee = 0;
+  }
+
+  private seek(judged: Judged): void {
+    const { before, after, observation, now, desired } = judged;
+    const was = before?.rollout ?? null;
+    const is = after.rollout;
+    const stepsOn = is !== null && was?.number === is.number && is.phase === 'Stepping' && was.stepsHash === is.stepsHash;
+    if (!stepsOn || observation === null || is.stable === null || !isBad(judged, is) || commanded(desired, before, 'retry')) {
+      this.forget();
+      return;
+    }
+    const [target, stable] = [callsOf(observation.traffic[is.target]), callsOf(observation.traffic[is.stable])];
+    if (this.since?.hostId !== observation.hostId) {
+      this.forget();
+      this.since = { hostId: observation.hostId, target, stable };
+      this.seenAt = now;
+      return;
+    }
+    const { intervalMs, minCalls } = after.desired!.migration.canary.analysis;
+    const enough = Math.max(enoughCalls, minCalls);
+    if (target - this.since.target < enough || stable - this.since.stable < enough || now - this.seenAt < intervalMs) return;
+    this.seenAt = now;
+    this.chancesToSee += 1;
+  }
+}
+
+function callsOf(counters: TrafficCounters | undefined): number {
+  return counters?.calls ?? 0;
+}
+
+/** Whether what is bad of the target is looked for. */
+function isBad({ after, world }: Judged, { target, strategy, direct }: Rollout): boolean {
+  if (strategy !== 'canary' || direct !== null) return false;
+  const kind = world.workload.behaviours.get(target)?.kind;
+  const checks = after.desired?.migration.canary.analysis.checks ?? [];
+  if (kind === 'errors-under-load') return checks.some(({ type }) => type === 'errorRate');
+  return kind === 'slow-under-load' && checks.some(({ type }) => type === 'latency');
+}
+
+function waits(rollout: Rollout, { before }: Judged, surely: boolean): boolean {
+  if (rollout.phase === 'Gathering') return true;
+  const gone = rollout.promoted === 'full' || rollout.promoted?.step === rollout.step;
+  const step = rollout.phase === 'Stepping' && !gone ? stepsOf(rollout, before!)[rollout.step]?.type : undefined;
+  if (step === 'pause' || step === 'analysis' || step === 'shadow') return true;
+  return !surely && (rollout.paused !== null || rollout.phase === 'Previewing' || before?.desired?.migration.rollback.automatic === false);
+}
