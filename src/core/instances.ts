@@ -32,9 +32,9 @@ function isProven(seen: ObservedInstance, health: Health): boolean {
   });
 }
 
-/** A check that ends the Instance: any but a dependency before it is proven or promoted, later only a basic one (it stopped answering). */
+/** A check that ends the Instance: any but a dependency before it is proven and while it is a target's, later only a basic one (it stopped answering). */
 function fatalCheck(pass: Pass, instance: InstanceRecord, seen: ObservedInstance, health: Health): CheckResult | undefined {
-  const onProbation = instance.provenAt === null || instance.revision !== pass.record.stable?.hash;
+  const onProbation = instance.provenAt === null || instance.revision === pass.record.target?.hash;
   return seen.checks.find((result) => isDown(result, health) && (result.type === 'basic' || (onProbation && result.type === 'functional')));
 }
 
@@ -169,6 +169,13 @@ export function readyCount(pass: Pass): number {
 
 export function provenOrdinals(pass: Pass, revision: string): number[] {
   return serving(pass, revision).flatMap(({ ordinal, provenAt }) => (provenAt === null ? [] : [ordinal]));
+}
+
+/** Those that failed and may not be started again yet. */
+export function failingOrdinals(pass: Pass, revision: string): number[] {
+  const there = serving(pass, revision).map(({ ordinal }) => ordinal);
+  const waiting = pass.record.restarts.filter((restart) => restart.revision === revision && mustWait(restart, pass.now));
+  return waiting.flatMap(({ ordinal }) => (there.includes(ordinal) ? [] : [ordinal]));
 }
 
 /** Sends away what serves of one Revision; what retires is drained too where it comes to that. */

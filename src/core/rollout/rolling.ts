@@ -1,8 +1,8 @@
 /**
  * Rolling: Instances of stable are replaced by Instances of the target, one after the other. At most replicas + maxSurge
  * are there at a time, and at least replicas − maxUnavailable are ready as far as it is the engine's doing; calls are
- * shared by the number of Instances. A target Instance that fails gives its place back to stable, and Instances of stable
- * that are not ready hold up nothing: a fix need not wait for what is broken.
+ * shared by the number of Instances. A target Instance that fails gives its place back to stable, and the place of one of
+ * stable that failed and is in back-off is free: a fix need not wait for what is broken.
  */
 import type { Amount, Migration } from '../../model/service.ts';
 import { groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
@@ -37,7 +37,9 @@ function countsWith(standing: Standing, replaced: number): Pick<Step, 'stable' |
   let stable = Math.max(0, Math.min(stableReplicas, readyNeeded));
   const readyBelow = (count: number): number => stableProven.filter((ordinal) => ordinal < count).length;
   while (stable < stableReplicas && readyBelow(stable) < readyNeeded) stable++;
-  const target = Math.min(replicas, Math.max(replaced, size + surge - readyBelow(stable)));
+  const failing = standing.stableFailing.filter((ordinal) => ordinal < stable).length;
+  // What has been started already stays when stable comes back from its back-off: it would never get anywhere else.
+  const target = Math.min(replicas, Math.max(replaced, standing.there, size + surge - (stable - failing)));
   return { stable, target, weight: replaced === 0 ? 0 : Math.round((100 * replaced) / (replaced + stable)) };
 }
 

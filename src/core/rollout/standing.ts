@@ -1,6 +1,6 @@
 /** How the Rollout under way stands, for its strategy. */
 import type { Route } from '../../model/plan.ts';
-import { provenOrdinals } from '../instances.ts';
+import { failingOrdinals, provenOrdinals, serving } from '../instances.ts';
 import { migrationOf, wantedReplicas, type Pass } from '../pass.ts';
 import { gateIsOpen } from './gate.ts';
 import type { Standing } from './strategy.ts';
@@ -16,7 +16,9 @@ export function standingOf(pass: Pass, held: string | null): Standing {
     replicas: wantedReplicas(pass, record.target!),
     stableReplicas: stable === null ? 0 : wantedReplicas(pass, stable),
     proven: provenOrdinals(pass, rollout.target),
+    there: Math.max(0, ...serving(pass, rollout.target).map(({ ordinal }) => ordinal + 1)),
     stableProven: stable === null ? [] : provenOrdinals(pass, stable.hash),
+    stableFailing: stable === null ? [] : failingOrdinals(pass, stable.hash),
     weight: record.route?.rollout === rollout.number ? (record.route.weights[rollout.target] ?? 0) : 0,
     inForce: routeInForce(pass),
     gateOpen: gateIsOpen(pass),
@@ -46,6 +48,6 @@ function previewPasses(pass: Pass): boolean {
   const { prePromotion } = migrationOf(pass, target).blueGreen;
   if (prePromotion.length === 0) return true;
   const preview = observation?.preview;
-  if (preview === null || preview === undefined || preview.revision !== target || routeInForce(pass)?.preview !== target) return false;
+  if (preview === null || preview === undefined || preview.revision !== target) return false;
   return prePromotion.every((name) => preview.checks.some((result) => result.name === name && result.outcome === 'pass'));
 }

@@ -17,8 +17,11 @@ export interface Standing {
   readonly stableReplicas: number;
   /** Ordinals of the target's Instances that are to stay and have passed their start checks. */
   readonly proven: readonly number[];
-  /** Ordinals of stable's Instances that serve and have passed theirs. */
+  /** So many of the target's Instances are there to serve, gaps in their ordinals counted, whether they have passed them or not. */
+  readonly there: number;
+  /** Ordinals of stable's Instances that serve and have passed theirs, and of those that failed and are in back-off. */
   readonly stableProven: readonly number[];
+  readonly stableFailing: readonly number[];
   /** The target's share of calls as it was planned last, in percent. */
   readonly weight: number;
   /** The Route that the gateway has confirmed to be in force; null while it has not. */
