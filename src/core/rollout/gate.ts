@@ -2,13 +2,13 @@
 import { compareContracts, differenceText } from '../contract/compare.ts';
 import { contractOf, migrationOf, say, type Pass } from '../pass.ts';
 
-/** Remembers the comparison, once both Contracts are known. */
+/** Remembers the comparison, once both Contracts are known, and again when either is another: a target may not change what it offers behind the gate. */
 export function compareWithStable(pass: Pass): void {
   const { record, given } = pass;
   const rollout = record.rollout!;
-  if (rollout.contract !== null || !isAskedFor(pass)) return;
+  if (!isAskedFor(pass)) return;
   const [from, to] = hashesOf(pass);
-  if (from === null || to === null) return;
+  if (from === null || to === null || (rollout.contract?.from === from && rollout.contract.to === to)) return;
   const [stable, target] = [given.contracts[from], given.contracts[to]];
   if (from !== to && (stable === undefined || target === undefined)) return;
   const contract =
@@ -21,11 +21,11 @@ export function compareWithStable(pass: Pass): void {
   say(pass, contract.class === 'compatible' ? 'Normal' : 'Warning', 'ContractCompared', message, { revision: record.target!.name });
 }
 
-/** Whether the comparison lets calls through to the target. Where the Host knows no Contract of a Revision, there is nothing to compare. */
+/** Whether the comparison lets calls through to the target. Where the Host says that it knows no Contract of a Revision, there is nothing to compare. */
 export function gateIsOpen(pass: Pass): boolean {
   const { contract } = pass.record.rollout!;
   if (!isAskedFor(pass)) return true;
-  if (contract === null) return hashesOf(pass).includes(null);
+  if (contract === null) return pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass));
   return gateFailure(pass) === null;
 }
 
@@ -49,6 +49,12 @@ export function gateFailure(pass: Pass): readonly [reason: string, message: stri
       `what its tools say of themselves changed: ${first('review')}. If that is meant, set migration.contract.descriptions to warn`,
     ];
   return null;
+}
+
+/** Whether an Instance of the target is connected and seen to have no Contract: not being seen is no such word. */
+function offersNothing({ record, observation }: Pass): boolean {
+  const connected = observation!.instances.filter(({ revision, phase }) => revision === record.target!.hash && phase === 'connected');
+  return connected.some(({ contract }) => contract === null);
 }
 
 function isAskedFor({ record }: Pass): boolean {
