@@ -3,14 +3,14 @@
  * Invariants: at most one Rollout a Service; stable becomes a Revision only by promotion; a superseded or ended
  * Rollout changes nothing any more; failure is looked at before anything else.
  */
-import type { Route } from '../../model/plan.ts';
+import type { Route, Shadow } from '../../model/plan.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
 import { ensureInstances, releaseOthers } from '../instances.ts';
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
-import { failureOf, judge, wakeAtDeadline } from './judge.ts';
+import { judge, lastingFailureOf, wakeAtDeadline } from './judge.ts';
 import { stepWords } from './step-words.ts';
 import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
@@ -23,9 +23,9 @@ import { end, promote } from './verdict.ts';
 export function advanceRollout(pass: Pass): void {
   const { record } = pass;
   liftGroupRejection(pass);
+  if (record.rollout !== null && record.rollout.target !== wantedRevision(pass).hash) supersede(pass, wantedRevision(pass));
   if (record.rollout === null) judgeStable(pass);
   const wanted = wantedRevision(pass);
-  if (record.rollout !== null && record.rollout.target !== wanted.hash) supersede(pass, wanted);
   if (record.rollout === null && mayBegin(pass, wanted)) begin(pass, wanted);
   if (record.rollout !== null) {
     restartChangedSteps(pass);
@@ -188,9 +188,8 @@ function heldBy(pass: Pass): string | null {
   const rollout = record.rollout!;
   if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') return null;
   if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
-  const failure = rollout.stable === null ? null : failureOf(pass);
-  if (failure === null || failure.startsAnew) return null;
-  return `\`rollout abort\`, for rollback.automatic is off: ${failure.message}`;
+  const failure = rollout.stable === null ? null : lastingFailureOf(pass);
+  return failure === null ? null : `\`rollout abort\`, for rollback.automatic is off: ${failure.message}`;
 }
 
 function beginStep(pass: Pass): void {
@@ -215,12 +214,16 @@ function tellStep(pass: Pass): void {
   say(pass, 'Normal', 'StepStarted', `${words} (${target.name}).`, { revision: target.name });
 }
 
+/** Phases that a Rollout enters only when its group lets it go on. */
+const isBeyondGroup = new Set<RolloutPhase>(['Swapping', 'Replacing', 'Switching']);
+
 function enterPhase(pass: Pass, phase: RolloutPhase): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
   if (phase === rollout.phase) return;
   const revision = record.target!.name;
-  record.rollout = { ...rollout, phase, phaseStartedAt: now };
+  const released = rollout.released || (pass.given.group.length > 0 && isBeyondGroup.has(phase));
+  record.rollout = { ...rollout, phase, phaseStartedAt: now, released };
   if (phase === 'Stepping' && rollout.phase === 'Proving') {
     record.rollout = { ...record.rollout, stepStartedAt: now };
     tellStep(pass);
@@ -228,7 +231,6 @@ function enterPhase(pass: Pass, phase: RolloutPhase): void {
   if (phase === 'Previewing') say(pass, 'Normal', 'PreviewReady', `${revision} is on the preview route.`, { revision });
   if (phase === 'Gathering') say(pass, 'Normal', 'WaitsForGroup', `${revision} is ready and waits for its group.`, { revision });
   if (phase === 'Switching') {
-    if (pass.given.group.length > 0) record.rollout = { ...record.rollout, released: true };
     say(pass, 'Normal', 'TrafficSwitched', `All calls go to ${revision}.`, { revision });
   }
 }
@@ -310,11 +312,18 @@ function dropKept(pass: Pass): void {
 
 /** Sets the Route, keeping the object when nothing in it differs. */
 export function setRoute({ record }: Pass, route: Route | null): void {
-  if (JSON.stringify(sorted(record.route)) !== JSON.stringify(sorted(route))) record.route = route;
+  if (!isSame(record.route, route)) record.route = route;
 }
 
-function sorted(route: Route | null): unknown {
-  if (route === null) return null;
-  const { weights, hold, rollout, preview, shadow } = route;
-  return [Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1)), hold, rollout, preview, shadow];
+function isSame(a: Route | null, b: Route | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.hold !== b.hold || a.rollout !== b.rollout || a.preview !== b.preview) return false;
+  const revisions = Object.keys(b.weights);
+  if (Object.keys(a.weights).length !== revisions.length) return false;
+  return revisions.every((revision) => a.weights[revision] === b.weights[revision]) && isSameShadow(a.shadow, b.shadow);
+}
+
+function isSameShadow(a: Shadow | null, b: Shadow | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.revision === b.revision && a.percent === b.percent && a.tools.join(' ') === b.tools.join(' ');
 }

@@ -14,8 +14,6 @@ const certainFailures = new Set(['CommandNotFound', 'HandshakeTimeout', 'CheckFa
 export interface RolloutFailure {
   readonly reason: string;
   readonly message: string;
-  /** Its Instances are started again in back-off where it may not be taken back: it need not stand still for that. */
-  readonly startsAnew: boolean;
 }
 
 /** Ends a Rollout that has failed. The first deployment has nothing to go back to: it is tried again in back-off. */
@@ -28,27 +26,21 @@ export function judge(pass: Pass): void {
 
 /** Why the Rollout under way has failed; null when it has not. */
 export function failureOf(pass: Pass): RolloutFailure | null {
-  return (
-    startFailure(pass) ??
-    stands(gateFailure(pass)) ??
-    stands(previewFailure(pass)) ??
-    stands(analysisFailure(pass)) ??
-    stands(shadowFailure(pass)) ??
-    stands(groupFailure(pass)) ??
-    deadlineFailure(pass)
-  );
+  return startFailure(pass) ?? lastingFailureOf(pass) ?? deadlineFailure(pass);
+}
+
+/** What no other start of its Instances would change: where it may not be taken back, the Rollout stands still for it. */
+export function lastingFailureOf(pass: Pass): RolloutFailure | null {
+  const finding = gateFailure(pass) ?? previewFailure(pass) ?? analysisFailure(pass) ?? shadowFailure(pass) ?? groupFailure(pass);
+  return finding === null ? null : { reason: finding[0], message: finding[1] };
 }
 
 type Finding = readonly [reason: string, message: string] | null;
 
-function stands(finding: Finding): RolloutFailure | null {
-  return finding === null ? null : { reason: finding[0], message: finding[1], startsAnew: false };
-}
-
 function startFailure({ record }: Pass): RolloutFailure | null {
   const { failures, lastFailure } = record.rollout!;
   if (lastFailure === null || (failures < failuresThatEnd && !certainFailures.has(lastFailure.code))) return null;
-  return { reason: lastFailure.code, message: `${lastFailure.code}: ${lastFailure.message}`, startsAnew: true };
+  return { reason: lastFailure.code, message: `${lastFailure.code}: ${lastFailure.message}` };
 }
 
 function previewFailure(pass: Pass): Finding {
@@ -100,7 +92,7 @@ function deadlineFailure(pass: Pass): RolloutFailure | null {
   const within = formatDuration(migrationOf(pass, target).progressDeadlineMs);
   const last = lastFailure === null ? '' : `; last: ${lastFailure.code}: ${lastFailure.message}`;
   const missing = waitsFor === '' ? '' : `, it waited for ${waitsFor}`;
-  return { reason: 'ProgressDeadlineExceeded', message: `not done within ${within}${missing}${last}`, startsAnew: true };
+  return { reason: 'ProgressDeadlineExceeded', message: `not done within ${within}${missing}${last}` };
 }
 
 export function wakeAtDeadline(pass: Pass): void {

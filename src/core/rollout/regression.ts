@@ -43,8 +43,10 @@ function unhealthy(pass: Pass): Finding {
   wake(pass, endsAt);
   const { hash } = record.stable!;
   const promotedAt = record.promoted[0]!.at;
+  // A failure that is still to come was seen before the clock was set back.
   const restart = record.restarts.find(
-    ({ revision, failuresInARow, last }) => revision === hash && failuresInARow >= failuresThatCount && last.at > promotedAt,
+    ({ revision, failuresInARow, last: { at } }) =>
+      revision === hash && failuresInARow >= failuresThatCount && at > promotedAt && at <= now,
   );
   const { health } = serviceOf(record, hash);
   const checks = serving(pass, hash).flatMap(({ id }) => observed(pass, id)?.checks ?? []);
