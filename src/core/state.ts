@@ -1,7 +1,7 @@
 /** The lifecycle state that follows from the facts, with the reason that its Event gives. */
 import { formatDuration } from '../base/duration.ts';
 import type { LifecycleState, Restart } from '../model/record.ts';
-import { provenCount, serving } from './instances.ts';
+import { provenCount, readyCount, serving } from './instances.ts';
 import { enter } from './lifecycle.ts';
 import { goalOf, rejectionOf, wantedReplicas, wantedRevision, type Pass } from './pass.ts';
 
@@ -48,7 +48,8 @@ function rolling(pass: Pass): Derived {
   const reason = record.stable === null ? 'FirstDeployment' : 'RolloutInProgress';
   const failing = inBackOff(pass, target.hash);
   if (record.stable === null && failing !== undefined) return failed(failing);
-  const updating = record.stable !== null && (record.state === 'Active' || record.state === 'Updating');
+  const serves = record.stable !== null && readyCount(pass) >= wantedReplicas(pass, record.stable);
+  const updating = record.stable !== null && (record.state === 'Active' || record.state === 'Updating' || serves);
   return { state: updating ? 'Updating' : 'Deploying', reason, message: `to ${target.name}` };
 }
 

@@ -92,9 +92,9 @@ export function end(pass: Pass, result: RolloutResult, reason: string, message: 
   });
   record.rollout = null;
   record.target = null;
-  // What was superseded did nothing wrong: its sessions may go on for a while. What was taken back gets no call any more.
-  if (result !== 'Promoted')
-    leave(pass, target, result === 'Superseded' && rollout.topWeight > 0 && !target.run.exclusive ? 'retire' : 'drain');
+  // What was superseded did nothing wrong: its sessions, those of a Rollout before included, may go on for a while. What was
+  // taken back gets no call any more.
+  if (result !== 'Promoted') leave(pass, target, result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain');
 }
 
 function leave(pass: Pass, revision: Revision, duty: Duty & ('retire' | 'drain')): void {
