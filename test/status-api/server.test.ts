@@ -227,6 +227,8 @@ describe('routes', () => {
     expect(text).toContain('fairlead_call_duration_seconds_bucket{service="files",revision="aaaaaaaa",le="+Inf"} 12');
     expect(text).toContain('fairlead_call_duration_seconds_count{service="files",revision="aaaaaaaa"} 12');
     expect((await ask('/metrics')).text.match(/fairlead_calls_total\{.*} (\d+)/)![1]).toBe('12');
+    const bounds = [...text.matchAll(/duration_seconds_bucket\{service="files",revision="aaaaaaaa",le="([^"]+)"}/g)].map(([, le]) => le);
+    expect(bounds.join(' ')).toBe('0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 20 50 +Inf');
   });
 });
 

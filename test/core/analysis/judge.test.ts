@@ -5,7 +5,8 @@ import { measure } from '../../../src/core/analysis/judge.ts';
 import { noTraffic, type MetricReading, type TrafficCounters } from '../../../src/model/observation.ts';
 import type { AnalysisState, Judgement, Measurement } from '../../../src/model/rollout.ts';
 import type { Analysis, AnalysisCheck } from '../../../src/model/service.ts';
-import { counters, took } from './counters.ts';
+import { countersOf } from '../../fixtures/service-views.ts';
+import { counters } from './counters.ts';
 
 const intervalMs = 10_000;
 const errorRate = { type: 'errorRate', name: 'errorRate', of: 'all', max: 0.05, versusStable: 1.5 } as const;
@@ -109,8 +110,8 @@ describe('the error rate of a target', () => {
 });
 
 describe('the latency of a target', () => {
-  const usual = (calls: number) => took({ 100: calls * 0.5, 160: calls * 0.4, 250: calls * 0.1 });
-  const doubled = (calls: number) => took({ 200: calls * 0.5, 315: calls * 0.4, 500: calls * 0.1 });
+  const usual = (calls: number) => countersOf({ 100: calls * 0.5, 160: calls * 0.4, 250: calls * 0.1 });
+  const doubled = (calls: number) => countersOf({ 200: calls * 0.5, 315: calls * 0.4, 500: calls * 0.1 });
 
   it('fails when it has doubled, with all numbers said', () => {
     expect(only(p95, doubled(200), usual(1_800))).toMatchObject({
@@ -123,19 +124,19 @@ describe('the latency of a target', () => {
   });
 
   it('fails when only its slowest calls became slower', () => {
-    const slowTail = took({ 100: 100, 160: 80, 1000: 20 });
+    const slowTail = countersOf({ 100: 100, 160: 80, 1000: 20 });
     expect(only(p95, slowTail, usual(1_800)).outcome).toBe('fail');
   });
 
   it('passes a difference within one bucket, where nobody knows how long a call took', () => {
     // By the straight line within the bucket p95 is 198 ms against 171 ms.
-    const [target, stable] = [took({ 160: 100, 200: 900 }), took({ 160: 93_000, 200: 7_000 })];
+    const [target, stable] = [countersOf({ 160: 100, 200: 900 }), countersOf({ 160: 93_000, 200: 7_000 })];
     expect(only({ ...p95, versusStable: 1.1 }, target, stable)).toMatchObject({ outcome: 'pass', p: expect.closeTo(0, 10) as number });
   });
 
   it('passes a difference of milliseconds, though it is a multiple', () => {
-    expect(only(p95, took({ 4: 1_000 }), took({ 1: 9_000 })).outcome).toBe('pass');
-    expect(only(p95, took({ 10: 1_000 }), took({ 1: 9_000 })).outcome).toBe('fail');
+    expect(only(p95, countersOf({ 4: 1_000 }), countersOf({ 1: 9_000 })).outcome).toBe('pass');
+    expect(only(p95, countersOf({ 10: 1_000 }), countersOf({ 1: 9_000 })).outcome).toBe('fail');
   });
 
   it('is held to its absolute limit by the calls that certainly took longer', () => {
