@@ -100,6 +100,14 @@ describe('lines in a pipe', () => {
     expect(lines(measured(1, 'pass'), measured(2, 'pass'))).toEqual([]);
   });
 
+  test('no step is named before the target is proven', () => {
+    const { record } = rolloutViews.canary;
+    const proving = { ...rolloutViews.canary, record: { ...record, rollout: { ...record.rollout!, phase: 'Proving' as const, step: 0 } } };
+    expect(lines(null, proving).at(-1)).toBe(
+      'weather  rollout 3  canary  weather-bbbbbbbb  Proving  weight 10%  waits for the pause to end',
+    );
+  });
+
   test('another rollout begins anew', () => {
     const other = { ...running(rolloutViews.canary), number: 4 };
     expect(rolloutChanges('weather', running(rolloutViews.canary), other, now)).toHaveLength(3);

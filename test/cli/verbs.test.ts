@@ -6,7 +6,6 @@ import { FairleadError } from '../../src/base/error.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
 import { breaking } from '../fixtures/rollout-views.ts';
-import { verdictOf } from '../fixtures/service-views.ts';
 import { appliedSnapshot, Harness } from './harness.ts';
 
 // Times of day in golden texts.
@@ -385,32 +384,6 @@ const synced = (status: 'True' | 'False', reason: string) => ({
   lastTransitionAt: startAt,
 });
 
-describe('rollout', () => {
-  test('status follows to a promotion: 0, one line a change in a pipe', async () => {
-    const running = cli.follow('rollout', 'status', 'clock');
-    await running.says('Proving');
-    cli.model.change('clock', {
-      state: 'Active',
-      rollout: null,
-      verdicts: [verdictOf({ number: 1, result: 'Promoted', reason: 'TargetServes', target: 'clock-cccccccc', endedAt: startAt + 3_000 })],
-    });
-    const { code, out } = await running.done;
-    expect(code).toBe(0);
-    expect(out).toContain('Promoted');
-    expect(out.match(/Proving/g)).toHaveLength(1);
-  });
-
-  test('status of one that is superseded: 1', async () => {
-    const running = cli.follow('rollout', 'status', 'clock');
-    await running.says('Proving');
-    cli.model.change('clock', {
-      rollout: null,
-      verdicts: [verdictOf({ number: 1, result: 'Superseded', reason: 'NewerRevision', target: 'clock-cccccccc' })],
-    });
-    expect((await running.done).code).toBe(1);
-  });
-});
-
 describe('operate', () => {
   test('reconcile, suspend and resume, of services and sources', async () => {
     await cli.run('reconcile');
@@ -464,7 +437,8 @@ describe('operate', () => {
     ).toContain('service/files');
   });
 
-  test('version names both', async () => {
+  test('--version says it alone; version names both', async () => {
+    expect(await cli.run('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     expect((await cli.run('version')).out).toMatch(/^fairlead \d.*\ncontroller 0\.1\.0\n$/);
   });
 });

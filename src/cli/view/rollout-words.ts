@@ -13,9 +13,9 @@ export function directText({ direct }: Pick<RolloutStatus, 'direct'>): string {
   return direct === null ? '' : ` (${direct})`;
 }
 
-/** `3/5 pause 1m` of a canary, `2 replaced` of a rolling one; empty where there are no steps. */
-export function stepCell({ steps, step, strategy, direct }: RolloutStatus): string {
-  if (step === null) return '';
+/** `3/5 pause 1m` of a canary, `2 replaced` of a rolling one; empty where there are no steps, and before the first. */
+export function stepCell({ steps, step, strategy, direct, phase }: RolloutStatus): string {
+  if (step === null || phase === 'Proving') return '';
   if (strategy === 'rolling' && direct === null) return `${step} replaced`;
   if (steps.length === 0) return '';
   return step >= steps.length ? `${steps.length}/${steps.length} done` : `${step + 1}/${steps.length} ${steps[step]}`;
@@ -24,7 +24,7 @@ export function stepCell({ steps, step, strategy, direct }: RolloutStatus): stri
 /** `step 3/5 pause 1m`, `2 replaced`; empty where there are no steps. */
 export function stepText(rollout: RolloutStatus): string {
   const cell = stepCell(rollout);
-  return rollout.steps.length === 0 ? cell : `step ${cell}`;
+  return cell === '' || rollout.steps.length === 0 ? cell : `step ${cell}`;
 }
 
 /** `the pause to end, 42s more`. Empty when it is over. */
