@@ -98,6 +98,7 @@ describe('what it says', () => {
     const running = cli.follow('up');
     await ready();
     await running.says('1 Error, 1 Active, 1 Updating');
+    expect(running.out()).toContain('MCP endpoint');
     running.interrupt();
     await running.done;
   });
