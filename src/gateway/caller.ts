@@ -194,9 +194,9 @@ export class Caller {
 
   /** Tells the client of one service's endpoint when what it would see differs from what it was shown. */
   noticeContract(backend: Backend): void {
-    const binding = this.#bindings.get(backend.service);
+    if (!this.#bindings.has(backend.service)) return;
     const contract = this.contractOf(backend);
-    if (binding !== undefined && contract !== null) this.#show(binding, contract);
+    if (contract !== null) this.#show(this.#binding(backend), contract);
   }
 
   /**
