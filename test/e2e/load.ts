@@ -32,7 +32,7 @@ export interface Tally {
   readonly samples: Record<'retryable' | 'failed' | 'misrouted' | 'hung', string[]>;
 }
 
-interface Echo {
+export interface Echo {
   readonly service: string;
   readonly tag: string;
   readonly id: string;
@@ -45,14 +45,14 @@ interface ErrorData {
   readonly retryable?: boolean;
 }
 
-interface Response {
+export interface Response {
   readonly id?: unknown;
   readonly result?: unknown;
   readonly error?: { readonly code: number; readonly message: string; readonly data?: ErrorData };
 }
 
 /** No call can be made over this session (any more): open another and go on. */
-class SessionLost extends Error {
+export class SessionLost extends Error {
   readonly retryable: boolean;
 
   constructor(message: string, retryable: boolean) {
@@ -64,15 +64,18 @@ class SessionLost extends Error {
 /** One MCP client session over streamable HTTP, of the 2025-11-25 era. */
 export class LeanClient {
   readonly #agent: Agent;
+  readonly #isShared: boolean;
   readonly #url: string;
   readonly #timeoutMs: number;
   #session: string | null = null;
   #nextId = 1;
 
-  constructor(url: string, timeoutMs: number) {
+  /** `agent`: connections that other clients use as well; two of its own otherwise. */
+  constructor(url: string, timeoutMs: number, agent: Agent | null = null) {
     this.#url = url;
     this.#timeoutMs = timeoutMs;
-    this.#agent = new Agent({ connections: 2, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+    this.#isShared = agent !== null;
+    this.#agent = agent ?? new Agent({ connections: 2, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
   }
 
   async open(): Promise<void> {
@@ -103,7 +106,7 @@ export class LeanClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    if (!this.#isShared) await this.#agent.destroy();
   }
 
   async #post(message: object): Promise<{ status: number; type: string; text: string }> {
@@ -231,7 +234,8 @@ export class Load {
   }
 }
 
-function messagesOf(type: string, text: string): Response[] {
+/** The messages in the body of an answer, whether it is JSON or a stream of events. */
+export function messagesOf(type: string, text: string): Response[] {
   if (type.startsWith('text/event-stream'))
     return [...text.matchAll(/^data: ?(\S.*)$/gm)].map((match) => JSON.parse(match[1]!) as Response);
   return type.startsWith('application/json') && text !== '' ? [JSON.parse(text) as Response] : [];

@@ -29,7 +29,11 @@ export interface EchoSpec {
   readonly name: string;
   readonly transport: 'stdio' | 'http';
   readonly tag: string;
-  readonly mode?: 'ok' | 'hang' | 'exit' | 'unwell' | 'slow' | 'no-such-command';
+  readonly mode?: 'ok' | 'hang' | 'exit' | 'unwell' | 'slow' | 'breaking' | 'errors' | 'sluggish' | 'no-such-command';
+  readonly replicas?: number;
+  /** `spec.migration`, and what else of `spec.limits` than usual. */
+  readonly migration?: object;
+  readonly limits?: object;
 }
 
 export class Stand {
@@ -108,6 +112,18 @@ export class Stand {
       const answer = await fetch(new URL('/api/v1/services', url), { signal: AbortSignal.timeout(5_000) });
       const list = (await answer.json()) as ResourceList<ServiceResource>;
       return new Map(list.items.map((item) => [item.metadata.name, item]));
+    } catch {
+      return null;
+    }
+  }
+
+  /** One service as the status API shows it; null while it does not answer. */
+  async service(name: string): Promise<ServiceResource | null> {
+    const url = this.runFile()?.statusUrl ?? null;
+    if (url === null) return null;
+    try {
+      const answer = await fetch(new URL(`/api/v1/services/${name}`, url), { signal: AbortSignal.timeout(5_000) });
+      return answer.ok ? ((await answer.json()) as ServiceResource) : null;
     } catch {
       return null;
     }
@@ -192,7 +208,7 @@ export async function pause(ms: number): Promise<void> {
 }
 
 /** A manifest of an echo service, with a functional check that only a well one passes. */
-function manifestOf({ name, transport, tag, mode = 'ok' }: EchoSpec, logDir: string): string {
+function manifestOf({ name, transport, tag, mode = 'ok', replicas, migration, limits }: EchoSpec, logDir: string): string {
   const command = mode === 'no-such-command' ? [join(logDir, 'no-such-command')] : [process.execPath, fixture];
   const args = ['--service', name, '--tag', tag, '--log', logDir, '--transport', transport, '--mode', mode];
   if (transport === 'http') args.push('--port', '${instance.port}');
@@ -204,7 +220,9 @@ function manifestOf({ name, transport, tag, mode = 'ok' }: EchoSpec, logDir: str
       type: 'server',
       transport,
       run: { command, args },
-      limits: { startTimeout: mode === 'hang' ? '2s' : '20s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '30s' },
+      limits: { startTimeout: mode === 'hang' ? '2s' : '20s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '30s', ...limits },
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(migration === undefined ? {} : { migration }),
       health: {
         interval: '2s',
         checks: [{ name: 'well', type: 'functional', tool: 'check', arguments: {}, expect: { contains: 'all fine' } }],
