@@ -53,11 +53,12 @@ export class Catalog {
     return Promise.all(views.map((view) => this.service(view)));
   }
 
-  /** Tools that clients see. Counted once for a Service and a Contract: both never change. */
+  /** Tools that clients see. What the manifest lets through is counted once for a Service and a Contract: both never change. */
   private async toolCount(view: ServiceView): Promise<number> {
     const contract = await this.contract(view);
-    const { desired } = view.record;
+    const { desired, quarantine } = view.record;
     if (contract === null || desired === null) return 0;
+    if (quarantine.length > 0) return toolResources(view, contract, this.names).length;
     const known = this.counts.get(desired);
     if (known?.contract === contract.hash) return known.count;
     const count = contract.tools.filter(({ name }) => this.names(desired, name) !== null).length;

@@ -27,7 +27,7 @@ import type { Revision, RunSpec } from '../model/revision.ts';
 import type { ServiceView, SourceView } from '../ports/read-model.ts';
 import { endedRollout, errorsOf, knownRevisions, revisionName, runningRollout } from './rollouts.ts';
 
-/** How clients see a tool: its name at the service's own endpoint and at /mcp; null when it is hidden from them. */
+/** How clients see a tool: its name at the service's own endpoint and at /mcp; null when its manifest hides it from them. */
 export type ToolNames = (
   service: NonNullable<ServiceRecord['desired']>,
   tool: string,
@@ -108,7 +108,7 @@ export function toolResources({ record }: ServiceView, contract: Contract | null
   if (desired === null || contract === null) return [];
   const callable = record.state === 'Active' || record.state === 'Updating';
   return contract.tools.flatMap((tool) => {
-    const seen = names(desired, tool.name);
+    const seen = record.quarantine.includes(tool.name) ? null : names(desired, tool.name);
     return seen === null ? [] : [resource('Tool', seen.exposedAs, record, { tool: tool.name, ...seen, ...described(tool) }, { callable })];
   });
 }

@@ -144,6 +144,13 @@ describe('routes', () => {
     expect((await ask('/api/v1/tools?q=lists+DIRECTORY')).body.items).toHaveLength(1);
   });
 
+  test('tools in quarantine are hidden here, too, and are no tools of their service', async () => {
+    model.change('files', { quarantine: ['list_directory'] });
+    const { body } = await ask('/api/v1/services/files/tools');
+    expect(body.items.map((item: { spec: { tool: string } }) => item.spec.tool)).toEqual(['read_file']);
+    expect((await ask('/api/v1/services/files')).body.status.tools).toBe(1);
+  });
+
   test('resolve finds a tool by each of its names, a resource and a prompt', async () => {
     const found = async (query: string) =>
       (await ask(`/api/v1/resolve?${query}`)).body.matches.map((match: { service: string }) => match.service);
