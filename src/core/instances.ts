@@ -164,7 +164,8 @@ export function provenCount(pass: Pass, revision: string): number {
 export function readyCount(pass: Pass): number {
   const { stable, rollout } = pass.record;
   const own = stable === null ? 0 : provenCount(pass, stable.hash);
-  return rollout?.phase === 'Replacing' ? own + Math.min(rollout.step, provenCount(pass, rollout.target)) : own;
+  const takesOver = rollout?.strategy === 'rolling' && rollout.direct === null;
+  return takesOver ? own + Math.min(rollout.step, provenCount(pass, rollout.target)) : own;
 }
 
 export function provenOrdinals(pass: Pass, revision: string): number[] {

@@ -134,6 +134,11 @@ export class Situation {
 
   /** Instances of a Revision offer these tools, each a name with the parameters that it requires. */
   offer(of: Revision, tools: Record<string, readonly string[]>): this {
+    return this.offerOne(of, null, tools);
+  }
+
+  /** The same of one ordinal alone; null: of all. */
+  offerOne(of: Revision, ordinal: number | null, tools: Record<string, readonly string[]>): this {
     const contract: Contract = {
       hash: hashValue(tools),
       tools: Object.entries(tools).map(([name, required]) => ({
@@ -145,7 +150,11 @@ export class Situation {
       resourceTemplates: [],
     };
     this.contracts[contract.hash] = contract;
-    for (const [id, instance] of this.seen) if (instance.revision === of.hash) this.seen.set(id, { ...instance, contract: contract.hash });
+    for (const { id, revision: hash, ordinal: its } of this.record!.instances) {
+      const instance = this.seen.get(id);
+      if (instance !== undefined && hash === of.hash && (ordinal === null || its === ordinal))
+        this.seen.set(id, { ...instance, contract: contract.hash });
+    }
     return this;
   }
 

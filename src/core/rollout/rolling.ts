@@ -11,10 +11,10 @@ import { groupWait, instancesLeft, provenOf, switching, waiting, type Standing, 
 export function rolling(standing: Standing): Step {
   const { rollout, replicas } = standing;
   const proven = provenOf(standing, replicas);
-  if (rollout.step >= replicas && proven >= replicas) return switching(standing);
-
   const replaced = Math.min(rollout.step, proven);
   const counts = countsWith(standing, replaced);
+  if (replaced >= replicas) return { ...switching(standing), stable: counts.stable };
+
   const phase = rollout.step === 0 ? 'Proving' : 'Replacing';
   if (proven <= replaced) return { ...waiting(standing, phase, 'instances', instancesLeft(replicas - proven, replicas)), ...counts };
   if (standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
