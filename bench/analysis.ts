@@ -1,8 +1,9 @@
 /**
  * `npm run bench:analysis [-- --releases 1000] [-- --seed 1]`: whether a canary with default settings takes back what is bad and
  * promotes what is good. Simulated releases under the same noise, each driven through the heart's own `decide`; and changes of
- * tools' schemas, through the contract gate. A seed repeats it all. Writes bench/results/analysis.md, from a thousand releases on; exit code 1 when more
- * than 1 % of the good are taken back, or more than 1 % of the bad promoted at 10 calls a second or more.
+ * tools' schemas, through the contract gate. A seed repeats it all. From a thousand releases on it writes
+ * bench/results/analysis.md; exit code 1 when more than 1 % of the good are taken back, or more than 1 % of the bad promoted at
+ * 10 calls a second or more.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
