@@ -9,6 +9,7 @@ import { describeText } from '../../src/cli/view/describe.ts';
 import { rolloutChanges } from '../../src/cli/view/rollout-lines.ts';
 import { rolloutText } from '../../src/cli/view/rollout-picture.ts';
 import { fit, widthOf } from '../../src/cli/view/screen.ts';
+import { stageRow, stagesOf } from '../../src/cli/view/stages.ts';
 import { columnsOf, historyColumns } from '../../src/cli/view/resource-table.ts';
 import { standing, table } from '../../src/cli/view/table.ts';
 import type { RolloutStatus, ServiceResource } from '../../src/model/resource.ts';
@@ -56,6 +57,28 @@ describe('the picture', () => {
     const view = { ...rolloutViews.rolling, record: { ...record, rollout: { ...record.rollout!, lastFailure } } };
     expect(rolloutText(seen(view), now, { paint: plain, columns: 80 })).toMatch(/ExitedEarly: ab\n {13}c/);
   });
+});
+
+test.each([
+  ['canary', null, 'Proving', 0, '▶ prove › pause 1m › setWeight 50 › switch'],
+  ['canary', null, 'Stepping', 1, '✓ prove › ✓ pause 1m › ▶ setWeight 50 › switch'],
+  ['canary', null, 'Stepping', 2, '✓ prove › ✓ pause 1m › ✓ setWeight 50 › ▶ switch'],
+  ['canary', null, 'Gathering', 2, '✓ prove › ✓ pause 1m › ✓ setWeight 50 › ▶ gather › switch'],
+  ['canary', null, 'Switching', 2, '✓ prove › ✓ pause 1m › ✓ setWeight 50 › ▶ switch'],
+  ['canary', 'return', 'Proving', 0, '▶ prove › switch'],
+  ['rolling', null, 'Gathering', 0, '✓ prove › ▶ gather › replace › switch'],
+  ['rolling', null, 'Replacing', 1, '✓ prove › ▶ replace › switch'],
+  ['rolling', 'return', 'Gathering', 0, '✓ prove › ▶ gather › switch'],
+  ['blue-green', null, 'Previewing', 0, '✓ prove › ▶ preview › switch'],
+  ['blue-green', null, 'Gathering', 0, '✓ prove › ✓ preview › ▶ gather › switch'],
+  ['in-place', 'exclusive', 'Proving', 0, '▶ swap › switch'],
+  ['in-place', 'exclusive', 'Gathering', 0, '▶ gather › swap › switch'],
+  ['in-place', 'exclusive', 'Swapping', 0, '▶ swap › switch'],
+  ['in-place', 'exclusive', 'Switching', 0, '✓ swap › ▶ switch'],
+] as const)('the way of %s (%s) while %s, step %i: %s', (strategy, direct, phase, step, row) => {
+  const steps = strategy === 'canary' && direct === null ? ['pause 1m', 'setWeight 50'] : [];
+  const rollout = { ...seen(rolloutViews.canary).status.rollout!, strategy, direct, phase, step, steps };
+  expect(stageRow(stagesOf(rollout), false, plain)).toBe(row);
 });
 
 describe('lines in a pipe', () => {

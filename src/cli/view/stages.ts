@@ -33,7 +33,7 @@ export function stagesOf(rollout: RolloutStatus): Stages {
     case 'Stepping':
       return { names, present: Math.min(1 + (step ?? 0), names.length - 1) };
     case 'Gathering':
-      return gathering(names, strategy === 'rolling' || direct === 'exclusive' ? names.length - 2 : names.length - 1);
+      return gathering(names, middle[0] === 'replace' || middle[0] === 'swap' ? names.indexOf(middle[0]) : names.length - 1);
     default:
       return { names, present: names.length - 1 };
   }
@@ -41,7 +41,7 @@ export function stagesOf(rollout: RolloutStatus): Stages {
 
 /** Waiting for the group is a stage only while it is the present one: whether there is a group is not told before. */
 function gathering(names: readonly string[], at: number): Stages {
-  return { names: names.toSpliced(Math.max(0, at), 0, 'gather'), present: Math.max(0, at) };
+  return { names: names.toSpliced(at, 0, 'gather'), present: at };
 }
 
 /** `✓ prove › ✓ setWeight 10 › ▶ pause 1m › setWeight 50 › switch`; `stands`: somebody has paused it. */
