@@ -18,7 +18,7 @@ const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const callers = 50;
 const amounts = values.quick
   ? {
-      changes: 3,
+      changes: 2,
       warmUpMs: 1_000,
       controllerKillEveryMs: { least: 3_000, most: 8_000 },
       instanceKillEveryMs: { least: 1_500, most: 4_000 },

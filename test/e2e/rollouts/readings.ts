@@ -27,15 +27,17 @@ export async function atRest(stand: Stand, names: readonly string[]): Promise<Re
     (services) =>
       names.every((name) => {
         const status = services.get(name)?.status;
-        const settled = status?.state === 'Active' && status.rollout === null && status.readyInstances === status.replicas;
-        return settled && status.instances.length === status.replicas;
+        const rests = status?.state === 'Active' && status.rollout === null && status.readyInstances === status.replicas;
+        return rests && status.instances.length === status.replicas;
       }),
     90_000,
   );
   const wanted = names.reduce((sum, name) => sum + all.get(name)!.status.replicas, 0);
   for (let looks = 0; stand.servicePids().length !== wanted && looks < 100; looks += 1) await pause(100);
-  // Connections that idle are closed by both ends within some seconds.
-  await pause(2_000);
+  return settled(() => read(stand));
+}
+
+function read(stand: Stand): Readings {
   const { supervisorPid, controllerPid, hostPid } = stand.runFile()!;
   return {
     supervisor: readingOf(supervisorPid),
@@ -43,6 +45,18 @@ export async function atRest(stand: Stand, names: readonly string[]): Promise<Re
     host: readingOf(hostPid!),
     services: stand.servicePids().length,
   };
+}
+
+/** The reading once the host has closed no more descriptors for a while: idle connections are closed by both ends within some seconds. */
+async function settled(look: () => Readings): Promise<Readings> {
+  let last = look();
+  for (let unchanged = 0, looks = 0; unchanged < 5 && looks < 40; unchanged += 1, looks += 1) {
+    await pause(500);
+    const now = look();
+    if (now.host.descriptors < last.host.descriptors) unchanged = 0;
+    last = now;
+  }
+  return last;
 }
 
 function readingOf(pid: number): Reading {
