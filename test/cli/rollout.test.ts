@@ -89,6 +89,23 @@ describe('status', () => {
     expect(lines.map((line) => (JSON.parse(line) as { status: { phase: string } }).status.phase)).toEqual(['Stepping', 'Promoted']);
   });
 
+  test('a service that has had none says its state, once', async () => {
+    const conditions = [
+      {
+        type: 'Synced' as const,
+        status: 'True' as const,
+        reason: 'Applied',
+        message: '',
+        observedGeneration: 1,
+        lastTransitionAt: startAt,
+      },
+    ];
+    const running = cli.follow('rollout', 'status', 'broken');
+    await running.says('broken  Error, no rollout yet');
+    cli.model.change('broken', { state: 'Draft', conditions });
+    expect(await running.done).toMatchObject({ code: 0, out: 'broken  Error, no rollout yet\nbroken  Draft, no rollout yet\n' });
+  });
+
   test('5 when time runs out, and it says that the rollout goes on', async () => {
     let now = startAt;
     const ran = await cli.runWith({ now: () => (now += 400) }, 'rollout', 'status', 'weather', '--timeout', '1s');

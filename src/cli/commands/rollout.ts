@@ -48,15 +48,19 @@ type Show = (seen: ServiceResource, rollout: RolloutStatus | null) => void;
 function asText(terminal: Terminal, { watch }: StatusOptions): Show {
   const redraw = redrawn(terminal);
   let before: RolloutStatus | null = null;
+  let stateBefore = '';
   return (seen, rollout) => {
     const { name } = seen.metadata;
+    const { state } = seen.status;
     const now = terminal.now();
-    const whole = (): string =>
-      rollout === null ? `${name}: ${seen.status.state}, no rollout yet\n` : rolloutPicture(seen, rollout, now, screenOf(terminal));
+    const none = `${name}  ${state}, no rollout yet\n`;
+    const whole = (): string => (rollout === null ? none : rolloutPicture(seen, rollout, now, screenOf(terminal)));
     if (!watch) terminal.out(whole());
     else if (terminal.interactive) redraw(whole());
     else if (rollout !== null) for (const line of rolloutChanges(name, before, rollout, now)) terminal.out(`${line}\n`);
+    else if (state !== stateBefore) terminal.out(none);
     before = rollout;
+    stateBefore = state;
   };
 }
 
