@@ -2,6 +2,7 @@
 import type { Command } from '../model/command.ts';
 import { say, type Pass } from './pass.ts';
 import type { Rollout } from '../model/rollout.ts';
+import { promoteWait } from './rollout/strategy.ts';
 import { abort } from './rollout/verdict.ts';
 
 export function takeCommands(pass: Pass): void {
@@ -53,26 +54,24 @@ function steer(
       return;
     case 'pause-rollout':
       if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') {
-        say(pass, 'Warning', 'CommandIgnored', `pause: all calls have gone over to ${revision} already; \`rollout abort\` takes it back.`, {
-          actor,
-        });
+        ignore(pass, `pause: it is going over to ${revision} already; \`rollout abort\` takes it back`, actor);
         return;
       }
       record.rollout = { ...rollout, paused: rollout.paused ?? { since: now, actor } };
       say(pass, 'Normal', 'RolloutPaused', `Rollout ${rollout.number} stands still until \`rollout resume\`.`, { revision, actor });
       return;
     case 'resume-rollout':
-      record.rollout =
-        rollout.paused === null && rollout.waitsOn === 'person'
-          ? { ...rollout, promoted: { step: rollout.step } }
-          : { ...rollout, paused: null };
+      if (rollout.paused === null && rollout.waitsFor !== promoteWait) {
+        ignore(pass, 'resume: it is not paused', actor);
+        return;
+      }
+      record.rollout = rollout.paused === null ? { ...rollout, promoted: { step: rollout.step } } : { ...rollout, paused: null };
       say(pass, 'Normal', 'RolloutResumed', `Rollout ${rollout.number} goes on.`, { revision, actor });
       return;
     case 'promote':
     case 'promote-full':
       if (!canBePromoted(rollout, kind)) {
-        const why = rollout.waitsFor === '' ? 'it waits for nothing that could be skipped' : `it waits for ${rollout.waitsFor}`;
-        say(pass, 'Warning', 'CommandIgnored', `${kind}: nothing to go past now: ${why}.`, { actor });
+        ignore(pass, `${kind}: nothing to go past now: ${whyNot(rollout)}`, actor);
         return;
       }
       record.rollout = { ...rollout, promoted: kind === 'promote' ? { step: rollout.step } : 'full' };
@@ -80,15 +79,32 @@ function steer(
   }
 }
 
-/** A step or a preview may be gone past; what makes the target ready may not. */
-function canBePromoted({ direct, strategy, phase }: Rollout, kind: 'promote' | 'promote-full'): boolean {
-  if (direct !== null) return false;
-  return phase === 'Stepping' || phase === 'Previewing' || (kind === 'promote-full' && strategy === 'canary' && phase === 'Proving');
+function ignore(pass: Pass, why: string, actor: `uid:${number}`): void {
+  say(pass, 'Warning', 'CommandIgnored', `${why}.`, { actor });
 }
 
-function promotionWords(rollout: Rollout, kind: 'promote' | 'promote-full'): string {
-  if (kind === 'promote-full') return `Rollout ${rollout.number} skips the steps that are left; the target must be ready all the same.`;
-  return `Rollout ${rollout.number} does not wait any longer for ${rollout.waitsFor === '' ? 'its step' : rollout.waitsFor}.`;
+/** A wait for time, data or a person may be gone past; what makes the target ready may not, nor what somebody paused or what has failed. */
+function canBePromoted(
+  { direct, strategy, phase, paused, promoted, waitsOn, waitsFor }: Rollout,
+  kind: 'promote' | 'promote-full',
+): boolean {
+  if (direct !== null || promoted === 'full' || paused !== null || (waitsOn === 'person' && waitsFor !== promoteWait)) return false;
+  if (phase === 'Previewing') return true;
+  if (kind === 'promote-full') return phase === 'Stepping' || (strategy === 'canary' && phase === 'Proving');
+  return phase === 'Stepping' && (waitsOn === 'time' || waitsOn === 'data' || waitsOn === 'person');
+}
+
+function whyNot({ paused, promoted, waitsFor }: Rollout): string {
+  if (paused !== null) return `${paused.actor} paused it, \`rollout resume\` comes first`;
+  if (promoted === 'full') return 'its steps are skipped already';
+  return waitsFor === '' ? 'it waits for nothing that could be skipped' : `it waits for ${waitsFor}`;
+}
+
+function promotionWords({ number, phase, waitsFor }: Rollout, kind: 'promote' | 'promote-full'): string {
+  if (phase === 'Previewing' && waitsFor !== promoteWait)
+    return `Rollout ${number} goes over as soon as the checks through the preview route pass.`;
+  if (kind === 'promote-full') return `Rollout ${number} skips the steps that are left; the target must be ready all the same.`;
+  return `Rollout ${number} does not wait any longer for ${waitsFor === '' ? 'its step' : waitsFor}.`;
 }
 
 /** Forgets that the declared Revision was rejected, and every back-off. */

@@ -64,3 +64,61 @@ describe('rolling', () => {
     expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
   });
 });
+
+describe('blue-green', () => {
+  situation('whose preview fails where nothing may be taken back stays on preview and waits for a person', () => {
+    const it = moving({ ...preview, rollback: { automatic: false } });
+    it.preview = { revision: v2.hash, checks: [alive('fail')] };
+    it.settle();
+    expect(it.record!.rollout).toMatchObject({ phase: 'Previewing', waitsOn: 'person' });
+    expect(it.last!.plan!.route!.preview).toBe(v2.hash);
+    expect(told(it, 'PreviewReady')).toHaveLength(1);
+  });
+
+  situation('paused on its preview stays on it', () => {
+    const it = moving(preview).command('pause-rollout').settle();
+    expect(it.record!.rollout).toMatchObject({ phase: 'Previewing', waitsOn: 'person' });
+    expect(it.last!.plan!.route!.preview).toBe(v2.hash);
+    it.preview = { revision: v2.hash, checks: [alive('pass')] };
+    it.command('resume-rollout').settle().command('promote').settle();
+    expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
+    expect(told(it, 'PreviewReady')).toHaveLength(1);
+  });
+});
+
+describe('a person', () => {
+  situation('who promotes what somebody paused is told that it is paused', () => {
+    const it = moving(canary).command('pause-rollout').settle().command('promote').settle();
+    expect(it.record!.rollout!.promoted).toBeNull();
+    expect(told(it, 'CommandIgnored')[0]).toContain('paused');
+  });
+
+  situation('who promotes cannot go past what the gateway has not confirmed', () => {
+    const it = serving().declare(update('v2', canary)).settle();
+    it.connect().command('promote');
+    expect(it.record!.rollout!.promoted).toBeNull();
+  });
+
+  situation('who says promote --full and then promote has said --full', () => {
+    const it = moving({ ...canary, canary: { steps: [{ type: 'setReplicas', replicas: 1 }, ...steps] } }, { replicas: 2 });
+    it.command('promote-full').command('promote').settle();
+    expect(it.record!.rollout!.promoted).toBe('full');
+  });
+
+  situation('who resumes what was never paused is told so', () => {
+    const it = moving(canary).command('resume-rollout').settle();
+    expect(told(it, 'RolloutResumed')).toEqual([]);
+    expect(told(it, 'CommandIgnored')[0]).toContain('not paused');
+  });
+
+  situation('cannot resume what has failed and may not be taken back: only abort ends it', () => {
+    const analysis = { ...migrationOf().canary.analysis, failureLimit: 0 };
+    const it = moving({ strategy: 'canary', rollback: { automatic: false }, canary: { steps, analysis } });
+    it.calls(v1, 900, 0).calls(v2, 200, 60).later(10_000).settle();
+    expect(it.record!.rollout!.waitsFor).toContain('rollout abort');
+    it.command('resume-rollout').command('promote').settle();
+    expect(it.record!.rollout!.promoted).toBeNull();
+    expect(told(it, 'CommandIgnored')).toHaveLength(2);
+    expect(it.command('abort').settle().verdicts()[0]).toBe('Aborted/Aborted');
+  });
+});

@@ -5,7 +5,17 @@
  */
 import type { Shadow } from '../../model/plan.ts';
 import type { CanaryStep } from '../../model/service.ts';
-import { beforeTraffic, groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
+import {
+  beforeTraffic,
+  groupWait,
+  instancesLeft,
+  promoteWait,
+  provenOf,
+  switching,
+  waiting,
+  type Standing,
+  type Step,
+} from './strategy.ts';
 
 export function canary(standing: Standing): Step {
   const { rollout, migration } = standing;
@@ -47,8 +57,7 @@ function progressOf(standing: Standing, step: CanaryStep, index: number, weight:
     case 'setReplicas':
       return { stepDone: true, waitsOn: 'instances', waitsFor: '', until: null };
     case 'pause':
-      if (step.durationMs === null)
-        return { stepDone: skipped, waitsOn: 'person', waitsFor: 'somebody to say `rollout promote`', until: null };
+      if (step.durationMs === null) return { stepDone: skipped, waitsOn: 'person', waitsFor: promoteWait, until: null };
       return timed(now, since + step.durationMs, skipped, 'the pause to end');
     case 'shadow':
       return timed(now, since + step.forMs, skipped, 'mirrored calls to be compared');

@@ -228,7 +228,8 @@ function enterPhase(pass: Pass, phase: RolloutPhase): void {
     record.rollout = { ...record.rollout, stepStartedAt: now };
     tellStep(pass);
   }
-  if (phase === 'Previewing') say(pass, 'Normal', 'PreviewReady', `${revision} is on the preview route.`, { revision });
+  if (phase === 'Previewing' && rollout.phase === 'Proving')
+    say(pass, 'Normal', 'PreviewReady', `${revision} is on the preview route.`, { revision });
   if (phase === 'Gathering') say(pass, 'Normal', 'WaitsForGroup', `${revision} is ready and waits for its group.`, { revision });
   if (phase === 'Switching') {
     say(pass, 'Normal', 'TrafficSwitched', `All calls go to ${revision}.`, { revision });

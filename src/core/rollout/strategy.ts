@@ -100,6 +100,8 @@ export function instancesLeft(missing: number, count: number): string {
 }
 
 export const groupWait = 'the other services of its group';
+/** What waits for these words goes on when somebody says so; nothing else that waits for a person does. */
+export const promoteWait = 'somebody to say `rollout promote`';
 
 /** The Step in which all calls are told to go to the target; it is promoted once the gateway says that they do. */
 export function switching(standing: Standing): Step {
