@@ -31,6 +31,13 @@ export function screenOf({ paint, interactive, columns }: Terminal): Screen {
   return { paint, columns: interactive ? columns : null };
 }
 
+/** Colours on a terminal that can show them, unless NO_COLOR says anything; FORCE_COLOR has the last word. */
+export function paintFor(isTerminal: boolean, env: Terminal['env']): Paint {
+  const forced = env['FORCE_COLOR'];
+  const coloured = forced === undefined ? isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb' : forced !== '0';
+  return coloured ? inColour : plain;
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   let endsInOrder = false;
@@ -44,15 +51,11 @@ export function processTerminal(): Terminal {
   });
   // There is nowhere left to say so.
   process.stderr.on('error', () => {});
-  const coloured = (stream: NodeJS.WriteStream): boolean =>
-    process.env['FORCE_COLOR'] !== undefined
-      ? process.env['FORCE_COLOR'] !== '0'
-      : stream.isTTY && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    paint: coloured(process.stdout) ? inColour : plain,
-    errPaint: coloured(process.stderr) ? inColour : plain,
+    paint: paintFor(process.stdout.isTTY, process.env),
+    errPaint: paintFor(process.stderr.isTTY, process.env),
     interactive: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
     // A terminal that does not know its size says 0.
     get columns() {

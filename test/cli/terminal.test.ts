@@ -1,9 +1,11 @@
-/** The real terminal of a process whose standard output has no reader, or no room. */
+/** The terminal of a process: a real one whose standard output has no reader, or no room; and when it has colours. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { paintFor } from '../../src/cli/terminal.ts';
+import { inColour, plain } from '../../src/cli/view/paint.ts';
 
 const fixture = join(import.meta.dirname, 'fixtures', 'writer.ts');
 const opened: number[] = [];
@@ -37,4 +39,16 @@ describe('what takes interrupts, to end in order', () => {
   it.each(['unread', 'full'] as const)('goes on with an output that is %s', async (output) => {
     expect(await run(output, 'in-order')).toEqual({ code: 7, err: 'goes on\n' });
   });
+});
+
+it.each([
+  ['a terminal', true, {}, inColour],
+  ['a pipe', false, {}, plain],
+  ['a terminal with NO_COLOR', true, { NO_COLOR: '1' }, plain],
+  ['a terminal with an empty NO_COLOR, which says nothing', true, { NO_COLOR: '' }, inColour],
+  ['a dumb terminal', true, { TERM: 'dumb' }, plain],
+  ['a pipe with FORCE_COLOR', false, { FORCE_COLOR: '1', NO_COLOR: '1' }, inColour],
+  ['a terminal with FORCE_COLOR=0', true, { FORCE_COLOR: '0' }, plain],
+] as const)('colours on %s', (_words, isTerminal, env, paint) => {
+  expect(paintFor(isTerminal, env)).toBe(paint);
 });
