@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { requestOf } from '../../src/model/jsonrpc.ts';
 import { metaKeys } from '../../src/model/stateless-era.ts';
 import type { GatewayInstance } from '../../src/ports/gateway.ts';
@@ -133,6 +133,7 @@ describe('sessions of a preview', () => {
     finish();
     expect(said(await call)).toBe('late');
     expect(world.gateway.load('t2').inFlight).toBe(0);
+    await vi.waitFor(() => expect(slow.sessions[0]!.closed).toBe(true));
   });
 
   it('move to another instance of the target when theirs is gone', async () => {
@@ -184,7 +185,17 @@ describe('checks through the preview', () => {
     const newer = new FakeUpstream('n1');
     world.route({ ...previewing, preview: 'newer' }, ...both, instance(newer, 'newer'));
     await expect(session.request(call, inMs)).rejects.toMatchObject({ code: 'NoPreview' });
+    expect(target.sessions[0]?.closed).toBe(true);
     expect(said(JSON.parse(await (await world.gateway.preview('files')!).request(call, inMs)))).toBe('n1');
+  });
+
+  it('go on at another instance of the target, and leave nothing open at the one that is gone', async () => {
+    world.route(previewing, ...both);
+    const session = await world.gateway.preview('files')!;
+    const next = new FakeUpstream('t2', { shared: false });
+    world.route(previewing, both[0]!, instance(next, 'new'));
+    expect(said(JSON.parse(await session.request(call, inMs)))).toBe('t2');
+    expect(target.sessions.every(({ closed }) => closed)).toBe(true);
   });
 
   it('get another session after one that could not be opened or was closed', async () => {
