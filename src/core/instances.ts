@@ -179,10 +179,10 @@ export function failingOrdinals(pass: Pass, revision: string): number[] {
   return waiting.flatMap(({ ordinal }) => (there.includes(ordinal) ? [] : [ordinal]));
 }
 
-/** Sends away what serves of one Revision; what retires is drained too where it comes to that. */
-export function releaseRevision(pass: Pass, revision: string, duty: 'retire' | 'drain'): void {
+/** Sends away what serves of one Revision; what has retired since `since` is drained too where it comes to that. */
+export function releaseRevision(pass: Pass, revision: string, duty: 'retire' | 'drain', since: number): void {
   for (const instance of pass.record.instances) {
-    const further = instance.duty === 'serve' || (instance.duty === 'retire' && duty === 'drain');
+    const further = instance.duty === 'serve' || (instance.duty === 'retire' && duty === 'drain' && instance.dutySince >= since);
     if (instance.revision === revision && further) setDuty(pass, instance, duty);
   }
 }

@@ -51,11 +51,11 @@ export function promote(pass: Pass): void {
   record.drift = null;
   record.quarantine = [];
   if (before === null) return;
-  if (record.kept !== null) leave(pass, record.kept.revision, 'retire');
+  if (record.kept !== null) leave(pass, record.kept.revision, 'retire', now);
   record.kept = null;
   const keeps = strategy === 'blue-green' && rollout!.direct !== 'exclusive' && blueGreen.keepOldForMs > 0;
   if (keeps) record.kept = { revision: before, until: now + blueGreen.keepOldForMs };
-  else leave(pass, before, rollout!.direct === 'exclusive' ? 'drain' : 'retire');
+  else leave(pass, before, rollout!.direct === 'exclusive' ? 'drain' : 'retire', now);
 }
 
 /** The members of the group that move in this release, by the snapshots that say so. */
@@ -94,11 +94,12 @@ export function end(pass: Pass, result: RolloutResult, reason: string, message: 
   record.target = null;
   // What was superseded did nothing wrong: its sessions, those of a Rollout before included, may go on for a while. What was
   // taken back gets no call any more.
-  if (result !== 'Promoted') leave(pass, target, result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain');
+  if (result !== 'Promoted') leave(pass, target, result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain', rollout.startedAt);
 }
 
-function leave(pass: Pass, revision: Revision, duty: Duty & ('retire' | 'drain')): void {
+/** `since`: what retired before that instant keeps the time that it was promised. */
+function leave(pass: Pass, revision: Revision, duty: Duty & ('retire' | 'drain'), since: number): void {
   const { record } = pass;
   record.leaving = [...record.leaving.filter(({ hash }) => hash !== revision.hash), revision];
-  releaseRevision(pass, revision.hash, duty);
+  releaseRevision(pass, revision.hash, duty, since);
 }
