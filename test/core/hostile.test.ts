@@ -122,3 +122,21 @@ describe('a person', () => {
     expect(it.command('abort').settle().verdicts()[0]).toBe('Aborted/Aborted');
   });
 });
+
+describe('time', () => {
+  situation('nobody looked while a target became ready: it is not taken back for a deadline that passed meanwhile', () => {
+    const it = serving().declare(service('v2'));
+    it.now += 120 * minute;
+    it.connect(v2).settle();
+    expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
+  });
+
+  situation('a clock set back by an hour does not make a pause of a minute last one', () => {
+    const it = moving(canary);
+    it.later(-60 * minute)
+      .settle()
+      .later(minute)
+      .settle();
+    expect(it.route).toEqual({ [v1.hash]: 50, [v2.hash]: 50 });
+  });
+});

@@ -247,7 +247,9 @@ export class Situation {
     const decision = decide(desired, this.record, observation, this.now);
     const again = decide(desired, decision.record, observation, this.now);
     if (!decision.archive && (again.record !== decision.record || again.events.length > 0 || again.plan !== decision.plan))
-      throw new Error('a second pass on the same facts changes something');
+      throw new Error(
+        `a second pass on the same facts changes something: ${again.events.map(({ reason, message }) => `${reason}: ${message}`).join('; ')}`,
+      );
     this.record = decision.record;
     this.events.push(...decision.events);
     this.last = decision;

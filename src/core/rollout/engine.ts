@@ -28,6 +28,7 @@ export function advanceRollout(pass: Pass): void {
   const wanted = wantedRevision(pass);
   if (record.rollout === null && mayBegin(pass, wanted)) begin(pass, wanted);
   if (record.rollout !== null) {
+    keepTime(pass);
     restartChangedSteps(pass);
     compareWithStable(pass);
     measureTraffic(pass);
@@ -130,6 +131,12 @@ function supersede(pass: Pass, wanted: Revision): void {
 export function endForStop(pass: Pass): void {
   if (pass.record.rollout !== null) end(pass, 'Superseded', 'Stopped', 'The service was told to stop.');
   if (pass.record.kept !== null) dropKept(pass);
+}
+
+/** A clock that was set back makes no step last longer than it should from now on. */
+function keepTime({ record, now }: Pass): void {
+  const rollout = record.rollout!;
+  if (rollout.stepStartedAt > now) record.rollout = { ...rollout, stepStartedAt: now };
 }
 
 /** Other steps than those it goes by: they begin anew, with the target as it is and no calls to it. */

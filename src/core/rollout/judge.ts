@@ -11,6 +11,9 @@ const failuresThatEnd = 3;
 /** Trying again at once would change nothing: one is enough. */
 const certainFailures = new Set(['CommandNotFound', 'HandshakeTimeout', 'CheckFailed']);
 
+/** A deadline that is found so long past was missed because nobody looked: no controller ran, or the clock was set forward. */
+const absenceMs = 60_000;
+
 export interface RolloutFailure {
   readonly reason: string;
   readonly message: string;
@@ -20,6 +23,7 @@ export interface RolloutFailure {
 export function judge(pass: Pass): void {
   const { record } = pass;
   if (record.rollout!.stable === null || !migrationOf(pass, record.rollout!.target).rollback.automatic) return;
+  forgiveAbsence(pass);
   const failure = failureOf(pass);
   if (failure !== null) reject(pass, failure.reason, failure.message);
 }
@@ -83,6 +87,14 @@ function groupFailure({ given, record }: Pass): Finding {
 function deadlineAt(pass: Pass): number | null {
   const { startedAt, waitedMs, waitingSince, target } = pass.record.rollout!;
   return waitingSince === null ? startedAt + waitedMs + migrationOf(pass, target).progressDeadlineMs : null;
+}
+
+/** Time in which nobody looked is not the target's: it gets as long again to show how it stands. */
+function forgiveAbsence(pass: Pass): void {
+  const { record, now } = pass;
+  const at = deadlineAt(pass);
+  if (at === null || now - at < absenceMs) return;
+  record.rollout = { ...record.rollout!, waitedMs: record.rollout!.waitedMs + now - at + absenceMs };
 }
 
 function deadlineFailure(pass: Pass): RolloutFailure | null {
