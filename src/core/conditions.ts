@@ -2,7 +2,7 @@
 import type { Condition, ConditionType } from '../model/condition.ts';
 import { differenceText } from './contract/compare.ts';
 import { readyCount } from './instances.ts';
-import { dependenciesReady, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
+import { dependenciesReady, fallbackOf, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
 import { inBackOff, missingDependencies } from './state.ts';
 
 type Said = readonly [status: Condition['status'], reason: string, message: string];
@@ -99,6 +99,10 @@ function syncedRunning(pass: Pass): Said {
   const wanted = record.desired!.revision;
   const rejection = rejectionOf(pass, wanted.hash);
   if (record.rollout !== null) return ['False', 'RolloutInProgress', `${record.target!.name} is being rolled out.`];
+  if (rejection !== undefined && record.stable?.hash === wanted.hash) {
+    const back = fallbackOf(pass) === null ? 'There is nothing left to go back to.' : missingDependencies(pass);
+    return ['False', 'Rejected', `${withStop(`${rejection.name} serves, though it was rejected: ${rejection.message}`)} ${back}`];
+  }
   if (rejection !== undefined) {
     const goesOn = record.stable === null ? '' : ` Stable ${record.stable.name} keeps serving.`;
     return [
@@ -144,7 +148,9 @@ function drifted({ record }: Pass): Said {
   if (record.drift === null) return ['False', 'AsPromoted', 'It offers what it was promoted with.'];
   const { class: worst, differences, more, to } = record.drift;
   const hidden = record.quarantine.length === 0 ? '' : ` Hidden until then: ${record.quarantine.slice(0, 10).join(', ')}.`;
-  const message = `${differences.length + more} differences, the worst is ${worst ?? 'none'}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, commit migration.contract.approved: ${to.slice(0, 12)}.${hidden}`;
+  const count = differences.length + more;
+  const found = count === 1 ? `1 difference, ${worst ?? 'none'}` : `${count} differences, the worst is ${worst ?? 'none'}`;
+  const message = `${found}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, commit migration.contract.approved: "${to.slice(0, 12)}".${hidden}`;
   return ['True', 'ContractChanged', message];
 }
 

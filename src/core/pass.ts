@@ -59,12 +59,15 @@ export function observed(pass: Pass, instanceId: string): ObservedInstance | und
   return pass.observation?.instances.find((instance) => instance.id === instanceId);
 }
 
-/** The Revision that a Service would run when everything went well: what its manifest says, or where it falls back to from that. */
+/**
+ * The Revision that a Service would run when everything went well: what its manifest says, or, where that and stable too were
+ * taken back, what it falls back to.
+ */
 export function wantedRevision(pass: Pass): Revision {
   const { stable, desired } = pass.record;
   const declared = desired!.revision;
-  const regressed = stable?.hash === declared.hash && rejectionOf(pass, declared.hash) !== undefined;
-  return (regressed ? fallbackOf(pass)?.revision : undefined) ?? declared;
+  const nothingGood = [declared, stable].every((revision) => revision !== null && rejectionOf(pass, revision.hash) !== undefined);
+  return (nothingGood ? fallbackOf(pass)?.revision : undefined) ?? declared;
 }
 
 /** The Revision promoted before stable, unless it was taken back itself. */

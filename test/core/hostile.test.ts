@@ -84,6 +84,23 @@ describe('blue-green', () => {
     expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
     expect(told(it, 'PreviewReady')).toHaveLength(1);
   });
+
+  situation('what turned out unhealthy after its promotion is not kept for a return', () => {
+    const parts: MigrationParts = {
+      strategy: 'blue-green',
+      rollback: { ifUnhealthyWithinMs: 10 * minute },
+      blueGreen: { keepOldForMs: minute },
+    };
+    const it = serving({ migration: migrationOf(parts) })
+      .declare(update('v2', parts))
+      .settle()
+      .connect()
+      .settle();
+    expect(it.record!.kept!.revision.hash).toBe(v1.hash);
+    it.end(v2, 'Exited').later(1_000).settle().connect(v2).end(v2, 'Exited').settle().connect(v1).settle();
+    expect(it.record!.stable!.hash).toBe(v1.hash);
+    expect(it.record!.kept).toBeNull();
+  });
 });
 
 describe('a person', () => {
@@ -120,6 +137,27 @@ describe('a person', () => {
     expect(it.record!.rollout!.promoted).toBeNull();
     expect(told(it, 'CommandIgnored')).toHaveLength(2);
     expect(it.command('abort').settle().verdicts()[0]).toBe('Aborted/Aborted');
+  });
+});
+
+describe('a fallback', () => {
+  const parts: MigrationParts = { rollback: { ifUnhealthyWithinMs: 10 * minute } };
+  const unhealthy = (): Situation => moving(parts).end(v2, 'Exited').later(1_000).settle().connect(v2).end(v2, 'Exited').settle();
+
+  situation('superseded by a fix that fails is taken up again: nobody stays on what is known to be bad', () => {
+    const it = unhealthy().declare(update('v3', parts)).settle().end(v3, 'CommandNotFound').settle();
+    expect(it.record!.rollout).toMatchObject({ direct: 'fallback', target: v1.hash });
+    it.connect(v1).settle();
+    expect(it.record!.stable!.hash).toBe(v1.hash);
+    expect(it.condition('Synced')).toBe('False/Rejected');
+  });
+
+  situation('that fails leaves stable serving, and says so in words that hold', () => {
+    const it = unhealthy().end(v1, 'CommandNotFound').later(10_000).settle().connect(v2).settle();
+    expect(it.record!.rollout).toBeNull();
+    expect(it.record!.stable!.hash).toBe(v2.hash);
+    const { message } = it.record!.conditions.find(({ type }) => type === 'Synced')!;
+    expect(message).not.toContain('was taken back');
   });
 });
 

@@ -24,18 +24,23 @@ export function advanceRollout(pass: Pass): void {
   const { record } = pass;
   liftGroupRejection(pass);
   if (record.rollout !== null && record.rollout.target !== wantedRevision(pass).hash) supersede(pass, wantedRevision(pass));
+  if (record.rollout !== null) look(pass);
   if (record.rollout === null) judgeStable(pass);
-  const wanted = wantedRevision(pass);
-  if (record.rollout === null && mayBegin(pass, wanted)) begin(pass, wanted);
-  if (record.rollout !== null) {
-    keepTime(pass);
-    restartChangedSteps(pass);
-    compareWithStable(pass);
-    measureTraffic(pass);
-    judge(pass);
+  if (record.rollout === null && mayBegin(pass, wantedRevision(pass))) {
+    begin(pass, wantedRevision(pass));
+    look(pass);
   }
   if (record.rollout !== null) carryOut(pass);
   if (record.rollout === null) hold(pass);
+}
+
+/** Takes in how the Rollout under way stands, and ends it when it has failed. */
+function look(pass: Pass): void {
+  keepTime(pass);
+  restartChangedSteps(pass);
+  compareWithStable(pass);
+  measureTraffic(pass);
+  judge(pass);
 }
 
 function mayBegin(pass: Pass, wanted: Revision): boolean {

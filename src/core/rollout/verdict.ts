@@ -53,7 +53,8 @@ export function promote(pass: Pass): void {
   if (before === null) return;
   if (record.kept !== null) leave(pass, record.kept.revision, 'retire', now);
   record.kept = null;
-  const keeps = strategy === 'blue-green' && rollout!.direct !== 'exclusive' && blueGreen.keepOldForMs > 0;
+  const wellBefore = rejectionOf(pass, before.hash) === undefined;
+  const keeps = strategy === 'blue-green' && rollout!.direct !== 'exclusive' && blueGreen.keepOldForMs > 0 && wellBefore;
   if (keeps) record.kept = { revision: before, until: now + blueGreen.keepOldForMs };
   else leave(pass, before, rollout!.direct === 'exclusive' ? 'drain' : 'retire', now);
 }
