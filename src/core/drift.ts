@@ -14,6 +14,8 @@ export function judgeDrift(pass: Pass): void {
   const other = offered.find((hash) => hash !== record.stableContract);
   if (other !== undefined && approved !== null && other.startsWith(approved)) {
     accept(pass, other, 'ContractApproved', 'The contract it drifted to is approved by its manifest.');
+    // Another Instance may offer something else still.
+    judgeDrift(pass);
     return;
   }
   if (other === undefined) {

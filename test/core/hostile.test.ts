@@ -161,6 +161,29 @@ describe('a fallback', () => {
   });
 });
 
+describe('drift', () => {
+  situation('approved while one of two instances still offers what was promoted is told as it is, once', () => {
+    const before = { add: ['a'] };
+    const it = new Situation()
+      .declare(service('v1', { replicas: 2 }))
+      .settle()
+      .offer(v1, before)
+      .connect()
+      .settle();
+    it.offerOne(v1, 1, { add: ['a', 'b'] }).settle();
+    expect(it.condition('Drifted')).toBe('True/ContractChanged');
+    const approved = it.record!.drift!.to.slice(0, 12);
+    it.declare(update('v1', { contract: { approved } }, { replicas: 2 })).settle();
+    expect(it.condition('Drifted')).toBe('True/ContractChanged');
+    expect(
+      it
+        .offer(v1, { add: ['a', 'b'] })
+        .settle()
+        .condition('Drifted'),
+    ).toBe('False/AsPromoted');
+  });
+});
+
 describe('time', () => {
   situation('nobody looked while a target became ready: it is not taken back for a deadline that passed meanwhile', () => {
     const it = serving().declare(service('v2'));
@@ -176,5 +199,17 @@ describe('time', () => {
       .later(minute)
       .settle();
     expect(it.route).toEqual({ [v1.hash]: 50, [v2.hash]: 50 });
+  });
+});
+
+describe('shadow', () => {
+  situation('of a target that is tried again is judged by its own calls, not by those of the time before', () => {
+    const shadow: CanaryStep = { type: 'shadow', forMs: minute, tools: ['*'], percent: 100, maxDifferent: 0.1 };
+    const it = moving({ strategy: 'canary', canary: { steps: [shadow] } });
+    it.shadow = { revision: v2.hash, calls: 100, same: 50, different: 50, failed: 0, skipped: 0, examples: [] };
+    it.settle();
+    expect(it.verdicts()[0]).toBe('RolledBack/ShadowDiffers');
+    it.command('retry').settle();
+    expect(it.record!.rollout!.phase).toBe('Proving');
   });
 });

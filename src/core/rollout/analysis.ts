@@ -3,6 +3,7 @@ import { advanceWindow, beginWindow } from '../analysis/window.ts';
 import { measure } from '../analysis/judge.ts';
 import type { AnalysisState, Measurement, Rollout } from '../../model/rollout.ts';
 import { migrationOf, say, wake, type Pass } from '../pass.ts';
+import { routeInForce } from './standing.ts';
 
 const measurementsKept = 20;
 
@@ -58,10 +59,12 @@ function tell(pass: Pass, { outcome, judgements }: Measurement): void {
   say(pass, outcome === 'fail' ? 'Warning' : 'Normal', 'AnalysisMeasured', message, { revision: pass.record.target!.name });
 }
 
-/** What mirrored calls have come to, kept as last seen so that it is there when the Rollout is over. */
-function takeShadow({ record, observation }: Pass): void {
+/** What mirrored calls have come to, kept as last seen so that it is there when the Rollout is over. Those of a Rollout before are none of its. */
+function takeShadow(pass: Pass): void {
+  const { record, observation } = pass;
   const rollout = record.rollout!;
   const seen = observation!.shadow;
   if (seen === null || seen.revision !== rollout.target || seen.calls === (rollout.shadow?.calls ?? 0)) return;
+  if ((routeInForce(pass)?.shadow ?? null) === null) return;
   record.rollout = { ...rollout, shadow: seen };
 }

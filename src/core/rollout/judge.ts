@@ -4,6 +4,7 @@ import { groupRejected } from '../group.ts';
 import { isDown } from '../instances.ts';
 import { migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
 import { gateFailure } from './gate.ts';
+import { routeInForce } from './standing.ts';
 import { reject } from './verdict.ts';
 
 /** Failed starts of target Instances in one Rollout that end it. */
@@ -51,6 +52,7 @@ function previewFailure(pass: Pass): Finding {
   const { record, observation } = pass;
   const { phase, target, direct } = record.rollout!;
   if (phase !== 'Previewing' || direct !== null || observation?.preview?.revision !== target) return null;
+  if (routeInForce(pass)?.preview !== target) return null;
   const { health, migration } = serviceOf(record, target);
   const down = observation.preview.checks.find(
     (result) => migration.blueGreen.prePromotion.includes(result.name) && isDown(result, health),

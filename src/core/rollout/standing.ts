@@ -36,7 +36,7 @@ function groupOpen({ record, given }: Pass): boolean {
 }
 
 /** The Route of the Plan before, when the gateway has said that it follows it. */
-function routeInForce({ record, before, observation }: Pass): Route | null {
+export function routeInForce({ record, before, observation }: Pass): Route | null {
   if (before === null || observation === null || before.route === null || before.route.hold) return null;
   const isOfThisRollout = before.route.rollout === record.rollout!.number;
   return isOfThisRollout && observation.routeGeneration >= before.planGeneration ? before.route : null;
