@@ -136,6 +136,26 @@ describe('sessions of a preview', () => {
     await vi.waitFor(() => expect(slow.sessions[0]!.closed).toBe(true));
   });
 
+  it('are not opened any more when it goes while they are', async () => {
+    let go = (): void => undefined;
+    const asked = new Promise<void>((resolve) => {
+      const { openSession } = target;
+      target.openSession = async (...args) => {
+        resolve();
+        await new Promise<void>((opened) => (go = opened));
+        return openSession.apply(target, args);
+      };
+    });
+    world.route(previewing, ...both);
+    const client = Client.open(preview);
+    await asked;
+    world.route({ service: 'files', weights: { old: 100 } }, ...both);
+    go();
+    expect((await client).initialized['error'].data.code).toBe('NoPreview');
+    await vi.waitFor(() => expect(target.sessions[0]!.closed).toBe(true));
+    expect(world.gateway.load('t1').sessions).toBe(0);
+  });
+
   it('move to another instance of the target when theirs is gone', async () => {
     world.route(previewing, ...both);
     const client = await Client.open(preview);
@@ -189,14 +209,17 @@ describe('checks through the preview', () => {
     expect(said(JSON.parse(await (await world.gateway.preview('files')!).request(call, inMs)))).toBe('n1');
   });
 
-  it('go on at another instance of the target, and leave nothing open at the one that is gone', async () => {
-    world.route(previewing, ...both);
-    const session = await world.gateway.preview('files')!;
-    const next = new FakeUpstream('t2', { shared: false });
-    world.route(previewing, both[0]!, instance(next, 'new'));
-    expect(said(JSON.parse(await session.request(call, inMs)))).toBe('t2');
-    expect(target.sessions.every(({ closed }) => closed)).toBe(true);
-  });
+  it.each([true, false])(
+    'go on at another instance of the target, nothing stays open at the one before (process shared: %s)',
+    async (shared) => {
+      const [gone, next] = [new FakeUpstream('t1', { shared }), new FakeUpstream('t2', { shared })];
+      world.route(previewing, both[0]!, instance(gone, 'new'));
+      const session = await world.gateway.preview('files')!;
+      world.route(previewing, both[0]!, instance(next, 'new'));
+      expect(said(JSON.parse(await session.request(call, inMs)))).toBe('t2');
+      expect(gone.sessions.map(({ closed }) => closed)).toEqual([true]);
+    },
+  );
 
   it('get another session after one that could not be opened or was closed', async () => {
     target.dead = true;

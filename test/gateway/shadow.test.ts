@@ -3,7 +3,7 @@ import { FairleadError } from '../../src/base/error.ts';
 import type { Shadow } from '../../src/model/plan.ts';
 import type { ShadowReport } from '../../src/model/observation.ts';
 import type { GatewayInstance } from '../../src/ports/gateway.ts';
-import { Client, FakeUpstream, instance, result, startWorld, type Heard, type PlanShape, type World } from './world.ts';
+import { Client, FakeUpstream, instance, result, startWorld, systemClock, type Heard, type PlanShape, type World } from './world.ts';
 
 let world: World;
 let stable: FakeUpstream;
@@ -213,6 +213,40 @@ describe('when the shadow ends', () => {
     await mirrored(1);
     world.route(shadow({ revision: 'newer' }), ...both);
     expect(report()).toMatchObject({ revision: 'newer', calls: 0, same: 0 });
+  });
+
+  it('and begins again, the same target is counted anew: it may be tried a second time', async () => {
+    world.route(shadow(), ...both);
+    const client = await open();
+    await client.call('get_one');
+    await mirrored(1);
+    world.route({ service: 'files', weights: { old: 100 } }, ...both);
+    expect(report().calls).toBe(1);
+    world.route(shadow(), ...both);
+    expect(report().calls).toBe(0);
+  });
+
+  it('what was to be mirrored to it is not mirrored to the next', async () => {
+    await world.close();
+    let held = true;
+    const later: (() => void)[] = [];
+    const after: typeof systemClock.after = (delayMs, callback) => {
+      if (delayMs > 0 || !held) return systemClock.after(delayMs, callback);
+      later.push(callback);
+      return () => undefined;
+    };
+    world = await startWorld({ clock: { ...systemClock, after } });
+    const next = new FakeUpstream('n1');
+    const all = [...both, instance(next, 'newer')];
+    world.route(shadow(), ...all);
+    const client = await open();
+    await client.call('get_one');
+    world.route(shadow({ revision: 'newer' }), ...all);
+    await client.call('get_two');
+    held = false;
+    for (const mirror of later) mirror();
+    await mirrored(1);
+    expect(next.heard.map(({ message }) => JSON.parse(message.text).params.name)).toEqual(['get_two']);
   });
 
   it('there has never been one: no report', () => {

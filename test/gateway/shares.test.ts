@@ -132,9 +132,16 @@ describe('a session', () => {
     expect(call(session, { ...half, weights: { a: 100 } })).toBe('a');
     expect(call(session, half)).toBe('a');
     expect(call(session, { ...half, weights: { b: 100 } })).toBe('b');
+  });
+
+  it('goes by its point alone again in the next rollout', () => {
+    const session = new Affinity(0.6);
+    const half = routeOf({ a: 50, b: 50 }, null);
+    expect([call(session, half), call(session, half, 'b'), call(session, half)]).toEqual(['b', 'a', 'a']);
     // Number 0 turns the circle as far as none does.
     const next = { ...half, rollout: 0 };
-    expect([call(session, next), call(session, next)]).toEqual(['b', 'b']);
+    const lowered = { ...next, weights: { a: 90, b: 10 } };
+    expect([call(session, next), call(session, next), call(session, lowered)]).toEqual(['b', 'b', 'a']);
   });
 
   it('goes back and forth with a weight that is lowered and raised', () => {
