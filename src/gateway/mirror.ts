@@ -67,10 +67,11 @@ export class Mirror {
   /** Takes in a Plan, once `members` have. */
   apply(plan: Plan): void {
     const shadow = plan.route?.shadow ?? null;
+    const begins = this.#shadow === null;
     this.#shadow = shadow;
     this.#timeoutMs = plan.limits.callTimeoutMs;
     if (this.#line !== null && (shadow?.revision !== this.#line.member.instance.revision || !callable(this.#line.member))) this.#hangUp();
-    if (shadow !== null && this.#tally?.revision !== shadow.revision) {
+    if (shadow !== null && (begins || this.#tally?.revision !== shadow.revision)) {
       this.#tally = { revision: shadow.revision, calls: 0, same: 0, different: 0, failed: 0, skipped: 0, examples: [] };
     }
   }
