@@ -29,6 +29,7 @@ export function newRecord(service: string, now: number): ServiceRecord {
     nextIncarnation: 1,
     restarts: [],
     route: null,
+    routePlan: 0,
     planGeneration: 0,
     conditions: [],
     commandId: 0,

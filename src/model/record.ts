@@ -106,6 +106,8 @@ export interface ServiceRecord {
   readonly nextIncarnation: number;
   readonly restarts: readonly Restart[];
   readonly route: Route | null;
+  /** Generation of the first Plan with this Route: whoever follows that one, or a newer one, follows the Route. */
+  readonly routePlan: number;
   readonly planGeneration: number;
   readonly conditions: readonly Condition[];
   /** Highest Command id taken. */

@@ -325,7 +325,9 @@ function dropKept(pass: Pass): void {
 
 /** Sets the Route, keeping the object when nothing in it differs. */
 export function setRoute({ record }: Pass, route: Route | null): void {
-  if (!isSame(record.route, route)) record.route = route;
+  if (isSame(record.route, route)) return;
+  record.route = route;
+  record.routePlan = record.planGeneration + 1;
 }
 
 function isSame(a: Route | null, b: Route | null): boolean {

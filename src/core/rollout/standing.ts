@@ -35,11 +35,11 @@ function groupOpen({ record, given }: Pass): boolean {
   return released || direct === 'fallback' || stable === null || given.group.every(({ stands }) => stands !== 'moving');
 }
 
-/** The Route of the Plan before, when the gateway has said that it follows it. */
+/** The Route that was planned before, when the gateway has said that it follows it; what else has changed in the Plan since does not matter. */
 export function routeInForce({ record, before, observation }: Pass): Route | null {
   if (before === null || observation === null || before.route === null || before.route.hold) return null;
   const isOfThisRollout = before.route.rollout === record.rollout!.number;
-  return isOfThisRollout && observation.routeGeneration >= before.planGeneration ? before.route : null;
+  return isOfThisRollout && observation.routeGeneration >= before.routePlan ? before.route : null;
 }
 
 function previewPasses(pass: Pass): boolean {
