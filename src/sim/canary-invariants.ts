@@ -5,7 +5,19 @@
 import type { ServiceRecord } from '../model/record.ts';
 import type { Rollout } from '../model/rollout.ts';
 import type { CanaryStep } from '../model/service.ts';
-import { commanded, goalOf, ongoing, promotion, serving, stepsOf, wantedOf, weightOf, type Invariant, type Judged } from './terms.ts';
+import {
+  commanded,
+  goalOf,
+  ongoing,
+  promotion,
+  serviceFor,
+  serving,
+  stepsOf,
+  wantedOf,
+  weightOf,
+  type Invariant,
+  type Judged,
+} from './terms.ts';
 
 /** The weight that the steps give up to and with the one under way. */
 export function weightBySteps(steps: readonly CanaryStep[], step: number): number {
@@ -45,7 +57,9 @@ const weightsFollowTheSteps: Invariant = (judged) => {
   const waits = steps[rollout.step]?.type === 'setWeight' && proven < replicasBySteps(rollout, after);
   if (waits && weight === weightBySteps(steps, rollout.step - 1)) return null;
   const was = ongoing(judged)?.was;
-  const held = rollout.paused !== null && was !== undefined && weight <= Math.max(expected, weightOf(judged.before!, rollout.target));
+  const failed = rollout.waitsOn === 'person' && serviceFor(after, rollout.target)?.migration.rollback.automatic === false;
+  const held =
+    (rollout.paused !== null || failed) && was !== undefined && weight <= Math.max(expected, weightOf(judged.before!, rollout.target));
   return held ? null : `${weight} % to the target, its steps say ${expected} %`;
 };
 
@@ -92,7 +106,8 @@ function endedEarly(step: CanaryStep, was: Rollout, wasUnderWay: boolean, now: n
       return forMs >= step.forMs ? null : `after ${forMs} of ${step.forMs} ms`;
     case 'analysis': {
       if (forMs < step.forMs) return `after ${forMs} of ${step.forMs} ms`;
-      const outcome = after.rollout?.analysis?.measurements[0]?.outcome ?? was.analysis?.measurements[0]?.outcome ?? 'inconclusive';
+      const [latest] = after.rollout === null ? [after.verdicts[0]?.measurement] : (after.rollout.analysis?.measurements ?? []);
+      const outcome = latest?.outcome ?? 'inconclusive';
       const { intervalMs } = after.desired!.migration.canary.analysis;
       return outcome === 'pass' || forMs >= step.forMs + Math.max(step.forMs, 2 * intervalMs)
         ? null
@@ -110,9 +125,14 @@ const pausedStandsStill: Invariant = (judged) => {
   if (both === null) return null;
   const { was, is } = both;
   if (is.paused === null) return 'it goes on though nobody resumed it';
-  if (weightOf(after, is.target) > weightOf(before, was.target)) return 'the target gets more calls though the rollout is paused';
+  // Of a rolling Rollout, what has taken over takes its share again when it comes back.
+  if (is.strategy !== 'rolling' && weightOf(after, is.target) > weightOf(before, was.target))
+    return 'the target gets more calls though the rollout is paused';
   if (is.step > was.step) return 'a step was passed though the rollout is paused';
-  return is.phase === 'Switching' && was.phase !== 'Switching' ? 'it switches though it is paused' : null;
+  if (is.phase === 'Switching' && was.phase !== 'Switching') return 'it switches though it is paused';
+  const ready = serving(after, is.target, true).length >= wantedOf(after, is.target);
+  const shown = before.route?.preview === is.target && after.route?.preview !== is.target;
+  return shown && ready && was.stepsHash === is.stepsHash ? 'the preview goes though the rollout is only paused' : null;
 };
 
 const resumeAndPauseAreHeard: Invariant = (judged) => {
@@ -133,11 +153,13 @@ const otherStepsBeginAnew: Invariant = (judged) => {
   if (is.stepsHash !== judged.after.desired?.migration.stepsHash) return 'the steps are of no manifest';
   if (is.direct !== null) return null;
   const fresh = is.analysis === null || is.analysis.startedAt === judged.now;
-  if (is.promoted !== null || (is.released && is.phase !== 'Switching') || !fresh)
-    return 'the new steps begin with what was said of those before';
+  if (is.promoted !== null || (is.released && is.phase !== 'Switching' && is.phase !== 'Replacing') || !fresh)
+    return `the new steps begin with what was said of those before (${is.phase}, ${JSON.stringify(is.promoted)}, ${is.released}, ${fresh})`;
   const passable = stepsOf(is, judged.after).slice(0, is.step);
   return is.strategy !== 'canary' ||
-    passable.every((step) => step.type === 'setReplicas' || (step.type === 'setWeight' && step.weight === 0))
+    passable.every(
+      (step) => step.type === 'setReplicas' || (step.type === 'setWeight' && step.weight === weightOf(judged.before!, is.target)),
+    )
     ? null
     : `new steps begin at step ${is.step}`;
 };

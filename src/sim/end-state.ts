@@ -82,7 +82,8 @@ function isHeld(world: World, { rollout, desired }: ServiceRecord): boolean {
   if (paused !== null) return true;
   if (!rollback.automatic && rollout!.waitsOn === 'person') return true;
   const current = canary.steps[step];
-  if (phase === 'Stepping') return promoted === null && current?.type === 'pause' && current.durationMs === null;
+  if (phase === 'Stepping')
+    return promoted !== 'full' && promoted?.step !== step && current?.type === 'pause' && current.durationMs === null;
   return phase === 'Previewing' && !blueGreen.autoPromote && promoted === null;
 }
 
@@ -104,7 +105,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   if (byGroup && world.partner !== 'rejected') found.push('it waits for a group of which nobody is rejected any more');
   if (fate === 'unsteady') return found;
   if (fate === 'held') {
-    const states = stable === null ? ['Deploying', 'Error'] : ['Updating'];
+    const short = stable === null || serving(record, stable.hash, true).length < wantedOf(record, stable.hash);
+    const states = short ? ['Deploying', 'Updating', 'Error'] : ['Updating'];
     if (!states.includes(record.state)) found.push(`state ${record.state} while a rollout waits for somebody`);
     return found;
   }
@@ -204,7 +206,9 @@ function storyDependsOnTiming(world: World): boolean {
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
-  return !readable || waits || world.operatorActs || wasRejectedLate(world);
+  const { record } = world.store;
+  const held = record !== null && record.rollout !== null && isHeld(world, record);
+  return !readable || waits || held || world.operatorActs || wasRejectedLate(world);
 }
 
 /** Whether a Revision is caught that is bad under load only depends on when calls came; so does all that is compared with it later. */

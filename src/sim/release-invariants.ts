@@ -5,7 +5,19 @@
 import type { Rejection } from '../model/record.ts';
 import type { DirectReason } from '../model/rollout.ts';
 import { classOf, offerOf, wantsReview } from './contracts.ts';
-import { commanded, goalOf, isOver, ongoing, promotion, serviceFor, serving, weightOf, type Invariant, type Judged } from './terms.ts';
+import {
+  commanded,
+  goalOf,
+  isOver,
+  manifestAtEnd,
+  ongoing,
+  promotion,
+  serviceFor,
+  serving,
+  weightOf,
+  type Invariant,
+  type Judged,
+} from './terms.ts';
 
 function begun({ before, after }: Judged): boolean {
   return after.rollout !== null && after.rolloutCount > (before?.rolloutCount ?? 0);
@@ -88,7 +100,9 @@ const fallbackIsAllowed: Invariant = (judged) => {
   const { rollout, stable, promoted, desired } = after;
   if (!begun(judged) || before === null || rollout!.target === desired!.revision.hash) return null;
   const [last, ...earlier] = promoted;
-  if (last?.revision.hash !== stable?.hash || stable?.hash !== desired!.revision.hash) return 'a fallback from what was not promoted last';
+  const declared = desired!.revision.hash;
+  const leftAlone = stable?.hash === declared || after.rejections.some(({ revision }) => revision === declared);
+  if (last?.revision.hash !== stable?.hash || !leftAlone) return 'a fallback from what was not promoted last';
   if (earlier[0]?.revision.hash !== rollout!.target) return 'a fallback to what was not promoted before';
   if (after.rejections.some(({ revision }) => revision === rollout!.target)) return 'a fallback to what was taken back itself';
   const remembered = after.rejections.find(({ revision }) => revision === stable?.hash);
@@ -96,13 +110,15 @@ const fallbackIsAllowed: Invariant = (judged) => {
 };
 
 /** Rule 6: what it waited for time, a person, data or its group is no part of the deadline. */
-const deadlineLeavesOutWaits: Invariant = ({ before, after, now, world }) => {
+const deadlineLeavesOutWaits: Invariant = (judged) => {
+  const { before, after, now, world } = judged;
   const { rollout, desired } = after;
   if (desired === null || world.clockJumped) return null;
   const [verdict] = after.verdicts;
   const { surelyWaitedMs, maybeWaitedMs } = world.watch;
   if (verdict !== undefined && verdict.number !== before?.verdicts[0]?.number && verdict.reason === 'ProgressDeadlineExceeded') {
-    const { progressDeadlineMs } = serviceFor(before!, before!.rollout!.target)!.migration;
+    const target = before?.rollout?.number === verdict.number ? before.rollout.target : after.rejections[0]!.revision;
+    const { progressDeadlineMs } = manifestAtEnd(judged, target)!.migration;
     const busyMs = now - verdict.startedAt - surelyWaitedMs;
     return busyMs >= progressDeadlineMs ? null : `its deadline is ${progressDeadlineMs} ms, it was busy for ${busyMs} ms`;
   }

@@ -1,6 +1,6 @@
 /** What must be so of every Decision about Rollouts and about what serves meanwhile. Names and numbers as in invariants.ts. */
 import type { InstanceRecord } from '../model/record.ts';
-import { goalOf, serviceFor, serving, wantedOf, isOver, inBackOff, retried, sameJson, type Invariant } from './terms.ts';
+import { goalOf, manifestAtEnd, serviceFor, serving, wantedOf, isOver, inBackOff, retried, sameJson, type Invariant } from './terms.ts';
 
 /** [4] */
 const atMostOneRollout: Invariant = ({ before, after }) => {
@@ -98,14 +98,15 @@ const promotedOnlyWhenProvenAndRouted: Invariant = ({ before, after, observation
 };
 
 /** [13] and rule 2: only promotion makes a Revision stable, so every other verdict leaves stable as it was. */
-const rollbackRestoresStable: Invariant = ({ before, after, desired }) => {
+const rollbackRestoresStable: Invariant = (judged) => {
+  const { before, after, desired } = judged;
   const verdict = after.verdicts[0];
   if (before === null || verdict === undefined || verdict === before.verdicts[0] || verdict.number === before.verdicts[0]?.number)
     return null;
   if (verdict.result === 'Promoted') return null;
   if (verdict.result === 'RolledBack' && before.stable === null) return 'rolled back to nothing';
   const tried = before.target;
-  const manifest = tried === null ? null : tried.hash === after.desired?.revision.hash ? after.desired : serviceFor(before, tried.hash);
+  const manifest = tried?.name === verdict.target ? manifestAtEnd(judged, tried.hash) : after.desired;
   if (verdict.result === 'RolledBack' && manifest?.migration.rollback.automatic === false)
     return 'rolled back though the manifest forbids it';
   if (!sameJson(before.stable, after.stable)) return `a rollout that was ${verdict.result} changed stable`;
@@ -128,6 +129,7 @@ const rejectedIsNotTriedAgain: Invariant = ({ before, after, desired }) => {
 
 const retryIsHeard: Invariant = ({ before, after, desired }) => {
   if (before === null || desired.commands.at(-1)?.kind !== 'retry' || !retried(desired, before)) return null;
+  if (after.rolloutCount > before.rolloutCount) return null;
   const still = after.rejections.find(
     ({ revision, at }) => revision === before.desired?.revision.hash && before.rejections.some((other) => other.at === at),
   );

@@ -34,11 +34,7 @@ const rollingKeepsItsFloor: Invariant = (judged) => {
   if (!isRolling(judged) || ongoing(judged) === null) return null;
   const { stable, rollout, desired } = after;
   const isReady = ({ id, provenAt }: { readonly id: string; readonly provenAt: number | null }): boolean =>
-    provenAt !== null &&
-    !isOver(
-      observation?.instances.find((seen) => seen.id === id),
-      after,
-    );
+    provenAt !== null && observation?.instances.find((seen) => seen.id === id)?.phase !== 'ended';
   const hashes = [stable!.hash, rollout!.target];
   const ready = hashes.flatMap((hash) => serving(after, hash, true)).filter(isReady);
   const sent = hashes
@@ -101,7 +97,7 @@ const keptStaysUp: Invariant = (judged) => {
   const rollout = promotion(judged);
   if (rollout !== null && rollout.stable !== null) {
     const { keepOldForMs } = serviceFor(before!, rollout.target)!.migration.blueGreen;
-    const keeps = rollout.strategy === 'blue-green' && rollout.direct !== 'exclusive' && keepOldForMs > 0;
+    const keeps = rollout.strategy === 'blue-green' && rollout.direct !== 'exclusive' && rollout.direct !== 'fallback' && keepOldForMs > 0;
     if (before!.desired?.specHash !== after.desired?.specHash || goalOf(after) !== 'running') return null;
     const kept = after.kept?.revision.hash === rollout.stable && after.kept.until === now + keepOldForMs;
     if (keeps && !kept) return 'what was stable is not kept';
@@ -138,7 +134,8 @@ const extrasAreOfTheRollout: Invariant = ({ after, decision }) => {
   if (route.shadow !== null && route.shadow.revision !== rollout?.target) return 'calls are mirrored to another revision than the target';
   if (rollout === null && (plan.measures !== null || plan.previewChecks !== null)) return 'measures or preview checks without a rollout';
   if (route.rollout !== (rollout?.number ?? null)) return `the route is of rollout ${route.rollout}`;
-  if (route.preview !== null && serving(after, route.preview, true).length === 0) return 'the preview leads to nobody';
+  if (route.preview !== null && serving(after, route.preview, true).length === 0 && rollout?.paused === null)
+    return 'the preview leads to nobody';
   if (route.shadow === null) return null;
   const step = after.desired?.migration.canary.steps[rollout!.step];
   if (step?.type !== 'shadow') return 'calls are mirrored outside of a shadow step';

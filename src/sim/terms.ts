@@ -38,6 +38,11 @@ export function serving({ instances }: ServiceRecord, revision: string, proven: 
   );
 }
 
+/** The manifest that a Rollout which ended in this pass was judged by. */
+export function manifestAtEnd({ before, after }: Judged, target: string): Service | null {
+  return target === after.desired?.revision.hash ? after.desired : serviceFor(before!, target);
+}
+
 /** The manifest that a Revision is run by: the newest for the target that it declares, else the one it was promoted with. */
 export function serviceFor({ desired, stable, stableService, target, promoted }: ServiceRecord, revision: string): Service | null {
   if (revision === target?.hash && revision === desired?.revision.hash) return desired;

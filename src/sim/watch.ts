@@ -9,6 +9,9 @@ import { commanded, stepsOf, type Judged } from './terms.ts';
 /** Calls of each Revision from which on a behaviour as bad as the simulated ones cannot be missed. */
 const enoughCalls = 150;
 
+/** Time that long in which nobody looked may be forgiven, and as long again. */
+const absenceMs = 60_000;
+
 export class Watch {
   /** Milliseconds that the Rollout under way surely waited (paused, in a pause, for its group), and at most did. */
   surelyWaitedMs = 0;
@@ -27,7 +30,8 @@ export class Watch {
     if (was !== null && was.number !== this.number) this.begin(was.number);
     if (was !== null) {
       if (waits(was, judged, true)) this.surelyWaitedMs += now - this.passedAt;
-      if (waits(was, judged, false)) this.maybeWaitedMs += now - this.passedAt;
+      const absentMs = now - this.passedAt < absenceMs ? 0 : now - this.passedAt + absenceMs;
+      if (waits(was, judged, false) || absentMs > 0) this.maybeWaitedMs += Math.max(absentMs, now - this.passedAt);
     }
     this.passedAt = now;
     this.seek(judged);

@@ -156,9 +156,11 @@ export class Workload {
     const { draft, prng } = this;
     draft.revision = this.newRevision(worth);
     if (draft.migration.releaseTogether !== null && prng.chance(0.5)) {
-      this.follow(0, () => this.partnerBecomes('moving'));
+      this.follow(0, () => this.source(`updates to ${this.behaviours.get(draft.revision.hash)!.kind} with its group`));
       this.follow(this.calm ? prng.between(1_000, calmWaitMs) : prng.between(1_000, 60_000), () => this.partnerBecomes(this.drawStands()));
-    } else if (this.calm) this.interfere();
+      return this.partnerBecomes('moving');
+    }
+    if (this.calm) this.interfere();
     else if (prng.chance(0.25)) this.storm();
     return this.source(`updates to ${this.behaviours.get(draft.revision.hash)!.kind}`);
   }
