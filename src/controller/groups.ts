@@ -2,6 +2,7 @@
  * The groups of services that are released together (`migration.releaseTogether`): who is in one, and whom to tell when one
  * stands otherwise than before. Nothing is remembered here but who was in which group by its Record.
  */
+import { statusOf } from '../core/conditions.ts';
 import { standOf } from '../core/group.ts';
 import type { GroupMember } from '../model/desired.ts';
 import type { ServiceRecord } from '../model/record.ts';
@@ -47,10 +48,12 @@ export class Groups {
     return peers.filter((name) => name !== key);
   }
 
-  /** How the service stands for its group; null where it has none. Equal when nobody else has anything new to hear. */
+  /** How the service stands for its group, and for those that it depends on; null where it has none. Equal when nobody else has anything new to hear. */
   standingOf(key: string): string | null {
     const group = this.#groupOf(key);
-    return group === null ? null : `${group} ${standOf(this.#records.get(key) ?? null, this.#declaredOf(key), nobody)}`;
+    const record = this.#records.get(key) ?? null;
+    const depends = statusOf(record?.conditions ?? [], 'DependenciesReady');
+    return group === null ? null : `${group} ${standOf(record, this.#declaredOf(key), nobody)} ${depends}`;
   }
 
   #namesOf(group: string): ReadonlySet<string> {

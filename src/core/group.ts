@@ -1,4 +1,5 @@
 /** How a Service stands for another one of its `releaseTogether` group. */
+import { statusOf } from './conditions.ts';
 import type { GroupMember } from '../model/desired.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
@@ -25,7 +26,13 @@ export function standOf(
   const { rollout } = record;
   if (rollout === null && record.stable?.hash === hash)
     return record.promoted[0]?.together?.[other.service] === other.snapshot ? 'going' : 'settled';
+  if (rollout === null && waitsFor(record, declared, other.service)) return 'ready';
   if (rollout?.target !== hash) return 'moving';
   if (rollout.released) return 'going';
   return rollout.phase === 'Gathering' ? 'ready' : 'moving';
+}
+
+/** It depends on the one that asks, and cannot begin before that one is ready: were it waited for, neither would ever go on. */
+function waitsFor({ conditions }: ServiceRecord, { dependsOn }: Service, other: string): boolean {
+  return dependsOn.some(({ service }) => service === other) && statusOf(conditions, 'DependenciesReady') === 'False';
 }

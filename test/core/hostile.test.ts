@@ -1,5 +1,6 @@
 /** Mixtures that break rollouts elsewhere: two features at once, a person at the wrong moment, time and hosts that jump. */
 import { describe, expect, it as situation } from 'vitest';
+import { adopt } from '../../src/core/adopt.ts';
 import type { CheckResult } from '../../src/model/observation.ts';
 import type { CanaryStep } from '../../src/model/service.ts';
 import { migrationOf, type MigrationParts } from '../fixtures/migration.ts';
@@ -211,5 +212,88 @@ describe('shadow', () => {
     expect(it.verdicts()[0]).toBe('RolledBack/ShadowDiffers');
     it.command('retry').settle();
     expect(it.record!.rollout!.phase).toBe('Proving');
+  });
+});
+
+describe('the contract gate', () => {
+  situation('waits for no contract that nobody can tell where the manifest blocks nothing', () => {
+    const before = { add: ['a'] };
+    const it = new Situation().declare(service('v1')).settle().offer(v1, before).connect().settle();
+    it.contracts = {};
+    it.declare(update('v2', { contract: { breaking: 'allow', descriptions: 'warn' } }))
+      .settle()
+      .connect()
+      .settle();
+    expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
+  });
+});
+
+describe('what changes in the middle of a rollout', () => {
+  situation('the name: the rollout goes on under the new one', () => {
+    const it = moving(canary);
+    it.record = adopt(it.record!, 'docs', null);
+    it.declare(update('v2', canary, { name: 'docs', formerly: 'files' })).settle();
+    expect(it.record!.rollout).toMatchObject({ step: 1, phase: 'Stepping' });
+    it.command('promote').settle().command('promote').settle();
+    expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
+    expect(it.running).toHaveLength(1);
+  });
+
+  situation('the strategy, while it is paused: it stays paused, at the beginning, without a call', () => {
+    const it = moving(canary).command('pause-rollout').settle();
+    it.declare(update('v2', preview)).settle();
+    expect(it.record!.rollout).toMatchObject({ strategy: 'blue-green', phase: 'Proving', step: 0, waitsOn: 'person' });
+    expect(it.route).toEqual({ [v1.hash]: 100 });
+    it.command('resume-rollout').settle();
+    expect(it.record!.rollout!.phase).toBe('Previewing');
+  });
+
+  situation('suspend: it goes on to where it was going, and nothing newer begins', () => {
+    const it = moving(canary).command('suspend').declare(update('v3', canary)).settle();
+    it.command('promote').settle().command('promote').settle();
+    expect(it.record!.stable!.hash).toBe(v2.hash);
+    expect(it.settle().record!.rolloutCount).toBe(2);
+  });
+
+  situation('the manifest goes while stable-before is kept: everything leaves', () => {
+    const parts: MigrationParts = { strategy: 'blue-green', blueGreen: { keepOldForMs: 10 * minute } };
+    const it = moving(parts).declare(update('v3', parts)).settle();
+    expect([of(it, v1.hash), of(it, v2.hash), of(it, v3.hash)]).toEqual([1, 1, 1]);
+    it.declaration = { kind: 'absent' };
+    for (let passes = 0; passes < 8 && it.last?.archive !== true; passes++) it.pass();
+    expect(it.last!.archive).toBe(true);
+    expect(it.record!.kept).toBeNull();
+  });
+});
+
+describe('a stable revision that is broken', () => {
+  situation.each(['in-place', 'rolling', 'blue-green', 'canary'] as const)('holds up no fix that goes in by %s', (strategy) => {
+    const it = serving({ replicas: 2 });
+    it.end(v1, 'Exited').later(1_000).settle().end(v1, 'Exited').settle();
+    it.declare(update('v2', { strategy, canary: { steps } }, { replicas: 2 })).settle();
+    for (let round = 0; round < 8 && it.record!.rollout !== null; round++) {
+      it.connect(v2).settle().end(v1, 'Exited').later(minute).settle();
+      if (it.record!.rollout?.waitsOn === 'person') it.command('promote').settle();
+    }
+    expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
+    expect(of(it, v2.hash)).toBe(2);
+  });
+});
+
+describe('the first steps', () => {
+  situation.each([0, 100])('of %i %% are confirmed and gone past', (weight) => {
+    const it = moving({
+      strategy: 'canary',
+      canary: {
+        steps: [
+          { type: 'setWeight', weight },
+          { type: 'pause', durationMs: null },
+          { type: 'setWeight', weight },
+        ],
+      },
+    });
+    expect(it.record!.rollout).toMatchObject({ step: 1, waitsOn: 'person' });
+    expect(it.route![v2.hash] ?? 0).toBe(weight);
+    expect(it.command('promote').settle().verdicts()[0]).toBe('Promoted/TargetServes');
   });
 });
