@@ -169,7 +169,7 @@ function carryOut(pass: Pass): void {
     enterPhase(pass, 'Stepping');
     step = nextStep(pass, held);
   }
-  while (step.stepDone && held === null) {
+  while (step.stepDone) {
     beginStep(pass);
     step = nextStep(pass, held);
   }

@@ -21,10 +21,15 @@ export function compareWithStable(pass: Pass): void {
   say(pass, contract.class === 'compatible' ? 'Normal' : 'Warning', 'ContractCompared', message, { revision: record.target!.name });
 }
 
-/** Whether the comparison lets calls through to the target. Where the Host says that it knows no Contract of a Revision, there is nothing to compare. */
+/**
+ * Whether the comparison lets calls through to the target. Where the Host says that it knows no Contract of a Revision, there is
+ * nothing to compare, and what would block nothing is not waited for.
+ */
 export function gateIsOpen(pass: Pass): boolean {
   const { contract } = pass.record.rollout!;
   if (!isAskedFor(pass)) return true;
+  const { breaking, descriptions } = migrationOf(pass, pass.record.rollout!.target).contract;
+  if (contract === null && breaking !== 'block' && descriptions !== 'block') return true;
   if (contract === null) return pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass));
   return gateFailure(pass) === null;
 }
