@@ -3,6 +3,7 @@ import type { Condition, ConditionType } from '../model/condition.ts';
 import { differenceText } from './contract/compare.ts';
 import { readyCount } from './instances.ts';
 import { dependenciesReady, fallbackOf, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
+import { failureOf } from './rollout/judge.ts';
 import { inBackOff, missingDependencies } from './state.ts';
 
 type Said = readonly [status: Condition['status'], reason: string, message: string];
@@ -158,6 +159,16 @@ function stalled(pass: Pass): Said {
   const { record, given } = pass;
   if (record.rollout !== null && record.rollout.waitsOn === 'person' && goalOf(pass) === 'running')
     return ['True', 'WaitsForPerson', `The rollout waits for ${record.rollout.waitsFor}.`];
+  if (record.rollout !== null && record.rollout.stable !== null) {
+    // What may be taken back by itself has been by now.
+    const failure = failureOf(pass);
+    if (failure !== null)
+      return [
+        'True',
+        failure.reason,
+        `The rollout has failed, and rollback.automatic is off: ${withStop(failure.message)} \`rollout abort\` ends it.`,
+      ];
+  }
   if (given.declaration.kind === 'invalid') return ['True', 'ManifestInvalid', 'Somebody must mend the manifest.'];
   if (goalOf(pass) === 'running' && record.rollout === null) {
     const rejection = rejectionOf(pass, record.desired!.revision.hash);

@@ -1,5 +1,4 @@
 /** How a Service stands for another one of its `releaseTogether` group. */
-import { statusOf } from './conditions.ts';
 import type { GroupMember } from '../model/desired.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
@@ -34,5 +33,6 @@ export function standOf(
 
 /** It depends on the one that asks, and cannot begin before that one is ready: were it waited for, neither would ever go on. */
 function waitsFor({ conditions }: ServiceRecord, { dependsOn }: Service, other: string): boolean {
-  return dependsOn.some(({ service }) => service === other) && statusOf(conditions, 'DependenciesReady') === 'False';
+  const missing = conditions.some(({ type, status }) => type === 'DependenciesReady' && status === 'False');
+  return missing && dependsOn.some(({ service }) => service === other);
 }

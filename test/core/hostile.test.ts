@@ -141,6 +141,29 @@ describe('a person', () => {
   });
 });
 
+describe('rollback.automatic: false', () => {
+  const manual: MigrationParts = { rollback: { automatic: false } };
+
+  situation.each([
+    ['in-place', {}],
+    ['rolling', {}],
+    ['canary', {}],
+    ['in-place', { exclusive: true }],
+  ] as const)('a target that does not start, %s %o: says that a person is needed, and abort ends it', (strategy, more) => {
+    const [from, to] = [revision('v1', 'exclusive' in more), revision('v2', 'exclusive' in more)];
+    const it = serving(more)
+      .declare(update('v2', { ...manual, strategy }, more))
+      .settle()
+      .end(to, 'CommandNotFound')
+      .settle();
+    expect(it.record!.rollout).not.toBeNull();
+    expect(it.condition('Stalled')).toBe('True/CommandNotFound');
+    it.command('abort').settle().connect(from).settle();
+    expect(it.record!.stable!.hash).toBe(from.hash);
+    expect(it.condition('Ready')).toBe('True/StableServes');
+  });
+});
+
 describe('a fallback', () => {
   const parts: MigrationParts = { rollback: { ifUnhealthyWithinMs: 10 * minute } };
   const unhealthy = (): Situation => moving(parts).end(v2, 'Exited').later(1_000).settle().connect(v2).end(v2, 'Exited').settle();

@@ -138,10 +138,12 @@ export function endForStop(pass: Pass): void {
   if (pass.record.kept !== null) dropKept(pass);
 }
 
-/** A clock that was set back makes no step last longer than it should from now on. */
+/** A clock that was set back makes no step last longer than it should from now on, and no look of an analysis the first one again and again. */
 function keepTime({ record, now }: Pass): void {
   const rollout = record.rollout!;
-  if (rollout.stepStartedAt > now) record.rollout = { ...rollout, stepStartedAt: now };
+  if (rollout.stepStartedAt > now) record.rollout = { ...record.rollout!, stepStartedAt: now };
+  if (rollout.analysis !== null && rollout.analysis.startedAt > now)
+    record.rollout = { ...record.rollout!, analysis: { ...rollout.analysis, startedAt: now } };
 }
 
 /** Other steps than those it goes by: they begin anew, with the target as it is and no calls to it. */
