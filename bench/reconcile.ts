@@ -180,7 +180,14 @@ function inChild(part: string, root: string): { cpu: number; wall: number } {
 
 /** A Service that has come all the way to Active, as the heart remembers it and the Host would report it. */
 function settle(service: Service): { desired: Desired; record: ServiceRecord | null; observation: Observation | null } {
-  const desired: Desired = { service: service.name, declaration: { kind: 'declared', service }, dependencies: {}, group: [], contracts: {}, commands: [] };
+  const desired: Desired = {
+    service: service.name,
+    declaration: { kind: 'declared', service },
+    dependencies: {},
+    group: [],
+    contracts: {},
+    commands: [],
+  };
   let record: ServiceRecord | null = null;
   let observation: Observation | null = null;
   for (let pass = 0; pass < 50; pass += 1) {
