@@ -77,6 +77,11 @@ export function fallbackOf(pass: Pass): Promotion | null {
   return before === undefined || rejectionOf(pass, before.revision.hash) !== undefined ? null : before;
 }
 
+/** Whether the Rollout under way goes back from what the manifest says, be it exclusive or not: it waits for no group, and fails with none. */
+export function fallsBack({ record }: Pass): boolean {
+  return record.rollout!.target !== record.desired!.revision.hash;
+}
+
 /** The Service as declared with a Revision: the newest manifest for what it declares, the one it was promoted with for others. */
 export function serviceOf(record: ServiceRecord, revisionHash: string): Service {
   const { desired, stable, stableService, target, promoted } = record;

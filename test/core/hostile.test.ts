@@ -185,6 +185,22 @@ describe('a fallback', () => {
   });
 });
 
+describe('a group', () => {
+  situation.each([false, true])('that is taken back after promotion takes each member back, exclusive: %s', (exclusive) => {
+    const [from, to] = [revision('v1', exclusive), revision('v2', exclusive)];
+    const it = serving({ exclusive });
+    it.group = [{ service: 'b', stands: 'ready', snapshot: 's' }];
+    it.declare(update('v2', { releaseTogether: 'g' }, { exclusive }))
+      .settle()
+      .connect(to)
+      .settle();
+    expect(it.record!.stable!.hash).toBe(to.hash);
+    it.group = [{ service: 'b', stands: 'rejected', snapshot: 's' }];
+    it.settle().connect(from).settle();
+    expect(it.record!.stable!.hash).toBe(from.hash);
+  });
+});
+
 describe('drift', () => {
   situation('approved while one of two instances still offers what was promoted is told as it is, once', () => {
     const before = { add: ['a'] };
@@ -258,7 +274,7 @@ describe('what changes in the middle of a rollout', () => {
     it.declare(update('v2', canary, { name: 'docs', formerly: 'files' })).settle();
     expect(it.record).toMatchObject({ service: 'docs', rollout: { step: 1, phase: 'Stepping' } });
     it.command('promote').settle().command('promote').settle();
-    expect(it.record!.stable!.hash).toBe(v2.hash);
+    expect(it.record.stable!.hash).toBe(v2.hash);
     expect(it.running).toHaveLength(1);
   });
 

@@ -2,7 +2,7 @@
 import { formatDuration } from '../../base/duration.ts';
 import { groupRejected } from '../group.ts';
 import { isDown } from '../instances.ts';
-import { migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
+import { fallsBack, migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
 import { gateFailure } from './gate.ts';
 import { routeInForce } from './standing.ts';
 import { reject } from './verdict.ts';
@@ -79,9 +79,9 @@ function shadowFailure(pass: Pass): Finding {
   return ['ShadowDiffers', `${shadow.different} of ${compared} mirrored calls were answered otherwise than by stable`];
 }
 
-function groupFailure({ given, record }: Pass): Finding {
-  if (record.rollout!.direct === 'fallback') return null;
-  const rejected = given.group.find(({ stands: how }) => how === 'rejected');
+function groupFailure(pass: Pass): Finding {
+  if (fallsBack(pass)) return null;
+  const rejected = pass.given.group.find(({ stands: how }) => how === 'rejected');
   return rejected === undefined ? null : [groupRejected, `${rejected.service}, which is released together with it, was taken back`];
 }
 

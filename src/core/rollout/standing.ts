@@ -1,7 +1,7 @@
 /** How the Rollout under way stands, for its strategy. */
 import type { Route } from '../../model/plan.ts';
 import { failingOrdinals, provenOrdinals, serving } from '../instances.ts';
-import { migrationOf, wantedReplicas, type Pass } from '../pass.ts';
+import { fallsBack, migrationOf, wantedReplicas, type Pass } from '../pass.ts';
 import { gateIsOpen } from './gate.ts';
 import type { Standing } from './strategy.ts';
 
@@ -30,9 +30,9 @@ export function standingOf(pass: Pass, held: string | null): Standing {
 }
 
 /** Nobody else of the group is still on its way. There is nothing to hold back on a first deployment, and a fallback waits for nobody. */
-function groupOpen({ record, given }: Pass): boolean {
-  const { released, direct, stable } = record.rollout!;
-  return released || direct === 'fallback' || stable === null || given.group.every(({ stands }) => stands !== 'moving');
+function groupOpen(pass: Pass): boolean {
+  const { released, stable } = pass.record.rollout!;
+  return released || fallsBack(pass) || stable === null || pass.given.group.every(({ stands }) => stands !== 'moving');
 }
 
 /** The Route that was planned before, when the gateway has said that it follows it; what else has changed in the Plan since does not matter. */
