@@ -91,10 +91,11 @@ test('a session that alternates between the Revisions of a Rollout is a fault, u
   }
 });
 
-test('a bad change that is promoted is a fault, and so is a good one that is taken back, but for a canary that was killed', () => {
+test('a bad change that is promoted is a fault, and so is a good one that is taken back, but for a canary of which something was killed', () => {
   changed('unwell', 'Promoted', 1_000);
   const taken = changed('ok', 'RolledBack', 2_000);
-  const killed = changed('ok', 'RolledBack', 3_000, true);
+  const killed = changed('ok', 'RolledBack', 3_000);
+  ledger.kills.push({ service: 'canary-stdio', at: 2_500 });
   for (const change of [taken, killed]) change.verdict = { ...change.verdict!, reason: 'AnalysisFailed' };
   expect(found()).toMatchObject({ faults: [expect.stringContaining('unwell'), expect.stringContaining('ok')], excused: 1 });
 });

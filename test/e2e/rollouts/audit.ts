@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { drainMs, intervalMs, keepOldForMs, mayServe, minCalls, reasonOf } from './cast.ts';
-import type { Answer, Change, Ledger, Outage, Way } from './ledger.ts';
+import type { Answer, Change, Kill, Ledger, Outage, Way } from './ledger.ts';
 
 /** How long after a verdict was stored the gateway may still follow the Plan before, in ms, a living controller provided. */
 const graceMs = 1_500;
@@ -22,7 +22,10 @@ export interface Findings {
   readonly faults: readonly string[];
   /** Canaries under load: from their first bad answer with enough calls to the verdict, in ms; the longest. */
   readonly longestTakeBackMs: number;
-  /** Good canaries that were taken back because an Instance of theirs was killed: crashes are errors. */
+  /**
+   * Good canaries that the analysis took back after an Instance was killed: crashes of the target are errors, and what falls upon
+   * it all at once when stable crashes takes its time.
+   */
   readonly excused: number;
   /** Returns of sessions to a target that had gone for a while because an Instance of it was killed. */
   readonly returns: number;
@@ -110,10 +113,10 @@ function judgeVerdicts(ledger: Ledger): Verdicts {
   const answersOf = Map.groupBy(ledger.answers, ({ way, tag }) => `${way.service}/${tag}`);
   for (const change of ledger.changes) {
     const { part, tag, mode, verdict, targetKilled } = change;
-    const ended = `${part.spec.name} ${tag} (${mode}) ended ${verdict?.phase} ${verdict?.reason}: ${verdict?.message}`;
+    const ended = `${part.spec.name} ${tag} (${mode}) ended ${verdict?.phase} ${verdict?.reason}: ${verdict?.message}${storyOf(ledger, change)}`;
     if (mode === 'ok') {
       if (verdict?.phase === 'Promoted') continue;
-      if (part.strategy === 'canary' && targetKilled && verdict?.reason === 'AnalysisFailed') found.excused += 1;
+      if (verdict?.reason === 'AnalysisFailed' && killsDuring(ledger, change).length > 0) found.excused += 1;
       else found.faults.push(ended);
     } else if (verdict?.phase !== 'RolledBack' || (verdict.reason !== reasonOf[mode] && !targetKilled)) {
       found.faults.push(ended);
@@ -124,6 +127,27 @@ function judgeVerdicts(ledger: Ledger): Verdicts {
     }
   }
   return found;
+}
+
+/** What happened to a service during a Rollout, and what was measured last, for whoever has to find out why it ended as it did. */
+function storyOf(ledger: Ledger, change: Change): string {
+  const { declaredAt, verdict } = change;
+  const endedAt = endOf(change);
+  const without = ledger.outages.filter(({ from, to }) => to >= declaredAt && from <= endedAt);
+  const since = (at: number): string => `${at - declaredAt} ms`;
+  return [
+    `; took ${since(endedAt)}`,
+    ...killsDuring(ledger, change).map(({ at }) => `an instance was killed at ${since(at)}`),
+    ...without.map(({ from, to }) => `no controller from ${since(from)} to ${since(to)}`),
+    ...(verdict?.measurements ?? []).flatMap(({ at, outcome, judgements }) => [
+      `measured at ${since(Date.parse(at))}: ${outcome}`,
+      ...judgements.map(({ message }) => message),
+    ]),
+  ].join('; ');
+}
+
+function killsDuring({ kills }: Ledger, change: Change): Kill[] {
+  return kills.filter(({ service, at }) => service === change.part.spec.name && at >= change.declaredAt && at <= endOf(change));
 }
 
 /** From its first bad answer with enough calls on; time without a controller apart. */
