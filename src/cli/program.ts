@@ -111,7 +111,7 @@ function addRun(verbs: Verbs): void {
   verbs.bind(
     verbs
       .add('run', 'down', 'Drain and stop everything that `up` started.', ['fairlead down'])
-      .option('--timeout <duration>', 'how long to wait for it', duration, 180_000),
+      .addOption(new Option('--timeout <duration>', 'how long to wait for it').argParser(duration).default(180_000, '3m')),
     async () => (await import('./commands/operate.ts')).down,
   );
 }
@@ -197,7 +197,7 @@ function addUse(verbs: Verbs): void {
       .option('--arg <key=value>', 'an argument, typed by the tool’s schema; key:=JSON as it stands', collect)
       .option('--json <object>', 'all arguments as one JSON object')
       .option('--service <service>', 'the service, where several offer a tool of this name')
-      .option('--timeout <duration>', 'how long to wait for the answer', duration, 120_000)
+      .addOption(new Option('--timeout <duration>', 'how long to wait for the answer').argParser(duration).default(120_000, '2m'))
       .addOption(output('json')),
     async () => (await import('./commands/call.ts')).call,
   );

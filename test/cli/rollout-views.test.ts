@@ -57,6 +57,14 @@ describe('the picture', () => {
     const view = { ...rolloutViews.rolling, record: { ...record, rollout: { ...record.rollout!, lastFailure } } };
     expect(rolloutText(seen(view), now, { paint: plain, columns: 80 })).toMatch(/ExitedEarly: ab\n {13}c/);
   });
+
+  test('mirrored calls have reached a target that never had a share', () => {
+    const { record } = rolloutViews.takenBack;
+    const { shadow } = rolloutViews.canaryShadow.record.rollout!;
+    const [latest] = record.verdicts;
+    const view = { ...rolloutViews.takenBack, record: { ...record, verdicts: [{ ...latest!, weight: 0, shadow }] } };
+    expect(rolloutText(seen(view), now, { paint: plain, columns: null })).toMatch(/calls +none but mirrored ones reached it\n/);
+  });
 });
 
 test.each([

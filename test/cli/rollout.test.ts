@@ -169,9 +169,9 @@ describe('steering', () => {
     expect((await cli.run('rollout', 'promote', 'weather')).out).toContain('once somebody says `fairlead rollout resume weather`');
   });
 
-  test('retry names what is tried again', async () => {
+  test('retry says that it is what the manifest declares, whatever else was taken back before', async () => {
     cli.model.put(rolloutViews.takenBack);
-    expect((await cli.run('rollout', 'retry', 'weather')).out).toContain('weather: weather-bbbbbbbb is tried again');
+    expect((await cli.run('rollout', 'retry', 'weather')).out).toContain('weather: what its manifest declares is tried again');
   });
 
   test('abort of a first deployment says that there is nothing to go back to', async () => {

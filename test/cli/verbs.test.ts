@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
-import { breaking } from '../fixtures/rollout-views.ts';
+import { breaking, rolloutViews } from '../fixtures/rollout-views.ts';
 import { appliedSnapshot, Harness } from './harness.ts';
 
 // Times of day in golden texts.
@@ -227,6 +227,18 @@ describe('call', () => {
   test('an error of the gateway is told with its code', async () => {
     cli.callAnswer = { status: 503, body: { code: 'ServiceUnavailable', detail: 'files has no instance.' } };
     expect(await cli.run('call', 'read_file')).toMatchObject({ code: 1, err: expect.stringContaining('ServiceUnavailable') });
+  });
+
+  test('a tool in quarantine is told as that, with the way to approve it', async () => {
+    cli.model.put(rolloutViews.drifted);
+    expect(await cli.run('call', 'forecast', '--service', 'weather')).toMatchObject({
+      code: 4,
+      err: expect.stringMatching(/weather hides its tool "forecast": it changed without a commit[\s\S]*describe service weather/),
+    });
+  });
+
+  test('a tool that the named service lacks is not denied to the others', async () => {
+    expect((await cli.run('call', 'write_file', '--service', 'files')).err).toContain('files offers no tool "write_file".');
   });
 
   test('finds a tool however many there are', async () => {

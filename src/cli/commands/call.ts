@@ -1,7 +1,7 @@
 /** `call`, `tools`, `events`: using what is served, and what happened. Calls go through the gateway like any client's. */
 import { stripVTControlCharacters } from 'node:util';
 import { FairleadError } from '../../base/error.ts';
-import type { EventResource, ResourceList, ToolResource } from '../../model/resource.ts';
+import type { EventResource, ResourceList, ServiceResource, ToolResource } from '../../model/resource.ts';
 import type { About } from '../../ports/read-model.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
@@ -41,15 +41,20 @@ async function toolNamed(context: Context, name: string, service: string | undef
   const { items } = await context.api().list<ToolResource>('/api/v1/tools', service === undefined ? {} : { service });
   const found = items.filter(({ spec }) => [spec.exposedAs, spec.aggregatedAs].includes(name));
   const [first] = found;
+  if (first === undefined && service !== undefined) await sayWhyHidden(context, name, service);
   if (first === undefined && service !== undefined && items.length === 0)
     throw new FairleadError('NotFound', `${service} offers no tools now.`, { data: { next: `fairlead describe service ${service}` } });
   if (first === undefined) {
     const near = items
       .filter(({ spec }) => spec.exposedAs.includes(name) || name.includes(spec.exposedAs))
       .map(({ spec }) => spec.exposedAs);
-    throw new FairleadError('NotFound', `No service offers a tool ${JSON.stringify(name)}.`, {
-      data: { next: near.length > 0 ? `did you mean ${near.slice(0, 5).join(', ')}?` : `fairlead tools ${name}` },
-    });
+    throw new FairleadError(
+      'NotFound',
+      `${service ?? 'No service'} offers ${service === undefined ? 'a' : 'no'} tool ${JSON.stringify(name)}.`,
+      {
+        data: { next: near.length > 0 ? `did you mean ${near.slice(0, 5).join(', ')}?` : `fairlead tools ${name}` },
+      },
+    );
   }
   if (found.length > 1)
     throw usage(
@@ -60,6 +65,15 @@ async function toolNamed(context: Context, name: string, service: string | undef
       `choose one: fairlead call ${name} --service ${first.metadata.service}`,
     );
   return first;
+}
+
+/** Throws ToolQuarantined when the service has the tool and hides it because it drifted. */
+async function sayWhyHidden(context: Context, name: string, service: string): Promise<void> {
+  const { status } = await context.api().get<ServiceResource>(`/api/v1/services/${encodeURIComponent(service)}`);
+  if (!status.quarantine.includes(name)) return;
+  throw new FairleadError('ToolQuarantined', `${service} hides its tool ${JSON.stringify(name)}: it changed without a commit.`, {
+    data: { next: `fairlead describe service ${service} says how, and what to commit to approve it` },
+  });
 }
 
 export async function tools(context: Context, query: readonly string[], options: { output?: 'wide' | 'json' }): Promise<number> {

@@ -10,10 +10,7 @@ export function nextText({ metadata, status }: ServiceResource, kind: CommandKin
   const { name } = metadata;
   const { rollout } = status;
   const follow = `fairlead rollout status ${name}`;
-  if (kind === 'retry') {
-    const rejected = status.revisions.filter(({ rejectedAt }) => rejectedAt !== null).map((revision) => revision.name);
-    return `${name}: ${rejected.length === 0 ? 'it' : rejected.join(', ')} is tried again, whatever came of it before.\n  follow it: ${follow}\n`;
-  }
+  if (kind === 'retry') return `${name}: what its manifest declares is tried again, whatever came of it before.\n  follow it: ${follow}\n`;
   if (rollout === null) return `${name}: asked for.\n  see what came of it: ${follow}\n`;
   return `${name}, rollout ${rollout.number}: ${told(rollout, kind, name, now)}\n`;
 }

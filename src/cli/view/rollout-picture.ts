@@ -107,7 +107,7 @@ function factsText(rollout: RolloutStatus, now: number, { paint, columns }: Scre
       ]
     : [
         ['why', [reasoned(reason, message)]],
-        ['calls', topWeight === 100 ? [] : [topWeight === 0 ? 'none reached it' : `it got ${shareText(topWeight)} of them at most`]],
+        ['calls', topWeight === 100 ? [] : [reachedText(topWeight, shadow !== null)]],
       ];
   facts.push(
     ['contract', contract === null ? [] : contract.class === null ? ['no difference'] : contractLines(contract, paint)],
@@ -116,6 +116,12 @@ function factsText(rollout: RolloutStatus, now: number, { paint, columns }: Scre
     ['shadow', shadow === null ? [] : shadowLines(shadow, paint)],
   );
   return facts.map(([label, lines]) => factText(label, lines, columns)).join('');
+}
+
+/** Mirrored calls are made for real, though no client is answered by them. */
+function reachedText(topWeight: number, mirrored: boolean): string {
+  if (topWeight > 0) return `it got ${shareText(topWeight)} of them at most`;
+  return mirrored ? 'none but mirrored ones reached it' : 'none reached it';
 }
 
 function deadlineText(deadline: string, now: number): string {
