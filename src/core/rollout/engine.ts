@@ -6,7 +6,7 @@
 import type { Route, Shadow } from '../../model/plan.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
-import { ensureInstances, releaseOthers } from '../instances.ts';
+import { ensureInstances, releaseOthers, takeObservation } from '../instances.ts';
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
@@ -26,8 +26,11 @@ export function advanceRollout(pass: Pass): void {
   if (record.rollout !== null && record.rollout.target !== wantedRevision(pass).hash) supersede(pass, wantedRevision(pass));
   if (record.rollout !== null) look(pass);
   if (record.rollout === null) judgeStable(pass);
-  if (record.rollout === null && mayBegin(pass, wantedRevision(pass))) {
+  // Again when it has failed before it began: then there may be another to go back to.
+  while (record.rollout === null && mayBegin(pass, wantedRevision(pass))) {
     begin(pass, wantedRevision(pass));
+    // What was up already, retired or kept, is on probation from here on.
+    takeObservation(pass);
     look(pass);
   }
   if (record.rollout !== null) carryOut(pass);
@@ -156,7 +159,9 @@ function restartChangedSteps(pass: Pass): void {
     record.rollout = { ...rollout, strategy, stepsHash };
     return;
   }
-  record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash) };
+  // What is on the preview route stays there: how it does there is known already.
+  const phase = rollout.phase === 'Previewing' && strategy === rollout.strategy ? 'Previewing' : 'Proving';
+  record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash), phase };
   say(pass, 'Normal', 'StepsRestarted', `The steps to ${record.target!.name} changed and begin anew (${strategy}).`, {
     revision: record.target!.name,
   });

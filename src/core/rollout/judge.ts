@@ -51,7 +51,7 @@ function startFailure({ record }: Pass): RolloutFailure | null {
 function previewFailure(pass: Pass): Finding {
   const { record, observation } = pass;
   const { phase, target, direct } = record.rollout!;
-  if (phase !== 'Previewing' || direct !== null || observation?.preview?.revision !== target) return null;
+  if (phase === 'Switching' || direct !== null || observation?.preview?.revision !== target) return null;
   if (routeInForce(pass)?.preview !== target) return null;
   const { health, migration } = serviceOf(record, target);
   const down = observation.preview.checks.find(

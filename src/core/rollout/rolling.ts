@@ -13,9 +13,10 @@ export function rolling(standing: Standing): Step {
   const proven = provenOf(standing, replicas);
   const replaced = Math.min(rollout.step, proven);
   const counts = countsWith(standing, replaced);
+  const phase = rollout.step === 0 ? 'Proving' : 'Replacing';
+  if (replaced >= replicas && standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
   if (replaced >= replicas) return { ...switching(standing), stable: counts.stable };
 
-  const phase = rollout.step === 0 ? 'Proving' : 'Replacing';
   if (proven <= replaced) return { ...waiting(standing, phase, 'instances', instancesLeft(replicas - proven, replicas)), ...counts };
   if (standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
   if (!standing.gateOpen) return { ...waiting(standing, phase, 'instances', 'the contracts of both revisions'), ...counts };
