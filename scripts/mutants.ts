@@ -10,7 +10,7 @@ import { mutants, type Mutant } from '../src/sim/mutants.ts';
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '4000' },
-    steps: { type: 'string', default: '250' },
+    steps: { type: 'string', default: '200' },
     only: { type: 'string', default: '' },
   },
 });

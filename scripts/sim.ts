@@ -13,7 +13,7 @@ const tailLines = 40;
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
-    steps: { type: 'string', default: '250' },
+    steps: { type: 'string', default: '200' },
     strategy: { type: 'string' },
     from: { type: 'string' },
     seed: { type: 'string' },

@@ -208,7 +208,8 @@ function storyDependsOnTiming(world: World): boolean {
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
   const { record } = world.store;
   const held = record !== null && record.rollout !== null && isHeld(world, record);
-  return !readable || waits || held || world.operatorActs || wasRejectedLate(world);
+  const loaded = record?.desired != null && world.workload.behaviours.get(record.desired.revision.hash)?.worth === 'loaded';
+  return !readable || waits || held || loaded || world.operatorActs || wasRejectedLate(world);
 }
 
 /** Whether a Revision is caught that is bad under load only depends on when calls came; so does all that is compared with it later. */

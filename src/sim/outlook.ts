@@ -13,7 +13,7 @@ import type { World } from './world.ts';
 const pulseMs = 5_000;
 const slowPulseMs = 30_000;
 /** Pulses slow down so long after the Route last changed. */
-const slowAfterMs = 180_000;
+const slowAfterMs = 90_000;
 /** Passes and failures in a row beyond which more of the same tell nothing. */
 const enoughInARow = 8;
 const goodValue = 1;

@@ -5,7 +5,8 @@ import { goalOf, manifestAtEnd, serviceFor, serving, wantedOf, isOver, inBackOff
 /** [4] */
 const atMostOneRollout: Invariant = ({ before, after }) => {
   const begun = after.rolloutCount - (before?.rolloutCount ?? 0);
-  if (begun !== 0 && begun !== 1) return `${begun} rollouts began at once`;
+  const ended = after.verdicts.filter(({ number }) => number > (before?.verdicts[0]?.number ?? 0)).length;
+  if (begun < 0 || begun > 3 || (begun > 1 && ended < begun - 1)) return `${begun} rollouts began at once, ${ended} ended`;
   const { rollout } = after;
   if (rollout === null) return after.target === null ? null : 'a target without a rollout';
   if (rollout.number !== after.rolloutCount) return `rollout ${rollout.number} of ${after.rolloutCount} is under way`;

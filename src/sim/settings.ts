@@ -103,5 +103,5 @@ function drawAnalysis(prng: Prng): Migration['canary']['analysis'] {
     const limits = { name: 'metric', url: 'http://metrics.example/', min: null, max: 100, timeoutMs: 1_000 };
     checks.push(prng.chance(0.5) ? { type: 'http', ...limits } : { type: 'prometheus', query: 'up', ...limits });
   }
-  return { intervalMs: prng.pick([5_000, 10_000, 20_000]), minCalls: prng.pick([10, 30, 100]), failureLimit: prng.between(0, 2), checks };
+  return { intervalMs: prng.pick([5_000, 15_000, 30_000]), minCalls: prng.pick([10, 30, 100]), failureLimit: prng.between(0, 2), checks };
 }

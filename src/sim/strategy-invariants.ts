@@ -98,9 +98,10 @@ const keptStaysUp: Invariant = (judged) => {
   if (rollout !== null && rollout.stable !== null) {
     const { keepOldForMs } = serviceFor(before!, rollout.target)!.migration.blueGreen;
     const keeps = rollout.strategy === 'blue-green' && rollout.direct !== 'exclusive' && rollout.direct !== 'fallback' && keepOldForMs > 0;
+    const well = !after.rejections.some(({ revision }) => revision === rollout.stable);
     if (before!.desired?.specHash !== after.desired?.specHash || goalOf(after) !== 'running') return null;
     const kept = after.kept?.revision.hash === rollout.stable && after.kept.until === now + keepOldForMs;
-    if (keeps && !kept) return 'what was stable is not kept';
+    if (keeps && well && !kept) return 'what was stable is not kept';
     if (!keeps && after.kept !== null) return 'what was stable is kept though nobody said so';
     return null;
   }
@@ -109,9 +110,9 @@ const keptStaysUp: Invariant = (judged) => {
   if (after.kept !== null && before?.kept?.until !== after.kept.until) return 'it is kept for another time than was said';
   if (before?.kept == null || goalOf(after) !== 'running' || now >= before.kept.until)
     return after.kept !== null && goalOf(after) === 'running' && now >= after.kept.until ? 'it is kept beyond its time' : null;
-  if (after.rollout?.target === before.kept.revision.hash || after.rollout?.direct === 'exclusive') return null;
-  if (after.kept === null) return 'what was kept is let go before its time';
   const { hash } = before.kept.revision;
+  if ([after.rollout?.target, after.desired?.revision.hash].includes(hash) || after.rollout?.direct === 'exclusive') return null;
+  if (after.kept === null) return 'what was kept is let go before its time';
   for (const { id } of serving(before, hash, false)) {
     if (after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) continue;
     if (

@@ -30,7 +30,7 @@ export type Change =
 /** Room for everything that a Change may set off, faults of its window included: deadlines, back-offs, drains, waits. */
 const calmGapMs = 45 * 60_000;
 /** Whatever a Rollout of a calm run does by itself is done after this. */
-export const calmWaitMs = 15 * 60_000;
+export const calmWaitMs = 10 * 60_000;
 
 export class Workload {
   readonly calm: boolean;
@@ -73,7 +73,7 @@ export class Workload {
     this.habits = { failureThreshold: prng.between(1, 3), successThreshold: prng.between(1, 2) };
     this.dependencyReady = prng.chance(0.6);
     this.draft = {
-      revision: this.newRevision(prng.chance(0.8) ? 'good' : 'bad'),
+      revision: this.newRevision(prng.chance(0.9) ? 'good' : 'bad'),
       replicas: prng.between(1, 3),
       state: 'Active',
       limits: 0,
