@@ -8,7 +8,7 @@ import { inColour, plain } from '../../src/cli/view/paint.ts';
 import { describeText } from '../../src/cli/view/describe.ts';
 import { rolloutChanges } from '../../src/cli/view/rollout-lines.ts';
 import { rolloutText } from '../../src/cli/view/rollout-picture.ts';
-import { fit, widthOf } from '../../src/cli/view/screen.ts';
+import { fit, shorten, widthOf } from '../../src/cli/view/screen.ts';
 import { stageRow, stagesOf } from '../../src/cli/view/stages.ts';
 import { columnsOf, historyColumns } from '../../src/cli/view/resource-table.ts';
 import { standing, table } from '../../src/cli/view/table.ts';
@@ -43,6 +43,11 @@ describe('the picture', () => {
   test.each(situations)('of %s is never wider than the terminal, however narrow', (_name, view) => {
     for (const columns of [40, 60, 80, 120])
       expect(widest(rolloutText(seen(view), now, { paint: inColour, columns }))).toBeLessThanOrEqual(columns);
+  });
+
+  test.each([40, 60, 80])('says every weight and which revision is which on a line of %i columns', (columns) => {
+    const lines = rolloutText(seen(rolloutViews.canary), now, { paint: plain, columns }).split('\n');
+    expect(lines.filter((line) => /^  (stable .*-?aaaaaaaa .* 90%|target .*-?bbbbbbbb .* 10%)(  |$)/.test(line))).toHaveLength(2);
   });
 
   test('colours change nothing but colour', () => {
@@ -208,3 +213,15 @@ describe('tables', () => {
 test('a text without spaces is cut into lines, too', () => {
   expect(fit(`  ${'x'.repeat(25)}`, 12).split('\n')).toEqual(['  xxxxxxxx', '    xxxxxxxx', '    xxxxxxxx', '    x']);
 });
+
+test.each(['“quoted” text – with dashes', '█████ 100%', '日本語 and more', 'plain words only'])(
+  '%s cut short is no wider than asked for',
+  (text) => {
+    for (const width of [6, 7, 8, 9]) {
+      const cut = shorten(text, width);
+      expect(widthOf(cut)).toBeLessThanOrEqual(width);
+      expect(widthOf(cut)).toBeGreaterThanOrEqual(width - 1);
+      expect(cut).toMatch(/…$/);
+    }
+  },
+);

@@ -14,6 +14,9 @@ import { stageRow, stagesOf } from './stages.ts';
 import { table, type Column } from './table.ts';
 
 const barWidth = 10;
+/** In a table narrower than this bars would be cut, and in one narrower still, what calls came to would not fit on one line. */
+const roomForBars = 72;
+const roomForCalls = 54;
 /** Where the facts begin that stand under the table. */
 const indent = 2;
 const labelWidth = 11;
@@ -73,11 +76,11 @@ function sideColumns(running: boolean, { columns }: Screen): Column<Side>[] {
   };
   const always: Column<Side>[] = [
     { header: '', cell: ({ role }) => role },
-    { header: 'REVISION', cell: ({ name }) => name },
+    { header: 'REVISION', cell: ({ name }) => name, yields: 'name' },
     { header: 'READY', cell: readyText },
-    { header: 'WEIGHT', cell: columns === null ? ({ weight }) => shareText(weight) : bar },
+    { header: 'WEIGHT', cell: columns === null || columns < roomForBars ? ({ weight }) => shareText(weight) : bar },
   ];
-  if (!running) return always;
+  if (!running || (columns !== null && columns < roomForCalls)) return always;
   return [
     ...always,
     { header: 'CALLS', cell: ({ traffic }) => String(traffic?.calls ?? 0) },

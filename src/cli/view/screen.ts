@@ -2,7 +2,7 @@
  * Where a view is shown, and how text is made to fit there. Widths are those of a terminal: a wide character counts two, a
  * colour nothing. In a pipe nothing is drawn, cut or wrapped.
  */
-import widthAndCut from 'fast-string-truncated-width';
+import measure from 'fast-string-truncated-width';
 import { wrapAnsi } from 'fast-wrap-ansi';
 import type { Paint } from './paint.ts';
 
@@ -14,13 +14,23 @@ export interface Screen {
 
 /** How many columns of a terminal a text takes. */
 export function widthOf(text: string): number {
-  return widthAndCut(text).width;
+  return measure(text).width;
 }
 
-/** At most `width` columns of a text, the last an ellipsis when something was cut. For text without colours. */
+/**
+ * At most `width` columns of a text, the last an ellipsis when something was cut. For text without colours. The library
+ * measures well but cuts too late where ASCII follows other characters.
+ */
 export function shorten(text: string, width: number): string {
-  const { index, ellipsed } = widthAndCut(text, { limit: width, ellipsis: '…' });
-  return ellipsed ? `${text.slice(0, index)}…` : text;
+  if (widthOf(text) <= width) return text;
+  let left = width - 1;
+  let kept = '';
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    left -= widthOf(segment);
+    if (left < 0) break;
+    kept += segment;
+  }
+  return `${kept}…`;
 }
 
 /** The same with the beginning cut off instead of the end: `…-7f3a9c21`. */
