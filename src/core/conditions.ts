@@ -1,16 +1,38 @@
 /** Conditions: what is true of the Service now, from the Record as this pass leaves it. */
 import type { Condition, ConditionType } from '../model/condition.ts';
+import type { Desired } from '../model/desired.ts';
+import type { ServiceRecord } from '../model/record.ts';
 import { differenceText } from './contract/compare.ts';
 import { readyCount } from './instances.ts';
 import { dependenciesReady, fallbackOf, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
+import { isSameRecord } from './record.ts';
 import { failureOf } from './rollout/judge.ts';
 import { inBackOff, missingDependencies } from './state.ts';
 
 type Said = readonly [status: Condition['status'], reason: string, message: string];
 
+/** What the Conditions of a Record at rest were judged by, besides the Record itself: nothing needs a second look at the same. */
+const judgedBy = new WeakMap<ServiceRecord, Desired>();
+
+export function rememberJudgement(record: ServiceRecord, given: Desired): void {
+  if (record.rollout === null) judgedBy.set(record, given);
+}
+
+function areJudged({ before, record, given }: Pass): boolean {
+  const earlier = before === null || !isSameRecord(before, record) ? undefined : judgedBy.get(before);
+  return earlier?.declaration === given.declaration && isSameReadiness(earlier.dependencies, given.dependencies);
+}
+
+function isSameReadiness(a: Desired['dependencies'], b: Desired['dependencies']): boolean {
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  return names.every((name) => a[name]!.ready === b[name]?.ready && a[name]!.declared === b[name].declared);
+}
+
 /** Conditions keep their object when they say the same, and lastTransitionAt while their status does. */
 export function judgeConditions(pass: Pass): void {
   const { record, now } = pass;
+  if (areJudged(pass)) return;
   const said: Record<ConditionType, Said> = {
     Ready: ready(pass),
     Progressing: progressing(pass),

@@ -10,14 +10,14 @@ import type { Observation } from '../model/observation.ts';
 import type { Plan } from '../model/plan.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import { takeCommands } from './commands.ts';
-import { judgeConditions } from './conditions.ts';
+import { judgeConditions, rememberJudgement } from './conditions.ts';
 import { takeDeclaration } from './declaration.ts';
 import { judgeDrift } from './drift.ts';
 import { judgeHealth } from './health.ts';
 import { advanceDrains, drainAll, mayBeAlive, nothingAlive, takeObservation } from './instances.ts';
 import { goalOf, type Pass } from './pass.ts';
 import { planDiffers, planOf } from './plan.ts';
-import { newRecord } from './record.ts';
+import { isSameRecord, newRecord } from './record.ts';
 import { forgetRestarts } from './restart.ts';
 import { advanceRollout, endForStop, setRoute } from './rollout/engine.ts';
 import { advanceState } from './state.ts';
@@ -84,11 +84,7 @@ function decision(pass: Pass): Decision {
   const { before, record, events, wakeAt } = pass;
   const archive = record.deleting && (record.desired === null || nothingAlive(pass));
   if (planDiffers(before, record)) record.planGeneration += 1;
-  const kept = before !== null && same(before, record) ? before : (record as ServiceRecord);
+  const kept = before !== null && isSameRecord(before, record) ? before : (record as ServiceRecord);
+  rememberJudgement(kept, pass.given);
   return { record: kept, plan: archive ? null : planOf(kept), conditions: kept.conditions, events, wakeAt, archive };
-}
-
-function same(before: ServiceRecord, after: ServiceRecord): boolean {
-  for (const key in after) if (before[key as keyof ServiceRecord] !== after[key as keyof ServiceRecord]) return false;
-  return true;
 }

@@ -6,7 +6,7 @@ import { observed, say, type Pass } from './pass.ts';
 export function judgeDrift(pass: Pass): void {
   const { record, given } = pass;
   const { stable, stableService } = record;
-  if (stable === null) return;
+  if (stable === null || (record.drift === null && isAsPromoted(pass, stable.hash))) return;
   const offered = serving(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
   if (offered.length === 0) return;
   record.stableContract ??= offered[0]!;
@@ -32,6 +32,14 @@ export function judgeDrift(pass: Pass): void {
   }
   const hidden = policy === 'quarantine' ? toolsThatDrifted(record.drift, from, to) : [];
   if (hidden.join('\n') !== record.quarantine.join('\n')) record.quarantine = hidden;
+}
+
+/** Every Instance that is seen to offer something offers what stable was promoted with: nothing to look into. */
+function isAsPromoted({ record, observation }: Pass, stable: string): boolean {
+  if (observation === null) return true;
+  return observation.instances.every(
+    ({ revision, contract }) => revision !== stable || contract === null || contract === record.stableContract,
+  );
 }
 
 function accept(pass: Pass, contract: string, reason: string, message: string): void {

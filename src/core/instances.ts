@@ -157,7 +157,9 @@ export function serving({ record }: Pass, revision: string): InstanceRecord[] {
 }
 
 export function provenCount(pass: Pass, revision: string): number {
-  return provenOrdinals(pass, revision).length;
+  let count = 0;
+  for (const instance of pass.record.instances) if (isProvenOf(instance, revision)) count += 1;
+  return count;
 }
 
 /** Proven Instances that serve what stable should: stable's own, and in a rolling Rollout those that have taken over from them. */
@@ -169,7 +171,11 @@ export function readyCount(pass: Pass): number {
 }
 
 export function provenOrdinals(pass: Pass, revision: string): number[] {
-  return serving(pass, revision).flatMap(({ ordinal, provenAt }) => (provenAt === null ? [] : [ordinal]));
+  return pass.record.instances.filter((instance) => isProvenOf(instance, revision)).map(({ ordinal }) => ordinal);
+}
+
+function isProvenOf({ revision, duty, provenAt }: InstanceRecord, wanted: string): boolean {
+  return revision === wanted && duty === 'serve' && provenAt !== null;
 }
 
 /** Those that failed and may not be started again yet. */

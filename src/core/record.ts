@@ -1,5 +1,11 @@
-/** The Record of a Service that is declared for the first time. */
+/** Records: one for a Service that is declared for the first time, and whether two are the same. */
 import type { ServiceRecord } from '../model/record.ts';
+
+/** Whether two Records hold the very same members. */
+export function isSameRecord(a: ServiceRecord, b: ServiceRecord): boolean {
+  for (const key in b) if (a[key as keyof ServiceRecord] !== b[key as keyof ServiceRecord]) return false;
+  return true;
+}
 
 export function newRecord(service: string, now: number): ServiceRecord {
   return {

@@ -10,7 +10,7 @@ import { ensureInstances, releaseOthers, takeObservation } from '../instances.ts
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
-import { judge, lastingFailureOf, wakeAtDeadline } from './judge.ts';
+import { forgiveWait, judge, lastingFailureOf, wakeAtDeadline } from './judge.ts';
 import { stepWords } from './step-words.ts';
 import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
@@ -149,7 +149,7 @@ function keepTime({ record, now }: Pass): void {
     record.rollout = { ...record.rollout!, analysis: { ...rollout.analysis, startedAt: now } };
 }
 
-/** Other steps than those it goes by: they begin anew, with the target as it is and no calls to it. */
+/** Other steps than those it goes by: they begin anew, with the target as it is, no calls to it, and all the time there is. */
 function restartChangedSteps(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
@@ -161,7 +161,8 @@ function restartChangedSteps(pass: Pass): void {
   }
   // What is on the preview route stays there: how it does there is known already.
   const phase = rollout.phase === 'Previewing' && strategy === rollout.strategy ? 'Previewing' : 'Proving';
-  record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash), phase };
+  const anew = { waitedMs: Math.max(0, now - rollout.startedAt), waitingSince: null };
+  record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash), ...anew, phase };
   say(pass, 'Normal', 'StepsRestarted', `The steps to ${record.target!.name} changed and begin anew (${strategy}).`, {
     revision: record.target!.name,
   });
@@ -267,6 +268,7 @@ function rememberWait(pass: Pass, { waitsOn, waitsFor }: Step): void {
   if (!stands && rollout.waitingSince !== null) {
     const waitedMs = rollout.waitedMs + Math.max(0, now - rollout.waitingSince);
     record.rollout = { ...record.rollout!, waitingSince: null, waitedMs };
+    forgiveWait(pass);
   }
 }
 

@@ -99,6 +99,14 @@ function forgiveAbsence(pass: Pass): void {
   record.rollout = { ...record.rollout!, waitedMs: record.rollout!.waitedMs + now - at + absenceMs };
 }
 
+/** A wait is over and the deadline past: a nearer one has been declared meanwhile, or the clock was set. It gets as long as after an absence. */
+export function forgiveWait(pass: Pass): void {
+  const { record, now } = pass;
+  const at = deadlineAt(pass);
+  if (!migrationOf(pass, record.rollout!.target).rollback.automatic) return;
+  if (at !== null && at <= now) record.rollout = { ...record.rollout!, waitedMs: record.rollout!.waitedMs + now - at + absenceMs };
+}
+
 function deadlineFailure(pass: Pass): RolloutFailure | null {
   const at = deadlineAt(pass);
   if (at === null || pass.now < at) return null;
