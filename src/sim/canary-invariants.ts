@@ -53,14 +53,24 @@ const weightsFollowTheSteps: Invariant = (judged) => {
     return weight <= Math.max(expected, weightOf(judged.before!, rollout.target))
       ? null
       : 'past its steps it got more calls before the switch';
-  if (weight === expected) return null;
   const waits = steps[rollout.step]?.type === 'setWeight' && proven < replicasBySteps(rollout, after);
-  if (waits && weight === weightBySteps(steps, rollout.step - 1)) return null;
+  if (weight === (waits ? weightBySteps(steps, rollout.step - 1) : expected)) return null;
   const was = ongoing(judged)?.was;
   const failed = rollout.waitsOn === 'person' && serviceFor(after, rollout.target)?.migration.rollback.automatic === false;
   const held =
     (rollout.paused !== null || failed) && was !== undefined && weight <= Math.max(expected, weightOf(judged.before!, rollout.target));
   return held ? null : `${weight} % to the target, its steps say ${expected} %`;
+};
+
+/** Rule 8: whoever waits for a step's time to pass asks to be woken for it. */
+const wakesForSteps: Invariant = ({ after, decision, now }) => {
+  const { rollout } = after;
+  if (rollout === null || rollout.phase !== 'Stepping' || rollout.paused !== null || rollout.promoted !== null) return null;
+  const step = stepsOf(rollout, after)[rollout.step];
+  const forMs = step?.type === 'pause' ? step.durationMs : step?.type === 'analysis' || step?.type === 'shadow' ? step.forMs : null;
+  if (forMs === null || rollout.waitsOn === 'person') return null;
+  const endsAt = rollout.stepStartedAt + forMs;
+  return endsAt > now && (decision.wakeAt === null || decision.wakeAt > endsAt) ? `nobody wakes for the end of step ${rollout.step}` : null;
 };
 
 /** [5] A step is passed when it has been done, or somebody said that it may be. */
@@ -145,6 +155,14 @@ const resumeAndPauseAreHeard: Invariant = (judged) => {
   return last === 'resume-rollout' && both.is.paused !== null ? 'it was told to resume and does not' : null;
 };
 
+const abortIsHeard: Invariant = ({ before, after, desired }) => {
+  const [first] = desired.commands.filter(({ id }) => id > (before?.commandId ?? 0));
+  if (first?.kind !== 'abort' || before?.rollout == null) return null;
+  const { number } = before.rollout;
+  const aborted = after.verdicts.some((verdict) => verdict.number === number && verdict.result === 'Aborted');
+  return aborted ? null : `rollout ${number} was told to abort and was not`;
+};
+
 /** Other steps during a Rollout: they begin anew, from nothing. */
 const otherStepsBeginAnew: Invariant = (judged) => {
   const both = ongoing(judged);
@@ -183,11 +201,13 @@ const badUnderLoadIsTakenBack: Invariant = (judged) => {
   return chances > allowed + 2 ? `bad under load through ${chances} measurements, ${allowed} failures are put up with` : null;
 };
 
+export const canaryAlways = { wakesForSteps };
 export const canaryInvariants = {
   weightsFollowTheSteps,
   stepsEndInTime,
   pausedStandsStill,
   resumeAndPauseAreHeard,
+  abortIsHeard,
   otherStepsBeginAnew,
   byTheSteps,
   badUnderLoadIsTakenBack,

@@ -19,7 +19,7 @@ import {
   type Judged,
   type Pass,
 } from './terms.ts';
-import { canaryInvariants, replicasBySteps } from './canary-invariants.ts';
+import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
 import { strategyInvariants } from './strategy-invariants.ts';
@@ -314,7 +314,7 @@ const wakesForDeadline: Invariant = ({ after, decision, now }) => {
 };
 
 const named = (invariants: Readonly<Record<string, Invariant>>): readonly (readonly [string, Invariant])[] => Object.entries(invariants);
-const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...releaseAlways });
+const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...canaryAlways, ...releaseAlways });
 const onChange = named({
   ...rolloutInvariants,
   ...strategyInvariants,

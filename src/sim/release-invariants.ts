@@ -241,7 +241,11 @@ const promotedIsInOrder: Invariant = (judged) => {
 };
 
 /** A Contract that changes without a Rollout is drift, and is said to be. */
-const driftIsSeen: Invariant = ({ after, decision }) => {
+const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
+  const { stable, stableContract } = after;
+  const offers = serving(after, stable?.hash ?? '', false).map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
+  const other = offers.find((hash) => hash != null && hash !== stableContract && desired.contracts[hash] !== undefined);
+  if (other != null && after.drift === null) return `stable offers ${other} rather than ${stableContract}, and no drift is said`;
   const drifted = after.conditions.find(({ type }) => type === 'Drifted')?.status ?? 'Unknown';
   if ((after.drift !== null) !== (drifted === 'True'))
     return `drift ${after.drift === null ? 'none' : after.drift.class}, and Drifted is ${drifted}`;

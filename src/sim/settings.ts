@@ -4,7 +4,7 @@ import type { Prng } from './prng.ts';
 
 export const strategyNames: readonly StrategyName[] = ['in-place', 'rolling', 'blue-green', 'canary'];
 export const groupName = 'group';
-/** The check that blue-green asks for through the preview route. */
+/** The check that shows through the preview route who fails there. */
 export const previewCheck = 'works';
 
 export interface SettingsWish {
@@ -39,7 +39,7 @@ export function drawMigration(prng: Prng, { calm, only }: SettingsWish): Migrati
     rolling: { maxSurge: drawAmount(prng), maxUnavailable: drawAmount(prng) },
     blueGreen: {
       autoPromote: prng.chance(0.8),
-      prePromotion: prng.chance(0.6) ? [previewCheck] : [],
+      prePromotion: prng.pick([[], [previewCheck], ['alive', previewCheck]]),
       keepOldForMs: prng.pick([0, 0, 10_000, 120_000]),
     },
     canary: { steps: drawSteps(prng, calm), analysis: drawAnalysis(prng) },

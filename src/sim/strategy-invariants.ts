@@ -74,6 +74,31 @@ const rollingSplitsByInstances: Invariant = (judged) => {
   return weight > 0 && weight > fair + 1 ? `${weight} % to ${target} ready instances beside ${old} of stable` : null;
 };
 
+/** What has been started of the target stays, and each one that takes over waits for the gateway's word on the one before. */
+const rollingGoesForward: Invariant = (judged) => {
+  const { before, after, observation, world } = judged;
+  const both = ongoing(judged);
+  if (!isRolling(judged) || both === null || both.was.strategy !== 'rolling') return null;
+  if (both.was.stepsHash !== both.is.stepsHash || before!.desired?.specHash !== after.desired?.specHash) return null;
+  const { target, step } = both.is;
+  for (const { id } of serving(before!, target, false)) {
+    if (after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) continue;
+    if (
+      !isOver(
+        observation?.instances.find((seen) => seen.id === id),
+        after,
+      )
+    )
+      return `${id} of the target was sent away`;
+  }
+  const replaced = Math.min(step, serving(after, target, true).length);
+  if (both.is.phase === 'Replacing' && replaced > 0 && weightOf(after, target) === 0) return `${replaced} have taken over and get no calls`;
+  const { host } = world;
+  if (step === both.was.step || host === null || observation?.hostId !== host.id) return null;
+  const inForce = host.inForce?.route?.weights[target] ?? 0;
+  return inForce === weightOf(before!, target) ? null : `another took over while the gateway sent ${inForce} %`;
+};
+
 /** Blue-green: no call before the switch, and no switch before the whole target is ready, its preview checks pass and a person agrees. */
 const blueGreenSwitchesOnce: Invariant = (judged) => {
   const { after, observation } = judged;
@@ -89,6 +114,22 @@ const blueGreenSwitchesOnce: Invariant = (judged) => {
   const checks = observation?.preview?.revision === rollout.target ? observation.preview.checks : [];
   const passed = prePromotion.every((name) => checks.some((check) => check.name === name && check.outcome === 'pass'));
   return passed ? null : 'switched though its checks through the preview do not pass';
+};
+
+/** What fails through the preview is taken back. */
+const previewIsHeeded: Invariant = (judged) => {
+  const both = ongoing(judged);
+  const { after, observation, world } = judged;
+  if (both === null || both.was.phase !== 'Previewing' || both.is.phase !== 'Previewing' || both.was.stepsHash !== both.is.stepsHash)
+    return null;
+  const { migration, health } = serviceFor(after, both.is.target)!;
+  const shown = observation?.preview?.revision === both.is.target && world.host?.inForce?.route?.preview === both.is.target;
+  if (!shown || !migration.rollback.automatic || after.routePlan > observation.routeGeneration) return null;
+  const down = observation.preview!.checks.find(
+    ({ name, failsInARow, errorsInARow }) =>
+      migration.blueGreen.prePromotion.includes(name) && (failsInARow >= health.failureThreshold || errorsInARow >= 4),
+  );
+  return down === undefined ? null : `it goes on though check ${down.name} fails through the preview`;
 };
 
 /** What was stable before stays up, without calls, for as long as was said. */
@@ -149,7 +190,9 @@ export const strategyInvariants = {
   rollingKeepsItsFloor,
   rollingKeepsItsSurge,
   rollingSplitsByInstances,
+  rollingGoesForward,
   blueGreenSwitchesOnce,
+  previewIsHeeded,
   keptStaysUp,
   extrasAreOfTheRollout,
 };

@@ -34,7 +34,15 @@ export class Watch {
       if (waits(was, judged, false) || absentMs > 0) this.maybeWaitedMs += Math.max(absentMs, now - this.passedAt);
     }
     this.passedAt = now;
+    const { after } = judged;
+    if (was !== null && after.rollout?.number === was.number) this.allow(was, after.rollout, judged);
     this.seek(judged);
+  }
+
+  /** Other steps begin with all the time there is; another deadline may pass while it waits, which is forgiven then. */
+  private allow(was: Rollout, is: Rollout, { before, after, now }: Judged): void {
+    if (was.stepsHash !== is.stepsHash) this.maybeWaitedMs = Math.max(this.maybeWaitedMs, now - is.startedAt);
+    if (before!.desired?.migration.progressDeadlineMs !== after.desired?.migration.progressDeadlineMs) this.maybeWaitedMs = Infinity;
   }
 
   private begin(number: number): void {

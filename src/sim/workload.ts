@@ -11,7 +11,7 @@ import type { Declaration, GroupMember } from '../model/desired.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Migration, Service, StrategyName } from '../model/service.ts';
 import { drawBehaviour, drawRevision, type Behaviour } from './behaviour.ts';
-import { driftedFrom, drawOffer, type Offer } from './contracts.ts';
+import { driftedFrom, drawOffer, hashOf, type Offer } from './contracts.ts';
 import { Prng } from './prng.ts';
 import { serviceName, serviceOf, type Draft, type Habits } from './services.ts';
 import { drawMigration, drawSteps, withSteps } from './settings.ts';
@@ -74,7 +74,7 @@ export class Workload {
     this.dependencyReady = prng.chance(0.6);
     this.draft = {
       revision: this.newRevision(prng.chance(0.9) ? 'good' : 'bad'),
-      replicas: prng.between(1, 3),
+      replicas: prng.between(1, 4),
       state: 'Active',
       limits: 0,
       settings: 0,
@@ -285,8 +285,17 @@ export class Workload {
   }
 
   private drift(): Change {
-    const { hash } = this.draft.revision;
-    return { kind: 'drift', revision: hash, offer: driftedFrom(this.offers.get(hash)!, this.prng) };
+    const { draft, prng } = this;
+    const { hash } = draft.revision;
+    const offer = driftedFrom(this.offers.get(hash)!, prng);
+    if (prng.chance(0.4))
+      this.follow(this.calm ? calmWaitMs : prng.between(100, 60_000), () => {
+        const { migration } = draft;
+        draft.settings += 1;
+        draft.migration = { ...migration, contract: { ...migration.contract, approved: hashOf(offer) } };
+        return this.source('approves');
+      });
+    return { kind: 'drift', revision: hash, offer };
   }
 
   private drawCommand(): CommandKind {

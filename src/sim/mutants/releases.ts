@@ -84,8 +84,8 @@ export const releaseMutants: readonly Mutant[] = [
   {
     name: 'a group waits though it was let go',
     file: standing,
-    find: "return released || direct === 'fallback'",
-    replace: "return direct === 'fallback'",
+    find: 'return released || fallsBack(pass)',
+    replace: 'return fallsBack(pass)',
   },
   {
     name: 'forgets that the group let it go',
@@ -142,6 +142,6 @@ export const releaseMutants: readonly Mutant[] = [
     replace: '',
   },
   { name: 'a fallback goes by steps', file: engine, find: "return 'fallback';", replace: 'return null;' },
-  { name: 'a fallback waits for the group', file: standing, find: "released || direct === 'fallback' ||", replace: 'released ||' },
+  { name: 'a fallback waits for the group', file: standing, find: 'released || fallsBack(pass) ||', replace: 'released ||' },
   { name: 'failures before a promotion count after it', file: regression, find: ' && at > promotedAt && at <= now', replace: '' },
 ];

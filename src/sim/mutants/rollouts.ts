@@ -255,7 +255,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'other steps go on where those before were',
     file: engine,
-    find: 'record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash) };',
+    find: 'record.rollout = { ...rollout, strategy, ...fromTheStart(now, stepsHash), ...anew, phase };',
     replace: 'record.rollout = { ...rollout, strategy, stepsHash };',
   },
   {

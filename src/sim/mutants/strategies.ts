@@ -91,7 +91,7 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'blue-green is not taken back for its preview',
     file: judge,
-    find: "phase !== 'Previewing' || direct",
+    find: "phase === 'Switching' || direct",
     replace: 'true || direct',
   },
   {
