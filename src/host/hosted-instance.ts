@@ -2,6 +2,7 @@
  * One Instance from the Plan that first names it until nothing of it is left: started once, handshaken, its Contract taken,
  * checked, stopped or ended. It never starts a second time, and says `ended` only when its processes are gone.
  */
+import { formatDuration } from '../base/duration.ts';
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
 import { hashFraction } from '../base/hash.ts';
@@ -201,6 +202,12 @@ export class HostedInstance {
     if (this.#abort.signal.aborted) throw new FairleadError('Cancelled', 'It is no longer wanted.');
   }
 
+  /** A handshake has only what starting the process left of the limit: it is the limit that people know and can change. */
+  #whyNotUp(thrown: unknown): string {
+    if (codeOf(thrown) !== 'HandshakeTimeout') return messageOf(thrown);
+    return `no MCP handshake within ${formatDuration(this.#limits.startTimeoutMs)} (limits.startTimeout)`;
+  }
+
   /** It did not come up: whatever of it runs is stopped first, then it is said. */
   async #failed(thrown: unknown): Promise<void> {
     const { clock } = this.#parts;
@@ -212,7 +219,7 @@ export class HostedInstance {
     await running?.stop(this.#limits.stopTimeoutMs);
     if (this.#stopping !== null) return;
     if (own !== null) this.#end = { ...own, code: own.code === 'Exited' ? 'ExitedEarly' : own.code };
-    else this.#end = { code: codeOf(thrown), message: messageOf(thrown), at, ...outputOf(thrown, running) };
+    else this.#end = { code: codeOf(thrown), message: this.#whyNotUp(thrown), at, ...outputOf(thrown, running) };
     this.phase = 'ended';
     this.#surroundings.changed(this, true);
   }

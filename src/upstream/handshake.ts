@@ -121,7 +121,7 @@ function asObject(value: unknown): Record<string, unknown> {
 export function handshakeError(error: unknown, timeoutMs: number): FairleadError {
   if (error instanceof FairleadError) {
     if (error.code === 'CallTimedOut')
-      return new FairleadError('HandshakeTimeout', `no MCP handshake within ${timeoutMs} ms`, { cause: error });
+      return new FairleadError('HandshakeTimeout', `no MCP handshake within ${Math.round(timeoutMs)} ms`, { cause: error });
     if (['HandshakeFailed', 'HandshakeTimeout', 'ConnectFailed', 'ProtocolViolation', 'MessageTooLarge'].includes(error.code)) return error;
     return new FairleadError('HandshakeFailed', error.message, { cause: error, data: { ...error.data } });
   }

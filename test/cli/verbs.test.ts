@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
+import { appliedText } from '../../src/cli/view/changes.ts';
+import { plain } from '../../src/cli/view/paint.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
 import { breaking, rolloutViews } from '../fixtures/rollout-views.ts';
@@ -339,6 +341,10 @@ describe('changes', () => {
     await expect(out).toMatchFileSnapshot('golden/plan.txt');
     await expect((await cli.run('plan', '-f', 'files.yaml', '-o', 'markdown')).out).toMatchFileSnapshot('golden/plan.md.txt');
     expect(JSON.parse((await cli.run('plan', '-f', 'files.yaml', '-o', 'json')).out)).toMatchObject({ token: 'tok-1' });
+  });
+
+  test('apply says so when nothing changed', () => {
+    expect(appliedText({ snapshot: appliedSnapshot, changes: [], files: [] }, plain)).toBe('Nothing changed.\n');
   });
 
   test('apply passes the token and says what changed; --dry-run applies nothing', async () => {

@@ -117,12 +117,15 @@ describe('what goes wrong', () => {
     const instance = world.find('a-1');
     instance.stubborn = true;
     instance.started.resolve();
-    instance.upstream.connected.reject(new FairleadError('HandshakeTimeout', 'no MCP handshake within 10000 ms'));
+    instance.upstream.connected.reject(new FairleadError('HandshakeTimeout', 'no MCP handshake within 1942.917 ms'));
     await settle();
     expect(world.phases('a')).toEqual(['a-1 starting']);
     instance.end();
     await settle();
-    expect(world.observe('a').instances[0]).toMatchObject({ phase: 'ended', end: { code: 'HandshakeTimeout', stderrTail: 'so far' } });
+    expect(world.observe('a').instances[0]).toMatchObject({
+      phase: 'ended',
+      end: { code: 'HandshakeTimeout', message: 'no MCP handshake within 10s (limits.startTimeout)', stderrTail: 'so far' },
+    });
   });
 
   it.each([3_600_000, -3_600_000])('a clock that is set by %i ms in the middle leaves the handshake the time it has', async (ms) => {

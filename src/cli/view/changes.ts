@@ -129,8 +129,9 @@ function tally(changes: readonly ServiceChange[]): string {
     .join(', ');
 }
 
-/** `service/files changed`, one a line, as kubectl says it. */
+/** `service/files changed`, one a line, as kubectl says it; that nothing changed is said, too. */
 export function appliedText(applied: Applied, paint: Paint): string {
+  if (applied.changes.length === 0) return paint.dim('Nothing changed.\n');
   return applied.changes
     .map(
       ({ service, action }) =>
