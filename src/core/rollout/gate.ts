@@ -1,4 +1,5 @@
 /** The contract gate: before any call goes to the target, what it offers is held against what stable offers. */
+import type { ContractComparison } from '../../model/contract.ts';
 import { compareContracts, differenceText } from '../contract/compare.ts';
 import { contractOf, migrationOf, say, type Pass } from '../pass.ts';
 
@@ -26,12 +27,18 @@ export function compareWithStable(pass: Pass): void {
  * nothing to compare, and what would block nothing is not waited for.
  */
 export function gateIsOpen(pass: Pass): boolean {
-  const { contract } = pass.record.rollout!;
+  const { contract, target } = pass.record.rollout!;
   if (!isAskedFor(pass)) return true;
-  const { breaking, descriptions } = migrationOf(pass, pass.record.rollout!.target).contract;
-  if (contract === null && breaking !== 'block' && descriptions !== 'block') return true;
-  if (contract === null) return pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass));
-  return gateFailure(pass) === null;
+  const { breaking, descriptions } = migrationOf(pass, target).contract;
+  const blocks = breaking === 'block' || descriptions === 'block';
+  if (contract === null) return !blocks || (pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass)));
+  return gateFailure(pass) === null && (!blocks || isOfNow(pass, contract));
+}
+
+/** Whether what was compared is what is offered now, as far as it is seen. */
+function isOfNow(pass: Pass, { from, to }: ContractComparison): boolean {
+  const [stable, target] = hashesOf(pass);
+  return (stable ?? from) === from && (target ?? to) === to;
 }
 
 export function gateFailure(pass: Pass): readonly [reason: string, message: string] | null {
