@@ -95,7 +95,7 @@ export function drawBehaviour(prng: Prng, worth: Behaviour['worth']): Behaviour 
     stopMs: kind === 'stubborn' ? null : prng.between(2, 300),
     failsFirst: kind === 'flaky-start' ? prng.between(1, 2) : 0,
     errorRate: kind === 'errors-under-load' ? prng.between(25, 50) / 100 : usualErrorRate,
-    slowerBy: kind === 'slow-under-load' ? prng.between(5, 8) : 0,
+    slowerBy: kind === 'slow-under-load' ? prng.between(8, 10) : 0,
     differs: kind === 'answers-differ' ? 0.5 : 0,
     previewErrors: prng.between(0, 2),
   };

@@ -198,7 +198,7 @@ const badUnderLoadIsTakenBack: Invariant = (judged) => {
   if (rollout === null || after.desired?.migration.rollback.automatic !== true) return null;
   const chances = world.watch.chancesToSee;
   const allowed = after.desired.migration.canary.analysis.failureLimit;
-  return chances > allowed + 2 ? `bad under load through ${chances} measurements, ${allowed} failures are put up with` : null;
+  return chances > allowed + 1 ? `bad under load through ${chances} measurements, ${allowed} failures are put up with` : null;
 };
 
 export const canaryAlways = { wakesForSteps };

@@ -162,6 +162,7 @@ function summary(world: World): Record<string, unknown> {
     stands: record.rollout === null ? null : `${record.rollout.phase} ${record.rollout.step}`,
     stableContract: record.stableContract,
     drift: record.drift?.to ?? null,
+    quarantine: record.quarantine,
     promoted: record.promoted.map(({ revision }) => revision.name),
     ...(restless ? {} : settled(record)),
   };
@@ -176,7 +177,6 @@ function settled(record: ServiceRecord): Record<string, unknown> {
     state: record.state,
     instances: record.instances.map(({ revision, ordinal, duty }) => `${revision.slice(0, 8)} ${ordinal} ${duty}`).sort(),
     route: record.route,
-    quarantine: record.quarantine,
     synced: condition('Synced'),
     ready: condition('Ready'),
   };
@@ -192,7 +192,7 @@ export function differences(faulty: World, twin: World): string[] {
       const [one, other] = [JSON.stringify(a[key]), JSON.stringify(b[key])];
       if (one !== other) found.push(`${key}: ${one} with faults, ${other} without`);
     }
-    if (faulty.workload.calm && faulty.faults.onInstances === 0) found.push(...countDifferences(faulty, twin));
+    if (faulty.workload.calm && faulty.faults.onInstances === 0 && !faulty.operatorActs) found.push(...countDifferences(faulty, twin));
   }
   return found;
 }

@@ -133,7 +133,7 @@ export class Faults {
 
   /** How long it takes until what a Contract says is known, once its hash has been seen. */
   contractLagMs(): number {
-    return Math.max(0, this.contractLateUntil - this.world.queue.now);
+    return Math.max(this.world.workload.contractLagMs, this.contractLateUntil - this.world.queue.now);
   }
 
   /** The error code that a start fails with, or null. */

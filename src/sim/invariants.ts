@@ -19,6 +19,7 @@ import {
   type Judged,
   type Pass,
 } from './terms.ts';
+import { analysisAlways, analysisInvariants } from './analysis-invariants.ts';
 import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
@@ -314,11 +315,12 @@ const wakesForDeadline: Invariant = ({ after, decision, now }) => {
 };
 
 const named = (invariants: Readonly<Record<string, Invariant>>): readonly (readonly [string, Invariant])[] => Object.entries(invariants);
-const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...canaryAlways, ...releaseAlways });
+const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...canaryAlways, ...analysisAlways, ...releaseAlways });
 const onChange = named({
   ...rolloutInvariants,
   ...strategyInvariants,
   ...canaryInvariants,
+  ...analysisInvariants,
   ...releaseInvariants,
   lifecycleFollowsTheTable,
   instancesAreOnRecord,

@@ -165,6 +165,8 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
     case 'AnalysisFailed': {
       if (rollout?.strategy !== 'canary' || rollout.direct !== null) return `there is no analysis in a ${rollout?.strategy} rollout`;
       const limit = migration.canary.analysis.failureLimit;
+      const failures = (rollout.analysis?.failures ?? 0) + 1;
+      if (failures <= limit && sameManifest) return `${failures} measurements failed, ${limit} are put up with`;
       const last = after.verdicts[0]?.measurement?.outcome;
       if (last !== 'fail' && sameManifest) return `its last measurement says ${last}`;
       return ['errors-under-load', 'slow-under-load', 'bad-metric'].includes(behaviour.kind) ? null : `it behaves well (limit ${limit})`;
@@ -186,6 +188,7 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
     case 'UnhealthyAfterPromotion':
       return wrongRegression(revision, judged);
     case 'ShadowDiffers':
+      if (shadowStep(judged)?.maxDifferent === null && sameManifest) return 'answers that differ are only to be listed';
       return behaviour.kind === 'answers-differ' ? null : 'it answers as stable does';
     case 'PreviewCheckFailed':
       if (rollout?.strategy !== 'blue-green' || rollout.direct !== null) return `there is no preview in a ${rollout?.strategy} rollout`;
@@ -193,6 +196,11 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
     default:
       return null;
   }
+}
+
+function shadowStep({ before }: Judged) {
+  const step = before!.desired?.migration.canary.steps[before!.rollout!.step];
+  return step?.type === 'shadow' ? step : null;
 }
 
 /** After its promotion: in time, where its manifest says so, and because it fails and nobody else. */

@@ -19,7 +19,8 @@ import { drawMigration, drawSteps, withSteps } from './settings.ts';
 export type Stands = GroupMember['stands'];
 
 export type Change =
-  | { readonly kind: 'source'; readonly declaration: Declaration; readonly what: string }
+  /** partner: how the other member of its group stands from the same moment on; null: as it did. */
+  | { readonly kind: 'source'; readonly declaration: Declaration; readonly what: string; readonly partner: Stands | null }
   | { readonly kind: 'dependency'; readonly ready: boolean }
   /** The other member of its group. */
   | { readonly kind: 'partner'; readonly stands: Stands }
@@ -44,6 +45,8 @@ export class Workload {
   /** Revisions that are bad only under load, in the preview or by a metric may come: whether they are caught depends on more than the Changes. */
   readonly mayBeLoaded: boolean;
   readonly callsASecond: number;
+  /** How long it takes until what a Contract says is known, when nothing goes wrong. */
+  readonly contractLagMs: number;
   /** In the end everybody lets go of what they hold up. */
   readonly freesAtEnd: boolean;
   private readonly prng: Prng;
@@ -68,7 +71,8 @@ export class Workload {
     this.calm = prng.chance(0.5);
     this.mayBeExclusive = prng.chance(0.15);
     this.mayBeLoaded = !this.calm || prng.chance(0.4);
-    this.callsASecond = prng.pick([0, 0.2, 5, 50, 50]);
+    this.callsASecond = prng.pick([0, 0.2, 50, 50, 200]);
+    this.contractLagMs = prng.pick([0, 0, 500, 10_000]);
     this.freesAtEnd = prng.chance(0.8);
     this.habits = { failureThreshold: prng.between(1, 3), successThreshold: prng.between(1, 2) };
     this.dependencyReady = prng.chance(0.6);
@@ -129,7 +133,7 @@ export class Workload {
       [() => this.update('good'), 32],
       [() => this.update('bad'), 14],
       [() => this.update(this.calm ? 'good' : 'unsteady'), 5],
-      [() => this.update(this.mayBeLoaded ? 'loaded' : 'good'), 12],
+      [() => this.update(this.mayBeLoaded ? 'loaded' : 'good'), 16],
       [() => this.comeBack(), 12],
       [() => this.adjust(), 14],
       [() => this.flip(), 5],
@@ -156,9 +160,9 @@ export class Workload {
     const { draft, prng } = this;
     draft.revision = this.newRevision(worth);
     if (draft.migration.releaseTogether !== null && prng.chance(0.5)) {
-      this.follow(0, () => this.source(`updates to ${this.behaviours.get(draft.revision.hash)!.kind} with its group`));
       this.follow(this.calm ? prng.between(1_000, calmWaitMs) : prng.between(1_000, 60_000), () => this.partnerBecomes(this.drawStands()));
-      return this.partnerBecomes('moving');
+      this.partner = 'moving';
+      return this.source(`updates to ${this.behaviours.get(draft.revision.hash)!.kind} with its group`, 'moving');
     }
     if (this.calm) this.interfere();
     else if (prng.chance(0.25)) this.storm();
@@ -177,7 +181,7 @@ export class Workload {
     } else if (prng.chance(0.25)) {
       this.follow(prng.between(100, 60_000), () => this.command('pause-rollout'));
       this.follow(prng.between(1_000, 300_000), () => this.command('resume-rollout'));
-    } else if (prng.chance(0.15)) {
+    } else if (!waits && prng.chance(0.15)) {
       this.follow(prng.between(100, 60_000), () => this.command(prng.chance(0.5) ? 'promote' : 'promote-full'));
     }
   }
@@ -249,19 +253,19 @@ export class Workload {
 
   private remove(): Change {
     this.current = 'absent';
-    return { kind: 'source', declaration: { kind: 'absent' }, what: 'deletes' };
+    return { kind: 'source', declaration: { kind: 'absent' }, what: 'deletes', partner: null };
   }
 
   private spoil(): Change {
     if (this.prng.chance(0.5)) {
       this.current = 'unknown';
-      return { kind: 'source', declaration: { kind: 'unknown', reason: 'unreadable' }, what: 'cannot be read' };
+      return { kind: 'source', declaration: { kind: 'unknown', reason: 'unreadable' }, what: 'cannot be read', partner: null };
     }
     this.current = 'invalid';
     const place = { file: 'svc.yaml', line: 1, column: 1, path: 'spec.x' };
     const issue = { code: 'UnknownField', severity: 'error' as const, message: 'unknown', ...place };
     const declaration: Declaration = { kind: 'invalid', issues: [issue], snapshot: `snapshot-${++this.snapshots}` };
-    return { kind: 'source', declaration, what: 'is spoilt' };
+    return { kind: 'source', declaration, what: 'is spoilt', partner: null };
   }
 
   private dependency(): Change {
@@ -320,11 +324,11 @@ export class Workload {
     return { kind: 'command', command };
   }
 
-  private source(what: string): Change {
+  private source(what: string, partner: Stands | null = null): Change {
     this.current = 'declared';
     const service = serviceOf(this.draft, this.habits, `snapshot-${++this.snapshots}`);
     this.declared.set(service.specHash, service);
-    return { kind: 'source', declaration: { kind: 'declared', service }, what };
+    return { kind: 'source', declaration: { kind: 'declared', service }, what, partner };
   }
 }
 

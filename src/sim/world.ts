@@ -200,6 +200,7 @@ export class World {
     this.load.wakeUp();
     switch (change.kind) {
       case 'source':
+        if (change.partner !== null) this.partnerIs(change.partner);
         this.source = change.declaration;
         if (this.source.kind === 'absent' || (this.source.kind === 'declared' && this.source.service.state !== 'Active'))
           this.stopAskedAt = this.queue.now;
@@ -236,11 +237,15 @@ export class World {
   }
 
   private partnerBecomes(stands: Stands): void {
+    this.partnerIs(stands);
+    for (const controller of this.living()) controller.pass();
+  }
+
+  private partnerIs(stands: Stands): void {
     this.partner = stands;
     if (stands === 'moving') this.partnerReleases += 1;
     if (stands === 'rejected') this.partnerWasRejected = true;
     this.note('partner', stands);
-    for (const controller of this.living()) controller.pass();
   }
 
   /** Names the release that the other member of the group is in. */

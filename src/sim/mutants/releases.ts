@@ -36,14 +36,14 @@ export const releaseMutants: readonly Mutant[] = [
   {
     name: 'the gate is open until the contracts are known',
     file: gate,
-    find: 'return pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass));',
+    find: 'return !blocks || (pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass)));',
     replace: 'return true;',
   },
   {
     name: 'a contract that is not seen is taken for none',
     file: gate,
-    find: 'return pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass));',
-    replace: 'return hashesOf(pass).includes(null);',
+    find: 'return !blocks || (pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass)));',
+    replace: 'return !blocks || hashesOf(pass).includes(null);',
   },
   {
     name: 'the gate never opens while contracts are unknown',
@@ -62,6 +62,18 @@ export const releaseMutants: readonly Mutant[] = [
     file: gate,
     find: 'record.stableContract ?? contractOf(pass, record.stable!.hash)',
     replace: 'contractOf(pass, record.stable!.hash) ?? record.stableContract',
+  },
+  {
+    name: 'a comparison stands for whatever is offered later',
+    file: gate,
+    find: 'return gateFailure(pass) === null && (!blocks || isOfNow(pass, contract));',
+    replace: 'return gateFailure(pass) === null;',
+  },
+  {
+    name: 'compares once and never again',
+    file: gate,
+    find: 'rollout.contract?.from === from && rollout.contract.to === to',
+    replace: 'rollout.contract !== null',
   },
   // Drift
   { name: 'drift is not seen', file: drift, find: 'record.drift = compareContracts(from, to);', replace: 'record.drift = null;' },

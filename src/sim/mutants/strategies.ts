@@ -165,7 +165,12 @@ export const strategyMutants: readonly Mutant[] = [
   },
   { name: 'setReplicas is not heard', file: canary, find: 'return set?.replicas ?? replicas;', replace: 'return replicas;' },
   { name: 'all replicas wait for the last step', file: canary, find: 'if (index >= steps.length) return replicas;', replace: '' },
-  { name: 'an analysis ends before its time', file: canary, find: 'if (now < endsAt) return', replace: 'if (false) return' },
+  {
+    name: 'an analysis ends before its time',
+    file: canary,
+    find: 'if (now < endsAt) return { stepDone: false',
+    replace: "if (now < endsAt) return { stepDone: measurement?.outcome === 'pass'",
+  },
   { name: 'an analysis never gives up waiting', file: canary, find: 'stepDone: now >= holdsUntil', replace: 'stepDone: false' },
   {
     name: 'an analysis without data is a pass',
