@@ -181,6 +181,8 @@ class ProcessRuntime implements Runtime {
 
 /** Whether the port is known to be held by a process that is none of the Instance's. */
 async function isOthers(managed: ManagedProcess, port: number): Promise<boolean> {
+  // Nearly always the process itself listens, which is seen without a look at every process of the machine.
+  if (((await listenersOn(port, new Set([managed.pid])))?.pids ?? []).length > 0) return false;
   const members = new Set((await managed.members()).map(({ pid }) => pid));
   const own = await listenersOn(port, members);
   if (own === null || own.pids.length > 0) return false;
