@@ -35,7 +35,9 @@ export const mayServe: ReadonlySet<Mode> = new Set<Mode>(['ok', 'errors', 'slugg
 
 const seenBeforeTraffic: readonly Mode[] = ['no-such-command', 'breaking', 'unwell', 'hang'];
 const seenUnderLoad: readonly Mode[] = ['errors', 'sluggish'];
-const analysis = { interval: `${intervalMs}ms`, minCalls, failureLimit: 0 };
+/** An absolute limit on all errors: where Instances of stable are killed, stable's own errors would excuse those of the target. */
+const checks = [{ errorRate: { max: '10%', versusStable: '1.5x' } }, { p95: { versusStable: '1.5x' } }];
+const analysis = { interval: `${intervalMs}ms`, minCalls, failureLimit: 0, checks };
 
 const strategies: readonly (Omit<Part, 'spec'> & Pick<EchoSpec, 'replicas' | 'migration'>)[] = [
   { strategy: 'in-place', bad: seenBeforeTraffic, migration: { strategy: 'in-place' } },
@@ -48,6 +50,8 @@ const strategies: readonly (Omit<Part, 'spec'> & Pick<EchoSpec, 'replicas' | 'mi
   {
     strategy: 'canary',
     bad: [...seenUnderLoad, 'breaking', ...seenUnderLoad, 'unwell'],
+    // Two, so that a kill leaves something of stable to compare with.
+    replicas: 2,
     migration: {
       strategy: 'canary',
       canary: { steps: [{ setWeight: 20 }, { analysis: { for: '1s' } }, { setWeight: 50 }, { analysis: { for: '2s' } }], analysis },
