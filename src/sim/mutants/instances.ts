@@ -34,6 +34,12 @@ export const instanceMutants: readonly Mutant[] = [
     replace: '({ ...instance, dutySeenAt: null })',
   },
   { name: 'takes every observation for one of a new host', file: instances, find: 'record.hostId = observation.hostId;', replace: '' },
+  {
+    name: 'what is kept is on probation',
+    file: instances,
+    find: 'instance.revision === pass.record.target?.hash',
+    replace: 'instance.revision !== pass.record.stable?.hash',
+  },
   // Instances
   { name: 'uses instance ids twice', file: instances, find: 'record.nextIncarnation = incarnation + 1;', replace: '' },
   { name: 'does not scale down', file: instances, find: "if (instance.ordinal >= count) setDuty(pass, instance, 'retire');", replace: '' },

@@ -156,4 +156,5 @@ export const releaseMutants: readonly Mutant[] = [
   { name: 'a fallback goes by steps', file: engine, find: "return 'fallback';", replace: 'return null;' },
   { name: 'a fallback waits for the group', file: standing, find: 'released || fallsBack(pass) ||', replace: 'released ||' },
   { name: 'failures before a promotion count after it', file: regression, find: ' && at > promotedAt && at <= now', replace: '' },
+  { name: 'a failure of before the clock was set back counts', file: regression, find: ' && at <= now', replace: '' },
 ];

@@ -45,6 +45,19 @@ export const rolloutMutants: readonly Mutant[] = [
     find: "if (target.run.exclusive || stable.run.exclusive) return 'exclusive';",
     replace: '',
   },
+  {
+    name: 'what fails before it began holds the place of others',
+    file: engine,
+    find: 'while (record.rollout === null && mayBegin',
+    replace: 'if (record.rollout === null && mayBegin',
+  },
+  { name: 'what returns is not on probation', file: engine, find: 'takeObservation(pass); look(pass);', replace: 'look(pass);' },
+  {
+    name: 'an update that begins while it comes up is a deployment',
+    file: 'state.ts',
+    find: " || record.state === 'Updating' || serves",
+    replace: " || record.state === 'Updating'",
+  },
   // Failing
   {
     name: 'takes back the first deployment',
@@ -111,6 +124,12 @@ export const rolloutMutants: readonly Mutant[] = [
     find: 'const finding = gateFailure(pass)',
     replace: 'if (startFailure(pass) !== null) return null;\n  const finding = gateFailure(pass)',
   },
+  {
+    name: 'new steps have the time that is left',
+    file: engine,
+    find: '...fromTheStart(now, stepsHash), ...anew, phase',
+    replace: '...fromTheStart(now, stepsHash), phase',
+  },
   // Ending
   {
     name: 'a target that was taken back becomes stable',
@@ -164,6 +183,12 @@ export const rolloutMutants: readonly Mutant[] = [
     replace: 'rejectionOf',
   },
   { name: 'promotes without the contract that came with it', file: verdict, find: 'record.stableContract = contract;', replace: '' },
+  {
+    name: 'cuts the sessions of a target that was superseded twice',
+    file: verdict,
+    find: "result === 'Superseded' && !target.run.exclusive ? 'retire'",
+    replace: "result === 'Superseded' && rollout.topWeight > 0 && !target.run.exclusive ? 'retire'",
+  },
   // Carrying out
   {
     name: 'stops stable before the target is proven',

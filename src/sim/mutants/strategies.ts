@@ -77,6 +77,12 @@ export const strategyMutants: readonly Mutant[] = [
     find: 'Math.max(replaced, standing.there, ',
     replace: 'Math.max(replaced, ',
   },
+  {
+    name: 'rolling goes on though it is paused when fewer are wanted',
+    file: rolling,
+    find: 'if (replaced >= replicas && standing.held !== null)',
+    replace: 'if (false)',
+  },
   // Blue-green
   { name: 'blue-green promotes itself', file: blueGreen, find: '!migration.blueGreen.autoPromote && ', replace: 'false && ' },
   { name: 'blue-green never promotes itself', file: blueGreen, find: '!migration.blueGreen.autoPromote && rollout', replace: 'rollout' },
