@@ -87,6 +87,13 @@ function judgeSteps(steps: readonly CanaryStep[], replicas: number, expose: Expo
         [...path, 'setReplicas'],
         `at most ${replicas}`,
       );
+    else if (step.type === 'analysis' && weight === 0)
+      reader.warn(
+        'NothingToAnalyse',
+        'The target has no calls at this step: it is not measured, and goes on unjudged.',
+        [...path, 'analysis'],
+        'a setWeight above 0 before it',
+      );
     else if (step.type === 'shadow') judgeShadow(step.tools, expose, [...path, 'shadow', 'tools'], reader);
   }
 }

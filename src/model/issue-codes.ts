@@ -50,6 +50,7 @@ export const issueCodes = {
   // Rollouts
   UnknownCheck: 'There is no health check of that name, nor of that type.',
   UnmatchedPattern: 'No tool that is published fits the pattern.',
+  NothingToAnalyse: 'An analysis step comes while the target has no calls. A warning.',
   WeightDecreases: 'A canary step gives the target fewer calls than the step before. A warning.',
   GroupOfOne: 'No other Service names this releaseTogether group. A warning: the service moves alone.',
   // Templates and parameters

@@ -81,7 +81,9 @@ export const rolloutStatus: Record<string, TSchema> = {
   waitsFor: text,
   paused: orNull(Type.Object({ since: instant, actor: text })),
   promoted: orNull(oneOf('step', 'full')),
-  deadline: Type.Union([instant, Type.Null()], { description: 'null while the time that it waits does not count' }),
+  deadline: Type.Union([instant, Type.Null()], {
+    description: 'null while the time that it waits does not count, and for a first deployment',
+  }),
   weights: orNull(Type.Object({ stable: percent, target: percent })),
   topWeight: percent,
   traffic: orNull(

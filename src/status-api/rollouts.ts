@@ -46,7 +46,7 @@ export function runningRollout({ record, observation }: ServiceView): RolloutSta
     waitsFor,
     paused: paused === null ? null : { since: instant(paused.since), actor: paused.actor },
     promoted: promoted === null ? null : promoted === 'full' ? 'full' : promoted.step === rollout.step ? 'step' : null,
-    deadline: rollout.waitingSince === null ? instant(rollout.startedAt + migration.progressDeadlineMs + rollout.waitedMs) : null,
+    deadline: deadlineOf(rollout, migration),
     weights: { stable: rollout.stable === null ? 0 : (weights[rollout.stable] ?? 0), target: weights[rollout.target] ?? 0 },
     topWeight,
     traffic: trafficOf(rollout, observation?.traffic ?? {}),
@@ -112,6 +112,12 @@ export function errorsOf(counters: TrafficCounters): number {
 
 function stepsOf({ strategy, direct }: Rollout, { canary }: Migration): Migration['canary']['steps'] {
   return strategy === 'canary' && direct === null ? canary.steps : [];
+}
+
+/** A first deployment has none: there is nothing to go back to, so it is tried again and again. */
+function deadlineOf(rollout: Rollout, { progressDeadlineMs }: Migration): string | null {
+  if (rollout.stable === null || rollout.waitingSince !== null) return null;
+  return instant(rollout.startedAt + progressDeadlineMs + rollout.waitedMs);
 }
 
 function stepEndsAt(rollout: Rollout, migration: Migration): string | null {

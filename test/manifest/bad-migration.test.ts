@@ -132,6 +132,13 @@ const stepRows: readonly Row[] = [
     taken: true,
   },
   {
+    what: 'an analysis before the target has calls',
+    migration: steps('[{ analysis: { for: 1m } }, { setWeight: 10 }]'),
+    issues: ['NothingToAnalyse 64 canary.steps[0].analysis'],
+    says: ['a setWeight above 0 before it'],
+    taken: true,
+  },
+  {
     what: 'a step of two words',
     migration: steps('[{ setWeight: 10, pause: {} }]'),
     issues: ['ConflictingFields 52 canary.steps[0]'],
@@ -181,8 +188,8 @@ const stepRows: readonly Row[] = [
   },
   {
     what: 'an analysis of no time',
-    migration: steps('[{ analysis: { for: 0s } }]'),
-    issues: ['OutOfRange 71 canary.steps[0].analysis.for'],
+    migration: steps('[{ setWeight: 10 }, { analysis: { for: 0s } }]'),
+    issues: ['OutOfRange 90 canary.steps[1].analysis.for'],
   },
   {
     what: 'a shadow without tools',

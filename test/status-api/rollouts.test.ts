@@ -45,6 +45,10 @@ describe('the deadline', () => {
     expect(told('inPlace', { waitedMs: 5_000 }).deadline).toBe(at(600_000 + 5_000));
   });
 
+  test('is none of a first deployment, which is tried until it comes up', () => {
+    expect(told('inPlace', { stable: null, direct: 'first' }).deadline).toBeNull();
+  });
+
   test('is none while it waits for somebody', () => {
     expect(told('canary').deadline).toBeNull();
   });
