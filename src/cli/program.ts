@@ -300,7 +300,7 @@ function addRollout(verbs: Verbs): void {
     withWait(
       named('undo', 'Write the manifest of an older revision to the source.').option(
         '--to-revision <revision>',
-        'a promoted revision; the one before stable unless told otherwise',
+        'a promoted revision (unless told otherwise the newest that the manifest does not declare)',
       ),
     ),
     async () => (await import('./commands/changes.ts')).undo,

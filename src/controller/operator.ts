@@ -49,7 +49,7 @@ export class Operator implements Admin {
     const { loop, parts, epoch } = this.#controller;
     const record = this.#recordOf(service);
     const problem = whyNot(kind, record) ?? this.#ignored(kind, record);
-    if (problem !== null) throw new FairleadError('Refused', problem);
+    if (problem !== null) throw new FairleadError('Refused', problem, { data: { next: `fairlead describe service ${service}` } });
     await parts.store.addCommand(epoch, { service, kind, uid, at: parts.clock.now() });
     await loop.commanded(service);
   }
@@ -310,6 +310,7 @@ function earlierPromotion(record: ServiceRecord, wanted: string | null): Promoti
     wanted === null
       ? `${record.service} has no earlier revision to go back to.`
       : `${record.service} never promoted ${wanted}, or long ago; known: ${known === '' ? 'none' : known}.`,
+    { data: { next: `fairlead rollout history ${record.service}` } },
   );
 }
 

@@ -258,7 +258,10 @@ describe('commands', () => {
 
   it('that make no sense are refused', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
-    await expect(operator.command('a', 'abort', 7)).rejects.toMatchObject({ code: 'Refused' });
+    await expect(operator.command('a', 'abort', 7)).rejects.toMatchObject({
+      code: 'Refused',
+      data: { next: 'fairlead describe service a' },
+    });
     await expect(operator.command('a', 'retry', 7)).rejects.toMatchObject({ code: 'Refused' });
     await expect(operator.command('b', 'retry', 7)).rejects.toMatchObject({ code: 'NotFound' });
     await expect(operator.suspendSource('git', true, 7)).rejects.toMatchObject({ code: 'NotFound' });
