@@ -54,7 +54,7 @@ const strategies: readonly (Omit<Part, 'spec'> & Pick<EchoSpec, 'replicas' | 'mi
     replicas: 2,
     migration: {
       strategy: 'canary',
-      canary: { steps: [{ setWeight: 20 }, { analysis: { for: '1s' } }, { setWeight: 50 }, { analysis: { for: '2s' } }], analysis },
+      canary: { steps: [{ setWeight: 30 }, { analysis: { for: '1s' } }, { setWeight: 50 }, { analysis: { for: '2s' } }], analysis },
     },
   },
 ];

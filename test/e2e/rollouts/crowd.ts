@@ -11,7 +11,7 @@ import { StatelessClient } from './stateless-client.ts';
 /** Longest that one call may take: callTimeout of the services and some for the machine. */
 const callDeadlineMs = 45_000;
 /** How long a call takes at the service, in ms: spread, so that calls are in flight whenever something moves. */
-const waitMs = { least: 200, spread: 400 } as const;
+const waitMs = { least: 300, spread: 500 } as const;
 
 type Client = LeanClient | StatelessClient;
 
