@@ -22,11 +22,15 @@ export interface RolloutFailure {
 
 /** Ends a Rollout that has failed. The first deployment has nothing to go back to: it is tried again in back-off. */
 export function judge(pass: Pass): void {
-  const { record } = pass;
-  if (record.rollout!.stable === null || !migrationOf(pass, record.rollout!.target).rollback.automatic) return;
+  if (!mayBeTakenBack(pass)) return;
   forgiveAbsence(pass);
   const failure = failureOf(pass);
   if (failure !== null) reject(pass, failure.reason, failure.message);
+}
+
+function mayBeTakenBack(pass: Pass): boolean {
+  const { stable, target } = pass.record.rollout!;
+  return stable !== null && migrationOf(pass, target).rollback.automatic;
 }
 
 /** Why the Rollout under way has failed; null when it has not. */
@@ -102,8 +106,7 @@ function forgiveAbsence(pass: Pass): void {
 /** A wait is over and the deadline past: a nearer one has been declared meanwhile, or the clock was set. It gets as long as after an absence. */
 export function forgiveWait(pass: Pass): void {
   const { record, now } = pass;
-  const at = deadlineAt(pass);
-  if (!migrationOf(pass, record.rollout!.target).rollback.automatic) return;
+  const at = mayBeTakenBack(pass) ? deadlineAt(pass) : null;
   if (at !== null && at <= now) record.rollout = { ...record.rollout!, waitedMs: record.rollout!.waitedMs + now - at + absenceMs };
 }
 
