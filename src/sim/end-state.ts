@@ -192,7 +192,8 @@ export function differences(faulty: World, twin: World): string[] {
       const [one, other] = [JSON.stringify(a[key]), JSON.stringify(b[key])];
       if (one !== other) found.push(`${key}: ${one} with faults, ${other} without`);
     }
-    if (faulty.workload.calm && faulty.faults.onInstances === 0 && !faulty.operatorActs) found.push(...countDifferences(faulty, twin));
+    if (faulty.workload.calm && faulty.faults.onInstances === 0 && !faulty.operatorActs && !wasLoaded(faulty))
+      found.push(...countDifferences(faulty, twin));
   }
   return found;
 }

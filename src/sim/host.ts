@@ -72,6 +72,7 @@ export class SimHost {
   private newestEpoch = 0;
   readonly outlook: Outlook;
   private flushing = false;
+  private readonly deferred: (() => void)[] = [];
   private readonly world: World;
 
   constructor(world: World, number: number) {
@@ -302,8 +303,21 @@ export class SimHost {
     const { world } = this;
     world.queue.after(delayMs, () => {
       if (!this.alive) return;
-      if (world.queue.now < this.stalledUntil) this.later(this.stalledUntil - world.queue.now, action);
-      else action();
+      if (world.queue.now >= this.stalledUntil && this.deferred.length === 0) action();
+      else if (this.deferred.push(action) === 1) this.resume();
+    });
+  }
+
+  /** What fell due while it stood still is done in order when it goes on. */
+  private resume(): void {
+    const { queue } = this.world;
+    queue.after(Math.max(0, this.stalledUntil - queue.now), () => {
+      if (!this.alive) return;
+      if (queue.now < this.stalledUntil) {
+        this.resume();
+        return;
+      }
+      for (const action of this.deferred.splice(0)) action();
     });
   }
 

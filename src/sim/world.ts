@@ -57,6 +57,8 @@ const epochMs = 1_800_000_000_000;
 /** After the last Change and fault everything must be as it should within this, and stay so. */
 export const settleMs = 25 * 60_000;
 const stayMs = 8 * 60_000;
+/** Calls find nobody for so long after a manifest has allowed it: a start, checks, and the calls' own time-out. */
+const allowedNoneMs = 60_000;
 /** More passes than this in one virtual second is a busy loop. */
 const passesInASecond = 200;
 
@@ -110,6 +112,8 @@ export class World {
   private setBackMs = 0;
   private stopAskedAt = -Infinity;
   private hosts = 0;
+  /** When a manifest last allowed that nobody is ready. */
+  private allowedNoneAt = -Infinity;
   private readonly offers: Map<string, Offer>;
   private failures = new Map<string, { all: number; byFaults: number }>();
   private second = 0;
@@ -368,7 +372,9 @@ export class World {
   }
 
   /** A Record has been stored. */
-  saved({ stable, verdicts, leaving, rejections }: ServiceRecord): void {
+  saved(record: ServiceRecord): void {
+    if (mayBeUnavailable(record)) this.allowedNoneAt = this.queue.now;
+    const { stable, verdicts, leaving, rejections } = record;
     const [last] = verdicts;
     if (rejections.some(({ reason }) => reason === 'UnhealthyAfterPromotion')) this.regressed = true;
     const superseded =
@@ -406,17 +412,16 @@ export class World {
   callTimedOut(): void {
     const record = this.store.record;
     if (this.options.faults || !this.workload.calm || record?.stable === null || record === null) return;
-    if (this.workload.mayBeExclusive || mayBeUnavailable(record)) return;
+    if (this.workload.mayBeExclusive || this.queue.now - this.allowedNoneAt < allowedNoneMs) return;
     if (record.state === 'Active' || record.state === 'Updating')
       this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
   }
 }
 
-/** Whether a rolling Rollout is under way, or was the last one, that may leave no Instance ready, as its manifest says. */
+/** Whether a rolling Rollout is under way that may leave no Instance ready, as its manifest says. */
 function mayBeUnavailable(record: ServiceRecord): boolean {
-  const { rollout, stable, verdicts, desired } = record;
-  const strategy = rollout?.strategy ?? verdicts[0]?.strategy;
-  if (stable === null || strategy !== 'rolling') return false;
+  const { rollout, stable, desired } = record;
+  if (stable === null || rollout?.strategy !== 'rolling') return false;
   const replicas = wantedOf(record, stable.hash);
   return unavailableOf(desired!.migration.rolling, replicas) >= replicas;
 }

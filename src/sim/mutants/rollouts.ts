@@ -62,14 +62,14 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'takes back the first deployment',
     file: judge,
-    find: 'record.rollout!.stable === null || !migrationOf',
-    replace: '!migrationOf',
+    find: 'stable !== null && migrationOf',
+    replace: 'migrationOf',
   },
   {
     name: 'takes back though the manifest forbids it',
     file: judge,
-    find: ' || !migrationOf(pass, record.rollout!.target).rollback.automatic',
-    replace: '',
+    find: 'stable !== null && migrationOf(pass, target).rollback.automatic',
+    replace: 'stable !== null',
   },
   {
     name: 'has no deadline',
