@@ -148,7 +148,7 @@ function summary(world: World): Record<string, unknown> {
   if (record === null) return { archived: world.store.archived !== null };
   const goal = goalOf(record);
   const common = { goal, suspended: record.suspended, desired: record.desired?.specHash ?? null, commandId: record.commandId };
-  if (!calm || wasLoaded(world)) {
+  if (!calm || wasLoaded(world) || world.partnerWasRejected) {
     const fate = goal === 'running' ? fateOf(world, record) : 'stopped';
     return fate === 'serves' || fate === 'stopped' ? { ...common, ...settled(record) } : common;
   }
@@ -222,7 +222,11 @@ function wasLoaded({ workload }: World): boolean {
 function wasKeptBackByOthers(world: World): boolean {
   const wanted = world.store.record?.desired?.revision.hash;
   const rejection = world.store.record?.rejections.find(({ revision }) => revision === wanted);
-  return (!world.workload.calm || wasLoaded(world)) && rejection !== undefined && judgedElsewhere.has(rejection.reason);
+  return (
+    (!world.workload.calm || wasLoaded(world) || world.partnerWasRejected) &&
+    rejection !== undefined &&
+    judgedElsewhere.has(rejection.reason)
+  );
 }
 
 function wasRejectedLate({ store }: World): boolean {
