@@ -9,6 +9,8 @@ import { runSeed } from '../src/sim/run.ts';
 import { strategyNames } from '../src/sim/settings.ts';
 
 const tailLines = 40;
+/** Violations that are told as they are found; all are counted. */
+const mostTold = 20;
 
 const { values } = parseArgs({
   options: {
@@ -61,13 +63,15 @@ async function many(from: number, seeds: number): Promise<void> {
   console.log(`from=${from} seeds=${seeds} steps=${steps}`);
   const enumerate = values['crash-points'];
   const threads = whole('threads', values.threads);
+  let told = 0;
   const tally = await runBatch({ from, seeds, steps, threads, untilFirst: false, mutant: null, enumerate, strategy }, (soFar) => {
+    for (const { seed, crashAt, oracle, message } of soFar.violations.slice(told, mostTold))
+      console.log(`violation: seed ${seed}${crashAt === null ? '' : ` crash-at ${crashAt}`}: ${oracle}: ${message}`);
+    told = soFar.violations.length;
     if (process.stderr.isTTY) process.stderr.write(`\r${soFar.seeds}/${seeds} seeds, ${soFar.violations.length} violations `);
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
   const [first] = tally.violations;
-  for (const { seed, crashAt, oracle, message } of tally.violations.slice(0, 20))
-    console.log(`violation: seed ${seed}${crashAt === null ? '' : ` crash-at ${crashAt}`}: ${oracle}: ${message}`);
   if (first !== undefined) {
     console.log(runSeed({ seed: first.seed, steps, trace: true, strategy, crashAt: first.crashAt }).trace.slice(-tailLines).join('\n'));
     console.log(

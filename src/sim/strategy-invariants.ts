@@ -31,14 +31,22 @@ function isRolling({ after }: Judged): boolean {
 /** [7] Whoever is ready is sent away only while enough others are. */
 const rollingKeepsItsFloor: Invariant = (judged) => {
   const { before, after, observation } = judged;
-  if (!isRolling(judged) || ongoing(judged) === null) return null;
+  if (
+    !isRolling(judged) ||
+    before === null ||
+    before.stable?.hash !== after.stable!.hash ||
+    before.desired?.replicas !== after.desired?.replicas
+  )
+    return null;
+  // Of a Rollout that ends in this pass the target may go at once.
+  if (before.rollout !== null && ongoing(judged) === null) return null;
   const { stable, rollout, desired } = after;
   const isReady = ({ id, provenAt }: { readonly id: string; readonly provenAt: number | null }): boolean =>
     provenAt !== null && observation?.instances.find((seen) => seen.id === id)?.phase !== 'ended';
   const hashes = [stable!.hash, rollout!.target];
   const ready = hashes.flatMap((hash) => serving(after, hash, true)).filter(isReady);
   const sent = hashes
-    .flatMap((hash) => serving(before!, hash, true))
+    .flatMap((hash) => serving(before, hash, true))
     .filter((instance) => isReady(instance) && !after.instances.some(({ id, duty }) => id === instance.id && duty === 'serve'));
   if (sent.length === 0) return null;
   const fewest = Math.min(wantedOf(after, stable!.hash), wantedOf(after, rollout!.target));
