@@ -57,8 +57,6 @@ const epochMs = 1_800_000_000_000;
 /** After the last Change and fault everything must be as it should within this, and stay so. */
 export const settleMs = 25 * 60_000;
 const stayMs = 8 * 60_000;
-/** Calls find nobody for so long after a manifest has allowed it: a start, checks, and the calls' own time-out. */
-const allowedNoneMs = 60_000;
 /** More passes than this in one virtual second is a busy loop. */
 const passesInASecond = 200;
 
@@ -112,8 +110,8 @@ export class World {
   private setBackMs = 0;
   private stopAskedAt = -Infinity;
   private hosts = 0;
-  /** When a manifest last allowed that nobody is ready. */
-  private allowedNoneAt = -Infinity;
+  /** A manifest of this run has let a rolling Rollout leave nobody ready. */
+  private allowedNone = false;
   private readonly offers: Map<string, Offer>;
   private failures = new Map<string, { all: number; byFaults: number }>();
   private second = 0;
@@ -373,7 +371,7 @@ export class World {
 
   /** A Record has been stored. */
   saved(record: ServiceRecord): void {
-    if (mayBeUnavailable(record)) this.allowedNoneAt = this.queue.now;
+    if (mayBeUnavailable(record)) this.allowedNone = true;
     const { stable, verdicts, leaving, rejections } = record;
     const [last] = verdicts;
     if (rejections.some(({ reason }) => reason === 'UnhealthyAfterPromotion')) this.regressed = true;
@@ -412,7 +410,7 @@ export class World {
   callTimedOut(): void {
     const record = this.store.record;
     if (this.options.faults || !this.workload.calm || record?.stable === null || record === null) return;
-    if (this.workload.mayBeExclusive || this.queue.now - this.allowedNoneAt < allowedNoneMs) return;
+    if (this.workload.mayBeExclusive || this.allowedNone) return;
     if (record.state === 'Active' || record.state === 'Updating')
       this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
   }
