@@ -6,8 +6,9 @@ import type { TrafficCounters } from '../model/observation.ts';
 import type { Rollout } from '../model/rollout.ts';
 import { commanded, stepsOf, type Judged } from './terms.ts';
 
-/** Calls of each Revision from which on a behaviour as bad as the simulated ones cannot be missed. */
-const enoughCalls = 150;
+/** Calls of each Revision from which on a behaviour as bad as the simulated ones cannot be missed: of errors, and of latency, where only the slowest calls tell. */
+const enoughForErrors = 150;
+const enoughForLatency = 500;
 
 /** Time that long in which nobody looked may be forgiven, and as long again. */
 const absenceMs = 60_000;
@@ -74,7 +75,8 @@ export class Watch {
       return;
     }
     const { intervalMs, minCalls } = after.desired!.migration.canary.analysis;
-    const enough = Math.max(enoughCalls, minCalls);
+    const slow = judged.world.workload.behaviours.get(is.target)?.kind === 'slow-under-load';
+    const enough = Math.max(slow ? enoughForLatency : enoughForErrors, minCalls);
     if (target - this.since.target < enough || stable - this.since.stable < enough || now - this.seenAt < intervalMs) return;
     this.seenAt = now;
     this.chancesToSee += 1;

@@ -80,8 +80,8 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'rolling goes on though it is paused when fewer are wanted',
     file: rolling,
-    find: 'if (replaced >= replicas && standing.held !== null)',
-    replace: 'if (false)',
+    find: 'if (standing.held !== null)',
+    replace: 'if (standing.held !== null && replaced < replicas)',
   },
   // Blue-green
   { name: 'blue-green promotes itself', file: blueGreen, find: '!migration.blueGreen.autoPromote && ', replace: 'false && ' },
