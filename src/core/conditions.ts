@@ -3,6 +3,7 @@ import type { Condition, ConditionType } from '../model/condition.ts';
 import type { Desired } from '../model/desired.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import { differenceText } from './contract/compare.ts';
+import { groupRejected } from './group.ts';
 import { readyCount } from './instances.ts';
 import { dependenciesReady, fallbackOf, goalOf, rejectionOf, wantedReplicas, type Pass } from './pass.ts';
 import { isSameRecord } from './record.ts';
@@ -194,7 +195,10 @@ function stalled(pass: Pass): Said {
   if (given.declaration.kind === 'invalid') return ['True', 'ManifestInvalid', 'Somebody must mend the manifest.'];
   if (goalOf(pass) === 'running' && record.rollout === null) {
     const rejection = rejectionOf(pass, record.desired!.revision.hash);
-    if (rejection !== undefined) return ['True', 'Rejected', 'Nothing more is tried until the manifest changes or `rollout retry`.'];
+    if (rejection?.reason === groupRejected)
+      return ['True', 'Rejected', 'It is tried again when the service of its group that was taken back is mended, or at `rollout retry`.'];
+    if (rejection !== undefined)
+      return ['True', 'Rejected', 'Nothing more is tried until the manifest declares another revision or somebody says `rollout retry`.'];
   }
   return ['False', 'Moving', 'Nothing needs a person.'];
 }

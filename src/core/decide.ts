@@ -46,6 +46,8 @@ export const decide: Decide = (desired, before, observation, now) => {
   takeCommands(pass);
   takeDeclaration(pass);
   takeObservation(pass);
+  // Before, for the gate compares with what it leaves; and once more after, for stable may be another by then.
+  judgeDrift(pass);
   advance(pass);
   advanceDrains(pass);
   forgetGone(pass);

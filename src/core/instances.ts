@@ -16,7 +16,7 @@ const errorsThatCount = 4;
 const drainGraceMs = 1_000;
 
 /** Checks that an Instance must pass before it is proven. Performance needs traffic, so it cannot be asked for beforehand. */
-function isStartCheck(result: { readonly type: CheckResult['type'] }): boolean {
+export function isStartCheck(result: { readonly type: CheckResult['type'] }): boolean {
   return result.type !== 'performance';
 }
 

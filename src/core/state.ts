@@ -62,7 +62,7 @@ function steady(pass: Pass): Derived {
       return {
         state: 'Error',
         reason: rejection.reason,
-        message: `${rejection.message} Nothing more is tried until the manifest changes or \`rollout retry\`.`,
+        message: `${rejection.message} Nothing more is tried until the manifest declares another revision or somebody says \`rollout retry\`.`,
       };
     return {
       state: record.state === 'Deploying' ? 'Deploying' : 'Validating',

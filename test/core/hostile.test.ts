@@ -336,3 +336,40 @@ describe('the first steps', () => {
     expect(it.command('promote').settle().record!.stable!.hash).toBe(v2.hash);
   });
 });
+
+describe('a target that stops answering after it was proven', () => {
+  situation('is not given all calls by an analysis without calls while its last check broke', () => {
+    const steps: CanaryStep[] = [
+      { type: 'setWeight', weight: 10 },
+      { type: 'analysis', forMs: 60_000 },
+    ];
+    const world = serving()
+      .declare(service('v2', { migration: migrationOf({ strategy: 'canary', canary: { steps } }) }))
+      .settle();
+    world.connect().settle();
+    world.later(60_000).settle().connect(revision('v2'), 'error', 1);
+    world.later(60_000).settle();
+    expect(world.record!.rollout).toMatchObject({ phase: 'Stepping', waitsFor: 'the target to pass its checks again' });
+    world.connect(revision('v2')).settle();
+    expect(world.verdicts()[0]).toBe('Promoted/TargetServes');
+  });
+
+  situation('is not promoted from its preview by a person while its last check broke', () => {
+    const blueGreen = { autoPromote: false, prePromotion: [], keepOldForMs: 0 };
+    const world = serving()
+      .declare(service('v2', { migration: migrationOf({ strategy: 'blue-green', blueGreen }) }))
+      .settle();
+    world.connect().settle().connect(revision('v2'), 'error', 1).command('promote').settle();
+    expect(world.record!.rollout).toMatchObject({ phase: 'Previewing', waitsFor: 'the target to pass its checks again' });
+  });
+});
+
+situation('a pause while the target starts is no part of the deadline', () => {
+  const world = serving()
+    .declare(service('v2', { migration: migrationOf({ progressDeadlineMs: 30_000 }) }))
+    .settle();
+  world.command('pause-rollout').settle().later(60_000).settle();
+  expect(world.record!.rollout).not.toBeNull();
+  world.command('resume-rollout').settle().connect().settle();
+  expect(world.verdicts()[0]).toBe('Promoted/TargetServes');
+});

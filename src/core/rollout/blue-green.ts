@@ -2,7 +2,7 @@
  * Blue-green: the whole target comes up beside stable, is checked through the preview route, and takes all calls in one
  * switch, by itself or when somebody promotes it. stable stays up for `keepOldFor` after that: the engine keeps it.
  */
-import { beforeTraffic, groupWait, promoteWait, switching, waiting, type Standing, type Step } from './strategy.ts';
+import { beforeTraffic, checksPass, checksWait, groupWait, promoteWait, switching, waiting, type Standing, type Step } from './strategy.ts';
 
 export function blueGreen(standing: Standing): Step {
   const { rollout, migration, held } = standing;
@@ -17,6 +17,7 @@ export function blueGreen(standing: Standing): Step {
   if (rollout.phase !== 'Switching') {
     if (!standing.previewPasses) return previewing('instances', 'the checks through the preview route');
     if (!migration.blueGreen.autoPromote && rollout.promoted === null) return previewing('person', promoteWait);
+    if (!checksPass(standing, standing.replicas)) return previewing('instances', checksWait);
     if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), preview: true };
   }
   return { ...switching(standing), preview: true };

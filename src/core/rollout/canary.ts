@@ -7,6 +7,8 @@ import type { Shadow } from '../../model/plan.ts';
 import type { CanaryStep } from '../../model/service.ts';
 import {
   beforeTraffic,
+  checksPass,
+  checksWait,
   groupWait,
   instancesLeft,
   promoteWait,
@@ -39,13 +41,13 @@ export function canary(standing: Standing): Step {
     return { ...waiting(standing, 'Stepping', 'person', standing.held), ...at, weight: Math.min(weight, standing.weight) };
   if (!enough && (step.type === 'setWeight' || step.type === 'setReplicas'))
     return { ...waiting(standing, 'Stepping', 'instances', missing), ...at };
-  return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progressOf(standing, step, index, weight) };
+  return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progressOf(standing, step, index, weight, replicas) };
 }
 
 type Progress = Pick<Step, 'stepDone' | 'waitsOn' | 'waitsFor' | 'until'>;
 
 /** Whether the step is done, and what it waits for otherwise. */
-function progressOf(standing: Standing, step: CanaryStep, index: number, weight: number): Progress {
+function progressOf(standing: Standing, step: CanaryStep, index: number, weight: number, replicas: number): Progress {
   const { rollout, now } = standing;
   const skipped = rollout.promoted !== null && rollout.promoted !== 'full' && rollout.promoted.step === index;
   const since = rollout.stepStartedAt;
@@ -62,9 +64,11 @@ function progressOf(standing: Standing, step: CanaryStep, index: number, weight:
     case 'shadow':
       return timed(now, since + step.forMs, skipped, 'mirrored calls to be compared');
     case 'analysis':
-      return analysed(standing, since + step.forMs, step.forMs, skipped);
+      return skipped ? done : analysed(standing, since + step.forMs, step.forMs, checksPass(standing, replicas));
   }
 }
+
+const done: Progress = { stepDone: true, waitsOn: 'data', waitsFor: '', until: null };
 
 function timed(now: number, endsAt: number, skipped: boolean, waitsFor: string): Progress {
   return { stepDone: skipped || now >= endsAt, waitsOn: 'time', waitsFor, until: endsAt };
@@ -72,17 +76,18 @@ function timed(now: number, endsAt: number, skipped: boolean, waitsFor: string):
 
 /**
  * Done when its time is over and a measurement taken after that passes. Too little data, or a metrics source that is
- * silent, is no judgement: it holds for as long again (two intervals at least), then the functional checks have decided.
+ * silent, is no judgement: it holds for as long again (two intervals at least), then the functional checks decide:
+ * it goes on when they pass.
  */
-function analysed(standing: Standing, endsAt: number, forMs: number, skipped: boolean): Progress {
+function analysed(standing: Standing, endsAt: number, forMs: number, passes: boolean): Progress {
   const { now, measurement, migration } = standing;
   const holdsUntil = endsAt + Math.max(forMs, 2 * migration.canary.analysis.intervalMs);
-  if (skipped) return { stepDone: true, waitsOn: 'data', waitsFor: '', until: null };
   if (now < endsAt) return { stepDone: false, waitsOn: 'time', waitsFor: 'the analysis to end', until: endsAt };
   const outcome = measurement !== null && measurement.at >= endsAt ? measurement.outcome : 'inconclusive';
-  if (outcome === 'pass') return { stepDone: true, waitsOn: 'data', waitsFor: '', until: null };
+  if (outcome === 'pass') return done;
   if (outcome === 'fail') return { stepDone: false, waitsOn: 'data', waitsFor: 'another measurement, the last one failed', until: null };
-  return { stepDone: now >= holdsUntil, waitsOn: 'data', waitsFor: 'enough calls to judge by', until: holdsUntil };
+  if (now >= holdsUntil && !passes) return { stepDone: false, waitsOn: 'data', waitsFor: checksWait, until: null };
+  return { stepDone: now >= holdsUntil, waitsOn: 'data', waitsFor: 'a measurement to judge by', until: holdsUntil };
 }
 
 function afterSteps(standing: Standing, replicas: number, proven: number): Step {
@@ -90,12 +95,13 @@ function afterSteps(standing: Standing, replicas: number, proven: number): Step 
   const { phase, promoted } = standing.rollout;
   const reached = promoted === 'full' ? standing.weight : weightAt(steps, steps.length);
   const weight = proven === 0 ? 0 : standing.held === null ? reached : Math.min(reached, standing.weight);
+  if (standing.held !== null) return { ...waiting(standing, 'Stepping', 'person', standing.held), weight };
   if (proven < replicas) {
     const waits = waiting(standing, 'Stepping', 'instances', instancesLeft(replicas - proven, replicas));
     return { ...waits, weight };
   }
   if (phase === 'Switching') return switching(standing);
-  if (standing.held !== null) return { ...waiting(standing, 'Stepping', 'person', standing.held), weight };
+  if (!checksPass(standing, replicas)) return { ...waiting(standing, 'Stepping', 'instances', checksWait), weight };
   if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), weight };
   return switching(standing);
 }

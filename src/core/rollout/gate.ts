@@ -52,13 +52,13 @@ export function gateFailure(pass: Pass): readonly [reason: string, message: stri
   if (contract.class === 'breaking' && breaking === 'block')
     return [
       'ContractBreaking',
-      `its contract breaks clients of stable: ${first('breaking')}. If that is meant, set migration.contract.breaking to warn`,
+      `its contract breaks clients of stable: ${first('breaking')}. If that is meant, set migration.contract.breaking to warn and say \`rollout retry\``,
     ];
   const review = contract.differences.some((difference) => difference.class === 'review');
   if (review && descriptions === 'block')
     return [
       'ContractReview',
-      `what its tools say of themselves changed: ${first('review')}. If that is meant, set migration.contract.descriptions to warn`,
+      `what its tools say of themselves changed: ${first('review')}. If that is meant, set migration.contract.descriptions to warn and say \`rollout retry\``,
     ];
   return null;
 }

@@ -14,11 +14,9 @@ export function rolling(standing: Standing): Step {
   const replaced = Math.min(rollout.step, proven);
   const counts = countsWith(standing, replaced);
   const phase = rollout.step === 0 ? 'Proving' : 'Replacing';
-  if (replaced >= replicas && standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
-  if (replaced >= replicas) return { ...switching(standing), stable: counts.stable };
-
-  if (proven <= replaced) return { ...waiting(standing, phase, 'instances', instancesLeft(replicas - proven, replicas)), ...counts };
   if (standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
+  if (replaced >= replicas) return { ...switching(standing), stable: counts.stable };
+  if (proven <= replaced) return { ...waiting(standing, phase, 'instances', instancesLeft(replicas - proven, replicas)), ...counts };
   if (!standing.gateOpen) return { ...waiting(standing, phase, 'instances', 'the contracts of both revisions'), ...counts };
   if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), ...counts };
   const confirmed = (standing.inForce?.weights[rollout.target] ?? 0) === counts.weight;

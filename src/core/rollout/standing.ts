@@ -1,7 +1,7 @@
 /** How the Rollout under way stands, for its strategy. */
 import type { Route } from '../../model/plan.ts';
-import { failingOrdinals, provenOrdinals, serving } from '../instances.ts';
-import { fallsBack, migrationOf, wantedReplicas, type Pass } from '../pass.ts';
+import { failingOrdinals, isStartCheck, provenOrdinals, serving } from '../instances.ts';
+import { fallsBack, migrationOf, observed, wantedReplicas, type Pass } from '../pass.ts';
 import { gateIsOpen } from './gate.ts';
 import type { Standing } from './strategy.ts';
 
@@ -16,6 +16,7 @@ export function standingOf(pass: Pass, held: string | null): Standing {
     replicas: wantedReplicas(pass, record.target!),
     stableReplicas: stable === null ? 0 : wantedReplicas(pass, stable),
     proven: provenOrdinals(pass, rollout.target),
+    doubtful: doubtfulOrdinals(pass),
     there: Math.max(0, ...serving(pass, rollout.target).map(({ ordinal }) => ordinal + 1)),
     stableProven: stable === null ? [] : provenOrdinals(pass, stable.hash),
     stableFailing: stable === null ? [] : failingOrdinals(pass, stable.hash),
@@ -27,6 +28,13 @@ export function standingOf(pass: Pass, held: string | null): Standing {
     held,
     measurement: rollout.analysis?.measurements[0] ?? null,
   };
+}
+
+function doubtfulOrdinals(pass: Pass): number[] {
+  const proven = serving(pass, pass.record.rollout!.target).filter(({ provenAt }) => provenAt !== null);
+  const passes = (id: string): boolean =>
+    observed(pass, id)?.checks.every((check) => !isStartCheck(check) || check.outcome === 'pass') ?? true;
+  return proven.filter(({ id }) => !passes(id)).map(({ ordinal }) => ordinal);
 }
 
 /** Nobody else of the group is still on its way. There is nothing to hold back on a first deployment, and a fallback waits for nobody. */

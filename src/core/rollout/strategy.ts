@@ -17,6 +17,8 @@ export interface Standing {
   readonly stableReplicas: number;
   /** Ordinals of the target's Instances that are to stay and have passed their start checks. */
   readonly proven: readonly number[];
+  /** Those of them whose latest answer to a start check was no pass: they have begun to fail, or to hang. */
+  readonly doubtful: readonly number[];
   /** So many of the target's Instances are there to serve, gaps in their ordinals counted, whether they have passed them or not. */
   readonly there: number;
   /** Ordinals of stable's Instances that serve and have passed theirs, and of those that failed and are in back-off. */
@@ -86,11 +88,16 @@ export function provenOf({ proven }: Standing, count: number): number {
   return proven.filter((ordinal) => ordinal < count).length;
 }
 
+/** Whether the latest answers of the target's first `count` Instances were passes. */
+export function checksPass({ doubtful }: Standing, count: number): boolean {
+  return doubtful.every((ordinal) => ordinal >= count);
+}
+
 /** The Step of a target that may not be called yet: it starts, or its Contract is awaited. Null once it may. */
 export function beforeTraffic(standing: Standing, count: number): Step | null {
   const proven = provenOf(standing, count);
-  if (proven < count) return { ...waiting(standing, 'Proving', 'instances', instancesLeft(count - proven, count)), target: count };
   if (standing.held !== null) return { ...waiting(standing, 'Proving', 'person', standing.held), target: count };
+  if (proven < count) return { ...waiting(standing, 'Proving', 'instances', instancesLeft(count - proven, count)), target: count };
   if (!standing.gateOpen) return { ...waiting(standing, 'Proving', 'instances', 'the contracts of both revisions'), target: count };
   return null;
 }
@@ -99,6 +106,7 @@ export function instancesLeft(missing: number, count: number): string {
   return `${missing} of ${count} target instances to start and pass their checks`;
 }
 
+export const checksWait = 'the target to pass its checks again';
 export const groupWait = 'the other services of its group';
 /** What waits for these words goes on when somebody says so; nothing else that waits for a person does. */
 export const promoteWait = 'somebody to say `rollout promote`';

@@ -76,7 +76,12 @@ export const releaseMutants: readonly Mutant[] = [
     replace: 'rollout.contract !== null',
   },
   // Drift
-  { name: 'drift is not seen', file: drift, find: 'record.drift = compareContracts(from, to);', replace: 'record.drift = null;' },
+  {
+    name: 'drift is not seen',
+    file: drift,
+    find: 'const other = offered.find((hash) => hash !== record.stableContract);',
+    replace: 'const other = offered.find(() => false);',
+  },
   {
     name: 'drift is taken for what it was promoted with',
     file: drift,
