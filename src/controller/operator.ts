@@ -2,12 +2,12 @@
  * The Admin port: what an operator asks for, checked, audited, and handed to whoever does it. Nothing here changes a live
  * service: a command is stored for the heart, a change is written to the source and comes back as a Snapshot.
  */
-import { stringify } from 'yaml';
 import { FairleadError } from '../base/error.ts';
 import { hashValue } from '../base/hash.ts';
 import { compareContracts } from '../core/contract/compare.ts';
+import { rehearse } from '../core/rehearsal.ts';
 import { applyProposal } from '../manifest/edit.ts';
-import { manifestOf, manifestText, maskedSpec, specOfService } from '../manifest/spec.ts';
+import { manifestText, maskedManifestText } from '../manifest/spec.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { ContractComparison } from '../model/contract.ts';
 import type { Declaration } from '../model/desired.ts';
@@ -19,7 +19,6 @@ import type { Admin, Applied, PlanReport, Proposal, ServiceChange } from '../por
 import type { Compilation } from '../ports/compiler.ts';
 import type { Controller } from './controller.ts';
 import { event } from './loop.ts';
-import { rehearse } from './rehearsal.ts';
 
 /** A Proposal worked out against the source as it is now. */
 interface Draft {
@@ -244,11 +243,7 @@ export class Operator implements Admin {
 
   /** The resolved manifest for people to compare: secrets blotted out. */
   #shown(service: Service): string {
-    const root = this.#controller.source.snapshot?.root;
-    return stringify(
-      { ...manifestOf(service, root), spec: maskedSpec(specOfService(service, root)) },
-      { aliasDuplicateObjects: false, lineWidth: 120 },
-    );
+    return maskedManifestText(service, this.#controller.source.snapshot?.root);
   }
 
   // Small things
