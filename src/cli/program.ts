@@ -83,6 +83,12 @@ const withInput = (command: Command): Command =>
   command
     .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
     .option('--prune', 'also delete every service of the source that these manifests do not declare');
+const withRefs = (command: Command): Command =>
+  command
+    .option('--from <ref>', 'compare this commit, branch or tag of the local repository (where --to left the default branch of origin) …')
+    .option('--to <ref>', '… with this one, or WORKTREE, the files as they are; needs no controller (WORKTREE)')
+    .option('--repo <path>', 'the repository, where that is not the folder you are in')
+    .option('--path <dir...>', 'only manifests under these folders of the repository, as the git source names them');
 const withWait = (command: Command): Command =>
   command
     .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')
@@ -215,20 +221,28 @@ function addChange(verbs: Verbs): void {
     async () => (await import('./commands/validate.ts')).validate,
   );
   verbs.bind(
-    withInput(
-      verbs.add('change', 'diff', 'Show how resolved services would differ from what is live. Exit 0 same, 1 differs, 2 invalid.', [
-        'fairlead diff -f files.yaml',
-      ]),
-    ).addOption(output('json')),
+    withRefs(
+      withInput(
+        verbs.add(
+          'change',
+          'diff',
+          'Show how resolved services would differ from what is live, or between two git refs. Exit 0 same, 1 differs, 2 invalid.',
+          ['fairlead diff -f files.yaml', 'fairlead diff --from origin/main --to HEAD'],
+        ),
+      ),
+    ).addOption(output('json', 'github')),
     async () => (await import('./commands/changes.ts')).diff,
   );
   verbs.bind(
-    withInput(
-      verbs.add('change', 'plan', 'Show the diff and what would happen: rollouts, steps, dependants; and a token for apply.', [
-        'fairlead plan -f files.yaml',
-        'fairlead plan -f manifests -o markdown',
-      ]),
-    ).addOption(output('json', 'markdown')),
+    withRefs(
+      withInput(
+        verbs.add('change', 'plan', 'Show the diff and what would happen: rollouts, steps, dependants; and a token for apply.', [
+          'fairlead plan -f files.yaml',
+          'fairlead plan -f manifests -o markdown',
+          'fairlead plan --from origin/main --to HEAD -o markdown',
+        ]),
+      ),
+    ).addOption(output('json', 'markdown', 'github')),
     async () => (await import('./commands/changes.ts')).plan,
   );
   verbs.bind(
