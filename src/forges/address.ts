@@ -59,7 +59,7 @@ export function compareUrl(kind: ForgeKind, { host, path }: ForgeAddress, base: 
       return `${page}/compare/${refs}`;
     case 'gitlab': {
       const query = new URLSearchParams({ 'merge_request[source_branch]': branch, 'merge_request[target_branch]': base });
-      return `${page}/-/merge_requests/new?${query}`;
+      return `${page}/-/merge_requests/new?${query.toString()}`;
     }
   }
 }

@@ -44,7 +44,7 @@ export async function findAmong(
 
 /** Cut to a number of characters as people count them, with `…` in the place of the rest. */
 export function cut(description: string, most: number): string {
-  const characters = [...description];
+  const characters = Array.from(description);
   return characters.length <= most
     ? description
     : `${characters

@@ -81,7 +81,7 @@ export class Exchange {
     const { url, authorization, headers, timeoutMs } = this.#api;
     const dispatcher = new Agent({ pipelining: 0, maxResponseSize: largestAnswerBytes });
     try {
-      const address = `${url}${path}${query === undefined ? '' : `?${new URLSearchParams(query)}`}`;
+      const address = `${url}${path}${query === undefined ? '' : `?${new URLSearchParams(query).toString()}`}`;
       const answer = await request(address, {
         method,
         dispatcher,

@@ -138,7 +138,7 @@ export class ForgeDouble {
     if (comment !== null && method === 'PATCH') return this.#rewrite(Number(comment[1]), String(body['body']));
     const status = /^\/statuses\/([0-9a-f]{40})$/.exec(rest);
     if (status === null || method !== 'POST') return { status: 404, body: { message: 'Not Found' } };
-    if (this.kind === 'github' && [...String(body['description'])].length > 140)
+    if (this.kind === 'github' && Array.from(String(body['description'])).length > 140)
       return {
         status: 422,
         body: { message: 'Validation Failed', errors: 'Validation failed: Description is too long (maximum is 140 characters)' },
@@ -198,8 +198,8 @@ export class ForgeDouble {
       base,
       open: true,
       fork,
-      title: String(more['title'] ?? ''),
-      body: String(more['body'] ?? ''),
+      title: (more['title'] as string | undefined) ?? '',
+      body: (more['body'] as string | undefined) ?? '',
     };
     this.pulls.push(pull);
     return pull;

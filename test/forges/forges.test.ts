@@ -100,7 +100,7 @@ describe.each<ForgeKind>(['github', 'gitlab', 'gitea'])('%s', (kind) => {
 
   test('a long description is cut to what the forge takes', async () => {
     await forge.setStatus({ ...status, description: '⛵'.repeat(400) });
-    const said = [...String(double.statuses[0]!['description'])];
+    const said = Array.from(String(double.statuses[0]!['description']));
     expect(said).toHaveLength(kind === 'github' ? 140 : 255);
     expect(said.at(-1)).toBe('…');
   });
