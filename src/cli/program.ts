@@ -246,6 +246,21 @@ function addChange(verbs: Verbs): void {
     async () => (await import('./commands/changes.ts')).plan,
   );
   verbs.bind(
+    verbs
+      .add(
+        'change',
+        'comment',
+        'Put a plan on a pull request, or in the place of the one put there before (token: FAIRLEAD_FORGE_TOKEN).',
+        ['fairlead comment 7 -f plan.md --repository https://github.com/acme/services'],
+      )
+      .argument('<number>', 'the pull or merge request', positive)
+      .requiredOption('-f, --filename <path>', 'what `fairlead plan -o markdown` printed, or - for stdin')
+      .requiredOption('--repository <url>', 'where the pull request is: the URL of the remote or of the project')
+      .addOption(new Option('--forge <kind>', 'where the name of its host does not tell').choices(['github', 'gitlab', 'gitea']))
+      .option('--api <url>', 'the API of the forge, where it is not in the usual place'),
+    async () => (await import('./commands/comment.ts')).comment,
+  );
+  verbs.bind(
     withWait(
       withInput(
         verbs.add('change', 'apply', 'Write manifests to the source; what runs follows from there.', [

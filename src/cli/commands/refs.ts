@@ -4,6 +4,7 @@ import type { PlanReport } from '../../ports/admin.ts';
 import type { Context } from '../context.ts';
 import { compareStates } from '../compare-states.ts';
 import { LocalRepository, workingTree } from '../git-refs.ts';
+import { terminalClock } from '../terminal-clock.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
 import { betweenRefs, diffText, planText, real, type Sides } from '../view/changes.ts';
 import { count, githubText, issueText } from '../view/issues.ts';
@@ -23,7 +24,7 @@ export interface RefOptions {
  */
 export async function compareRefs(context: Context, options: RefOptions, verb: 'diff' | 'plan'): Promise<number> {
   const { terminal } = context;
-  const repository = LocalRepository.open(resolve(terminal.cwd, options.repo ?? '.'), clockOf(terminal));
+  const repository = LocalRepository.open(resolve(terminal.cwd, options.repo ?? '.'), terminalClock(terminal));
   const paths = options.path ?? ['.'];
   const toRef = options.to ?? workingTree;
   const to = await repository.state(toRef, paths);
@@ -44,15 +45,4 @@ function shown(report: PlanReport, sides: Sides, { output }: RefOptions, verb: '
   if (output === 'json') return `${JSON.stringify({ ...sides.refs, ...report }, null, 2)}\n`;
   if (output === 'markdown') return planMarkdown(report, sides);
   return verb === 'diff' ? diffText(report, terminal.paint, sides) : planText(report, screenOf(terminal), sides);
-}
-
-function clockOf(terminal: Terminal) {
-  return {
-    now: () => terminal.now(),
-    elapsedMs: () => performance.now(),
-    after: (delayMs: number, callback: () => void) => {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
-  };
 }
