@@ -229,10 +229,10 @@ describe('diff between refs', () => {
   });
 
   test.each([
-    [['--from', 'nowhere'], 'There is no commit nowhere'],
+    [['--from', 'nowhere'], 'There is no commit "nowhere"'],
     [['--from', 'HEAD', '--path', '../..'], 'is no path inside the repository'],
     [['--from', 'HEAD', '-f', 'services/old.yaml'], 'give one of them'],
-    [['--from', 'HEAD', '--repo', '/'], 'is not in a git repository'],
+    [['--from', 'HEAD', '--repo', '/'], 'is in no git repository'],
   ])('%j cannot be compared: more than 1', async (args, words) => {
     expect(await run('diff', ...args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(words) });
   });

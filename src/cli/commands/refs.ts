@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { PlanReport } from '../../ports/admin.ts';
 import type { Context } from '../context.ts';
 import { compareStates } from '../compare-states.ts';
-import { LocalRepository, workingTree } from '../git-refs.ts';
+import { Repository, workingTree } from '../git-refs.ts';
 import { terminalClock } from '../terminal-clock.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
 import { betweenRefs, diffText, planText, real, type Sides } from '../view/changes.ts';
@@ -24,7 +24,7 @@ export interface RefOptions {
  */
 export async function compareRefs(context: Context, options: RefOptions, verb: 'diff' | 'plan'): Promise<number> {
   const { terminal } = context;
-  const repository = LocalRepository.open(resolve(terminal.cwd, options.repo ?? '.'), terminalClock(terminal));
+  const repository = await Repository.open(resolve(terminal.cwd, options.repo ?? '.'), terminalClock(terminal));
   const paths = options.path ?? ['.'];
   const toRef = options.to ?? workingTree;
   const to = await repository.state(toRef, paths);
