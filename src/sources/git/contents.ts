@@ -106,11 +106,12 @@ export class Contents {
     const ids = new Set<string>();
     for (const entry of entries.values()) if (isRegular(entry)) ids.add(entry.id);
     const unknown = [...ids].filter((id) => !known.has(id));
-    let fresh = await this.#parts.objects.sizes(unknown);
+    const partial = !this.#parts.paths.includes('.');
+    let fresh = await this.#parts.objects.sizes(unknown, partial);
     const missing = unknown.filter((id) => !fresh.has(id));
     if (missing.length > 0) {
       await fetchBlobs(missing);
-      fresh = await this.#parts.objects.sizes(unknown);
+      fresh = await this.#parts.objects.sizes(unknown, partial);
     }
     const sizes = new Map<string, number>();
     for (const id of ids) sizes.set(id, known.get(id) ?? fresh.get(id) ?? 0);

@@ -28,6 +28,8 @@ const alwaysSet: readonly (readonly [string, string])[] = [
   // What comes in is looked through for what breaks or tricks those who read it.
   ['transfer.fsckObjects', 'true'],
   ['fetch.recurseSubmodules', 'false'],
+  // Into a pack always, whose length can be watched while it grows.
+  ['fetch.unpackLimit', '1'],
   // Old objects go at once, and git does not return before they have.
   ['gc.autoDetach', 'false'],
   ['gc.pruneExpire', 'now'],

@@ -69,8 +69,9 @@ class GitSource implements Source {
   #memory: Memory | null = null;
   #listener: SourceListener | null = null;
   #handedOut: Snapshot | null = null;
-  /** The tip that was judged last, and the reason for which it was refused, if it was. */
-  #judged: { readonly id: string; readonly refused: CommitRefused | null } | null = null;
+  /** The id of the tip that was judged last, and why it was refused, if it was. */
+  #judged: string | null = null;
+  #refused: CommitRefused | null = null;
   #failure: string | null = null;
   #toldUnreadable = false;
   /** A damaged mirror is thrown away once; damaged again at once, it is not the mirror's fault. */
@@ -104,7 +105,7 @@ class GitSource implements Source {
   /** Asks the server now, and looks again also at a commit that was refused. */
   async refresh(): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#judged?.refused != null) this.#judged = null;
+      if (this.#refused !== null) this.#judged = null;
       await this.#poll();
     });
   }
@@ -144,8 +145,8 @@ class GitSource implements Source {
       this.#memory ??= await this.#begin();
       const remote = await this.#remote();
       const tip = await this.#tip(remote);
-      if (tip.id !== this.#judged?.id) await this.#take(tip, remote);
-      if (this.#judged?.refused != null) throw this.#judged.refused;
+      if (tip.id !== this.#judged) await this.#take(tip, remote);
+      if (this.#refused !== null) throw this.#refused;
       this.#failure = null;
       this.#mirrorIsNew = false;
       if (this.#toldUnreadable && this.#handedOut !== null) this.#handOut(this.#handedOut);
@@ -166,8 +167,7 @@ class GitSource implements Source {
     if (exported !== null && exported.paths.join('\0') === this.#settings.paths.join('\0')) this.#contents.resume(exported.commit);
     this.#memory = memory;
     if (memory.applied === null || (await this.#mirror.objects.commitId(memory.applied.commit)) === null) return memory;
-    const { commit, tag } = memory.applied;
-    if ((await this.#verifier.objection(commit, tag)) === null) await this.#load(memory.applied, null);
+    if ((await this.#verifier.objection(memory.applied)) === null) await this.#load(memory.applied, null);
     return this.#memory;
   }
 
@@ -192,18 +192,19 @@ class GitSource implements Source {
   async #take(tip: Tip, remote: Remote): Promise<void> {
     try {
       const fetched = await this.#mirror.fetch(remote, tip.ref, !this.#settings.paths.includes('.'));
-      const next: Applied = { line: this.#line, ...fetched, version: tip.version };
+      const next: Applied = { line: this.#line, ref: tip.ref, ...fetched, version: tip.version };
       const rewound = await this.#judgeHistory(next, tip, remote);
-      const objection = await this.#verifier.objection(next.commit, next.tag);
+      const objection = await this.#verifier.objection(next);
       if (objection !== null)
         throw new CommitRefused('CommitUnverified', `Commit ${short(next.commit)} is refused: ${objection}`, next.commit);
       if (rewound !== null) this.#listener?.happened?.(rewound);
       await this.#load(next, remote);
-      this.#judged = { id: tip.id, refused: null };
+      this.#refused = null;
     } catch (thrown) {
       if (!(thrown instanceof CommitRefused)) throw thrown;
-      this.#judged = { id: tip.id, refused: thrown };
+      this.#refused = thrown;
     }
+    this.#judged = tip.id;
   }
 
   /** Throws when the commit does not follow from the applied one and must; the event to tell when it need not; else null. */

@@ -13,7 +13,7 @@ export async function resolveLogin(credentials: GitCredentials | null, own: Node
   if ('sshKeyFile' in credentials) {
     for (const field of ['sshKeyFile', 'knownHostsFile'] as const)
       await access(credentials[field]).catch((thrown) => {
-        throw new Error(`${field} cannot be read: ${messageOf(thrown)}`);
+        throw new Error(`${field} cannot be read: ${messageOf(thrown)}`, { cause: thrown });
       });
     return credentials;
   }
@@ -28,7 +28,7 @@ async function secretOf(reference: SecretReference, own: NodeJS.ProcessEnv): Pro
     return value;
   }
   const text = await readFile(reference.file, 'utf8').catch((thrown) => {
-    throw new Error(`the file of the secret cannot be read: ${messageOf(thrown)}`);
+    throw new Error(`the file of the secret cannot be read: ${messageOf(thrown)}`, { cause: thrown });
   });
   const value = text.replace(/\r?\n$/, '');
   if (value === '' || /[\r\n]/.test(value)) throw new Error(`the file ${reference.file} must hold the secret in one line`);

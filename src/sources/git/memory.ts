@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface Applied {
   /** The settings that name a line of history, as text: url and ref. Under others the commit says nothing of what may come next. */
   readonly line: string;
+  /** The whole name of the ref that led to it, or the commit itself. */
+  readonly ref: string;
   readonly commit: string;
   /** The tag object that led to it, where there is one. */
   readonly tag: string | null;

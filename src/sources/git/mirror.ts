@@ -25,6 +25,11 @@ export interface Limits {
   readonly maxBytes: number;
 }
 
+interface ReceiveOptions {
+  readonly input?: string;
+  readonly config?: readonly (readonly [string, string])[];
+}
+
 export class Mirror {
   readonly #folder: string;
   readonly #gitDir: string;
@@ -83,7 +88,9 @@ export class Mirror {
   /** Fetches blobs that a blobless fetch left out. */
   async fetchBlobs(remote: Remote, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    await this.#receive(remote, this.#gitDir, ['--filter=blob:none', '--stdin', 'origin'], `${ids.join('\n')}\n`);
+    // Told of the commits that are here, the server would take the blobs to be here too.
+    const config = [['fetch.negotiationAlgorithm', 'noop']] as const;
+    await this.#receive(remote, this.#gitDir, ['--filter=blob:none', '--stdin', 'origin'], { input: `${ids.join('\n')}\n`, config });
   }
 
   /** Keeps the commit or tag, with all that it needs, when old objects are swept away. */
@@ -133,7 +140,7 @@ export class Mirror {
   }
 
   /** A fetch that is ended when more comes in than may. */
-  async #receive(remote: Remote, gitDir: string, args: readonly string[], input?: string): Promise<void> {
+  async #receive(remote: Remote, gitDir: string, args: readonly string[], { input, config }: ReceiveOptions = {}): Promise<void> {
     const ending = new AbortController();
     const before = await lengthOf(gitDir);
     const watch = (): void => {
@@ -149,7 +156,7 @@ export class Mirror {
     watch();
     try {
       await this.#git.text(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', ...args], {
-        env: gitEnvironment(gitDir, remote),
+        env: gitEnvironment(gitDir, remote, config),
         timeoutMs: this.#limits.timeoutMs,
         signal: ending.signal,
         ...(input === undefined ? {} : { input }),

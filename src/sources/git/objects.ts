@@ -56,15 +56,20 @@ export class ObjectStore {
     return parseChanges(await this.text(['diff-tree', '-r', '-z', '--no-renames', from, to, '--', ...within(paths)]));
   }
 
-  /** Blob id → length in bytes, of those that are here; the others are left out. */
-  async sizes(ids: Iterable<string>): Promise<Map<string, number>> {
+  /**
+   * Blob id → length in bytes, of those that are here; the others are left out. `partial`: some may not be, by intent; then
+   * everything here is listed, since git would go and fetch one that it is asked about.
+   */
+  async sizes(ids: Iterable<string>, partial: boolean): Promise<Map<string, number>> {
     const sizes = new Map<string, number>();
-    const wanted = [...new Set(ids)];
-    if (wanted.length === 0) return sizes;
-    const listing = await this.text(['cat-file', '--batch-check'], { input: `${wanted.join('\n')}\n` });
+    const wanted = new Set(ids);
+    if (wanted.size === 0) return sizes;
+    const listing = partial
+      ? await this.text(['cat-file', '--batch-check', '--batch-all-objects', '--unordered'])
+      : await this.text(['cat-file', '--batch-check'], { input: `${[...wanted].join('\n')}\n` });
     for (const line of listing.split('\n')) {
       const [id, type, size] = line.split(' ');
-      if (type === 'blob') sizes.set(id!, Number(size));
+      if (type === 'blob' && wanted.has(id!)) sizes.set(id!, Number(size));
     }
     return sizes;
   }

@@ -34,7 +34,7 @@ function newestWithin(range: string, listed: ReadonlyMap<string, string>): Tip |
   for (const [ref, id] of [...listed].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const version = valid(ref.slice('refs/tags/'.length));
     if (version === null || !satisfies(version, range)) continue;
-    if (newest?.version == null || compare(version, newest.version) > 0) newest = { ref, id, version };
+    if (newest === null || compare(version, newest.version!) > 0) newest = { ref, id, version };
   }
   return newest;
 }
