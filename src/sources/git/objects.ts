@@ -12,25 +12,32 @@ import { parseChanges, parseTree, type TreeChanges, type TreeEntry } from './tre
 /** What is read in one go, so that memory holds this much and not a repository. */
 const batchBytes = 16 * 1024 * 1024;
 
+type Config = readonly (readonly [string, string])[];
+
+interface TextOptions {
+  readonly input?: string;
+  readonly config?: Config;
+  readonly more?: Readonly<Record<string, string>>;
+}
+
 export class ObjectStore {
   readonly #git: Git;
   readonly #gitDir: string;
   readonly #timeoutMs: number;
+  readonly #config: Config;
 
-  /** `gitDir`: the repository itself (`…/.git` or a bare one); absolute. */
-  constructor(git: Git, gitDir: string, timeoutMs: number) {
+  /** `gitDir`: the repository itself (`…/.git` or a bare one); absolute. `config`: for every command. */
+  constructor(git: Git, gitDir: string, timeoutMs: number, config: Config = []) {
     this.#git = git;
     this.#gitDir = gitDir;
     this.#timeoutMs = timeoutMs;
+    this.#config = config;
   }
 
-  /** A git command that needs no network. `config` is for this command alone. */
-  text(
-    args: readonly string[],
-    options: { input?: string; config?: readonly (readonly [string, string])[]; more?: Record<string, string> } = {},
-  ) {
-    const env = { ...gitEnvironment(this.#gitDir, null, options.config), ...options.more };
-    return this.#git.text(args, { env, timeoutMs: this.#timeoutMs, ...(options.input === undefined ? {} : { input: options.input }) });
+  /** A git command that needs no network. `config` and `more` (environment) are for this command alone. */
+  text(args: readonly string[], { input, config = [], more = {} }: TextOptions = {}): Promise<string> {
+    const env = { ...gitEnvironment(this.#gitDir, null, [...this.#config, ...config]), ...more };
+    return this.#git.text(args, { env, timeoutMs: this.#timeoutMs, ...(input === undefined ? {} : { input }) });
   }
 
   /** The whole id of the commit that this names; null when it names none here. */
@@ -92,7 +99,7 @@ export class ObjectStore {
   }
 
   async #batch(ids: readonly string[]): Promise<[string, Buffer][]> {
-    const env = gitEnvironment(this.#gitDir, null);
+    const env = gitEnvironment(this.#gitDir, null, this.#config);
     const output = await this.#git.catFile(['--batch'], { env, timeoutMs: this.#timeoutMs, input: `${ids.join('\n')}\n` });
     const blobs: [string, Buffer][] = [];
     let at = 0;

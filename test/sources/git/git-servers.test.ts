@@ -8,13 +8,12 @@ import { missingPrograms, NginxServer, SshServer, type GitServer } from '../../f
 import { sourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
 
-/** A missing partner is a failure in CI; elsewhere its tests are skipped, and the name says why. */
-function withPartner(name: string, programs: readonly string[], tests: () => void): void {
-  const missing = missingPrograms(...programs);
-  if (missing.length === 0) describe(name, tests);
-  else if (process.env['CI'] === undefined) describe.skip(`${name} (skipped: ${missing.join(', ')} not installed)`, tests);
-  else it(`${name}: ${missing.join(', ')} must be installed`, () => expect(missing).toEqual([]));
-}
+const missing = { http: missingPrograms('nginx', 'fcgiwrap'), ssh: missingPrograms('sshd', 'ssh', 'git-shell') };
+const inCi = process.env['CI'] !== undefined;
+
+it.runIf(inCi)('CI has the servers that are tried here', () => {
+  expect(missing).toEqual({ http: [], ssh: [] });
+});
 
 async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<GitHarness<NginxServer>> {
   const [repository, folder] = await servedRepository(files);
@@ -42,7 +41,7 @@ async function servedRepository(files: Readonly<Record<string, Entry>>): Promise
 
 let harness: GitHarness<GitServer>;
 
-withPartner('nginx with basic auth', ['nginx', 'fcgiwrap'], () => {
+describe.skipIf(missing.http.length > 0)('nginx with basic auth (skipped without the packages nginx-light and fcgiwrap)', () => {
   sourceContract('a git repository behind nginx', (files) => overHttp(files));
 
   describe('without the right password', () => {
@@ -56,7 +55,7 @@ withPartner('nginx with basic auth', ['nginx', 'fcgiwrap'], () => {
   });
 });
 
-withPartner('sshd with a key', ['sshd', 'ssh', 'git-shell'], () => {
+describe.skipIf(missing.ssh.length > 0)('sshd with a key (skipped without the package openssh-server)', () => {
   sourceContract('a git repository over ssh', (files) => overSsh(files));
 
   describe('with what does not fit', () => {
