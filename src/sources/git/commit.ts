@@ -4,8 +4,18 @@ import type { CommitFacts } from '../../model/snapshot.ts';
 
 const longestText = 200;
 
-/** Facts of `git cat-file commit`. The parents are those written in the object, known here or not. */
-export function parseCommit(id: string, text: string): CommitFacts & { readonly parents: readonly string[] } {
+/** The facts, and all parents as they are written in the object, known here or not. */
+export interface Commit extends CommitFacts {
+  readonly parents: readonly string[];
+}
+
+/** What people are shown of it. */
+export function factsOf({ parents: _, ...facts }: Commit): CommitFacts {
+  return facts;
+}
+
+/** From the text of `git cat-file commit`. */
+export function parseCommit(id: string, text: string): Commit {
   const end = text.indexOf('\n\n');
   const head = end < 0 ? text : text.slice(0, end);
   const parents = [...head.matchAll(/^parent ([0-9a-f]+)$/gm)].map(([, parent]) => parent!);

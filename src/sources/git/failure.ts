@@ -4,7 +4,9 @@ import { formatDuration } from '../../base/duration.ts';
 import { GitFailed } from './git.ts';
 import type { Remote } from './environment.ts';
 
-const damage = /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary/;
+const brokenOff = /timed out|Operation too slow|Connection (to .* )?closed|early EOF|hung up|Connection reset|RPC failed/i;
+const damage =
+  /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary|\.lock'/;
 
 /** stderr of git 2.x (LC_ALL=C) and ssh → what to do about it. The first that fits counts. `HOST` is filled in. */
 const meanings: readonly (readonly [RegExp, string])[] = [
@@ -22,7 +24,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/Connection refused|Failed to connect|Couldn't connect/i, 'HOST does not accept connections'],
   [/redirection|returned error: 30\d/, 'HOST sends to another address, which is not followed; write that one in `url`'],
   [/SSL certificate problem|certificate verif|server certificate/i, 'the certificate of HOST is not trusted'],
-  [/timed out|Operation too slow|Connection (to .* )?closed|early EOF|hung up|Connection reset/i, 'the exchange with HOST broke off'],
+  [brokenOff, 'the exchange with HOST broke off'],
   [/dubious ownership/, 'HOST belongs to another user of this machine'],
   [/transport '[^']*' not allowed/, 'that transport is not allowed'],
   [/No space left on device/, 'the disk is full'],
@@ -33,7 +35,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
 
 /** Whether objects are missing or broken, on the server or in the mirror. */
 export function isDamage(thrown: unknown): boolean {
-  return thrown instanceof GitFailed && damage.test(thrown.words);
+  return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words);
 }
 
 /** One clause, without a full stop: why the exchange with the remote failed. */

@@ -13,13 +13,14 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Source, SourceEvent, SourceListener } from '../../ports/source.ts';
 import { judgeAddress, type Address } from './address.ts';
+import { factsOf, type Commit } from './commit.ts';
 import { Contents } from './contents.ts';
 import type { Remote } from './environment.ts';
 import { ExportedTree } from './exported-tree.ts';
 import { GitFailed } from './git.ts';
 import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
-import { Mirror, RemoteFailed } from './mirror.ts';
+import { Mirror, RemoteFailed, TooLarge } from './mirror.ts';
 import { judgeGitSettings, refWords, type GitSettings } from './settings.ts';
 import { patternsOf, tipOf, type Tip } from './tip.ts';
 import { createVerifier, type Verifier } from './verification.ts';
@@ -68,6 +69,8 @@ class GitSource implements Source {
   readonly #line: string;
   #memory: Memory | null = null;
   #listener: SourceListener | null = null;
+  /** What there is to hand out, and what was handed out last. */
+  #newest: Snapshot | null = null;
   #handedOut: Snapshot | null = null;
   /** The id of the tip that was judged last, and why it was refused, if it was. */
   #judged: string | null = null;
@@ -80,6 +83,8 @@ class GitSource implements Source {
   #cancelPoll = (): void => {};
   #suspended = false;
   #closed = false;
+  /** A refresh that waits for its turn. */
+  #refreshing: Promise<void> | null = null;
   /** Polls, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
@@ -102,12 +107,14 @@ class GitSource implements Source {
     await this.refresh();
   }
 
-  /** Asks the server now, and looks again also at a commit that was refused. */
+  /** Asks the server now, and looks again also at a commit that was refused. Asked often at once, it does so once. */
   async refresh(): Promise<void> {
-    await this.#inTurn(async () => {
+    this.#refreshing ??= this.#inTurn(async () => {
+      this.#refreshing = null;
       if (this.#refused !== null) this.#judged = null;
       await this.#poll();
     });
+    await this.#refreshing;
   }
 
   suspend(): void {
@@ -149,7 +156,7 @@ class GitSource implements Source {
       if (this.#refused !== null) throw this.#refused;
       this.#failure = null;
       this.#mirrorIsNew = false;
-      if (this.#toldUnreadable && this.#handedOut !== null) this.#handOut(this.#handedOut);
+      this.#handOut();
     } catch (thrown) {
       await this.#fail(thrown);
     }
@@ -167,7 +174,8 @@ class GitSource implements Source {
     if (exported !== null && exported.paths.join('\0') === this.#settings.paths.join('\0')) this.#contents.resume(exported.commit);
     this.#memory = memory;
     if (memory.applied === null || (await this.#mirror.objects.commitId(memory.applied.commit)) === null) return memory;
-    if ((await this.#verifier.objection(memory.applied)) === null) await this.#load(memory.applied, null);
+    if ((await this.#verifier.objection(memory.applied)) !== null) return memory;
+    await this.#load(memory.applied, await this.#mirror.objects.commit(memory.applied.commit), null);
     return this.#memory;
   }
 
@@ -191,46 +199,55 @@ class GitSource implements Source {
   /** Fetches the tip, judges it and hands it out, or remembers why not. */
   async #take(tip: Tip, remote: Remote): Promise<void> {
     try {
-      const fetched = await this.#mirror.fetch(remote, tip.ref, !this.#settings.paths.includes('.'));
-      const next: Applied = { line: this.#line, ref: tip.ref, ...fetched, version: tip.version };
-      const rewound = await this.#judgeHistory(next, tip, remote);
+      const { commit, tag } = await this.#mirror.fetch(remote, tip.ref, !this.#settings.paths.includes('.'));
+      const next: Applied = { line: this.#line, ref: tip.ref, commit: commit.id, tag, version: tip.version };
+      const rewound = await this.#judgeHistory(next, commit, remote);
       const objection = await this.#verifier.objection(next);
       if (objection !== null)
         throw new CommitRefused('CommitUnverified', `Commit ${short(next.commit)} is refused: ${objection}`, next.commit);
+      await this.#load(next, commit, remote);
       if (rewound !== null) this.#listener?.happened?.(rewound);
-      await this.#load(next, remote);
       this.#refused = null;
     } catch (thrown) {
-      if (!(thrown instanceof CommitRefused)) throw thrown;
-      this.#refused = thrown;
+      // What is too large stays so: it is not fetched again before something moved.
+      if (thrown instanceof TooLarge)
+        this.#refused = new CommitRefused('CommitTooLarge', `${this.#address.host}: ${thrown.message}`, tip.id);
+      else if (thrown instanceof CommitRefused) this.#refused = thrown;
+      else throw thrown;
     }
     this.#judged = tip.id;
   }
 
   /** Throws when the commit does not follow from the applied one and must; the event to tell when it need not; else null. */
-  async #judgeHistory(next: Applied, tip: Tip, remote: Remote): Promise<SourceEvent | null> {
+  async #judgeHistory(next: Applied, commit: Commit, remote: Remote): Promise<SourceEvent | null> {
     const applied = this.#memory?.applied ?? null;
     if (applied === null) return null;
     const ordered = applied.version !== null && next.version !== null ? compare(next.version, applied.version) : 0;
     if (ordered > 0) return null;
-    if (ordered === 0 && (await this.#mirror.follows(remote, tip.ref, applied.commit, next.commit))) return null;
+    if (ordered === 0 && (await this.#mirror.follows(remote, next.ref, applied.commit, commit))) return null;
     const what = `Commit ${short(next.commit)} (${refWords(this.#settings.ref)}) does not follow from ${short(applied.commit)}: it is older, or the history was rewritten`;
     if (this.#settings.allowRewind) return { type: 'Warning', reason: 'HistoryRewound', message: `${what}.`, snapshot: next.commit };
     throw new CommitRefused('RewindRefused', `${what}. It is taken with \`allowRewind: true\`, or once a commit follows`, next.commit);
   }
 
   /** Reads the commit, brings the exported tree to it, and hands it out. */
-  async #load(next: Applied, remote: Remote | null): Promise<void> {
+  async #load(next: Applied, commit: Commit, remote: Remote | null): Promise<void> {
     const { paths } = this.#settings;
     const files = await this.#contents.load(next.commit, {
       fetchBlobs: (ids) => (remote === null ? Promise.resolve() : this.#mirror.fetchBlobs(remote, ids)),
       beforeExport: () => this.#remember({ applied: this.#memory?.applied ?? null, exported: null }),
     });
-    const { parents: _, ...commit } = await this.#mirror.objects.commit(next.commit);
-    await this.#mirror.keep(next.tag ?? next.commit);
     await this.#remember({ applied: next, exported: { commit: next.commit, paths } });
-    const snapshot = { source: this.name, id: next.commit, root: this.#exported.root, takenAt: this.#clock.now(), files, commit };
-    if (this.#toldUnreadable || this.#handedOut?.id !== snapshot.id) this.#handOut(snapshot);
+    this.#newest = {
+      source: this.name,
+      id: commit.id,
+      root: this.#exported.root,
+      takenAt: this.#clock.now(),
+      files,
+      commit: factsOf(commit),
+    };
+    this.#handOut();
+    await this.#mirror.keep(next.tag ?? next.commit);
   }
 
   async #remember(memory: Memory): Promise<void> {
@@ -238,8 +255,11 @@ class GitSource implements Source {
     await saveMemory(this.#folder, memory);
   }
 
-  #handOut(snapshot: Snapshot): void {
-    if (this.#suspended || this.#closed) return;
+  /** Hands the newest out, unless it is what the listener has already. */
+  #handOut(): void {
+    const snapshot = this.#newest;
+    if (snapshot === null || this.#suspended || this.#closed) return;
+    if (snapshot.id === this.#handedOut?.id && !this.#toldUnreadable) return;
     this.#toldUnreadable = false;
     this.#handedOut = snapshot;
     this.#listener?.snapshot(snapshot);

@@ -8,6 +8,7 @@ import { FairleadError, messageOf } from '../../base/error.ts';
 import type { CommitFacts, SnapshotFile } from '../../model/snapshot.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { isManifestPath } from '../folder-scan.ts';
+import { factsOf } from './commit.ts';
 import { fileOf, withProblems } from './contents.ts';
 import { gitEnvironment } from './environment.ts';
 import { Git, GitFailed } from './git.ts';
@@ -73,7 +74,7 @@ export class LocalRepository {
   async files(ref: string, paths: readonly string[] = ['.']): Promise<RefFiles> {
     const id = await this.commitId(ref);
     try {
-      const { parents: _, ...commit } = await this.#objects.commit(id);
+      const commit = factsOf(await this.#objects.commit(id));
       const entries = await this.#objects.tree(id, paths);
       const manifests = entries.filter((entry) => isRegular(entry) && isManifestPath(entry.path));
       const unread = manifests.filter((entry) => !this.#read.has(`${entry.id} ${entry.path}`));

@@ -8,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { gitEnvironment, type Remote } from './environment.ts';
 import { explainFailure, isDamage } from './failure.ts';
 import { Git, GitFailed } from './git.ts';
+import type { Commit } from './commit.ts';
 import { ObjectStore } from './objects.ts';
 
 /** Where what is fetched lands, and what keeps the commit that was handed out last from being swept away. */
@@ -23,6 +24,12 @@ const historyDepths: readonly (number | null)[] = [64, null];
 export interface Limits {
   readonly timeoutMs: number;
   readonly maxBytes: number;
+}
+
+export interface Fetched {
+  readonly commit: Commit;
+  /** The tag object that led to it, where there is one. */
+  readonly tag: string | null;
 }
 
 interface ReceiveOptions {
@@ -74,15 +81,14 @@ export class Mirror {
   }
 
   /** Fetches that ref (or commit) one deep; which commit it turned out to be, and by which tag. `blobless`: trees only, where the server can. */
-  async fetch(remote: Remote, ref: string, blobless: boolean): Promise<{ readonly commit: string; readonly tag: string | null }> {
-    // A fetch that was killed leaves its lock behind; nobody else writes here.
-    await rm(join(this.#gitDir, 'shallow.lock'), { force: true });
+  async fetch(remote: Remote, ref: string, blobless: boolean): Promise<Fetched> {
     const filter = blobless ? ['--filter=blob:none'] : [];
     await this.#receive(remote, this.#gitDir, ['--depth=1', ...filter, 'origin', `+${ref}:${incoming}`]);
-    const commit = await this.objects.commitId(incoming);
-    if (commit === null) throw new Error(`${ref} is no commit`);
-    const id = (await this.objects.text(['rev-parse', '--verify', incoming])).trim();
-    return { commit, tag: id === commit ? null : id };
+    const ids = await this.objects.text(['rev-parse', incoming, `${incoming}^{commit}`]).catch((thrown) => {
+      throw new Error(`${ref} is no commit`, { cause: thrown });
+    });
+    const [id = '', commit = ''] = ids.split('\n');
+    return { commit: await this.objects.commit(commit), tag: id === commit ? null : id };
   }
 
   /** Fetches blobs that a blobless fetch left out. */
@@ -99,11 +105,11 @@ export class Mirror {
   }
 
   /**
-   * Whether `to`, which `ref` is now, follows from `from`. Its parents tell most often; else its history is fetched to look,
+   * Whether the commit, which `ref` is now, follows from `from`. Its parents tell most often; else its history is fetched to look,
    * without files where the server can leave them out, into a repository that is thrown away.
    */
-  async follows(remote: Remote, ref: string, from: string, to: string): Promise<boolean> {
-    if (from === to || (await this.objects.commit(to)).parents.includes(from)) return true;
+  async follows(remote: Remote, ref: string, from: string, { id: to, parents }: Commit): Promise<boolean> {
+    if (from === to || parents.includes(from)) return true;
     const gitDir = join(this.#folder, 'history.git');
     try {
       await this.#make(gitDir);
@@ -155,7 +161,7 @@ export class Mirror {
     let callOff = (): void => {};
     watch();
     try {
-      await this.#git.text(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', ...args], {
+      await this.#git.text(['fetch', '--no-progress', '--no-tags', '--no-write-fetch-head', ...args], {
         env: gitEnvironment(gitDir, remote, config),
         timeoutMs: this.#limits.timeoutMs,
         signal: ending.signal,

@@ -3,8 +3,7 @@
  * checked out and the network is never asked. Every blob's bytes are checked against its id, which the commit vouches for.
  */
 import { createHash } from 'node:crypto';
-import type { CommitFacts } from '../../model/snapshot.ts';
-import { parseCommit } from './commit.ts';
+import { parseCommit, type Commit } from './commit.ts';
 import { gitEnvironment } from './environment.ts';
 import { GitFailed, type Git } from './git.ts';
 import { parseChanges, parseTree, type TreeChanges, type TreeEntry } from './tree.ts';
@@ -51,7 +50,7 @@ export class ObjectStore {
     }
   }
 
-  async commit(id: string): Promise<CommitFacts & { readonly parents: readonly string[] }> {
+  async commit(id: string): Promise<Commit> {
     return parseCommit(id, await this.text(['cat-file', 'commit', id]));
   }
 

@@ -29,7 +29,10 @@ export interface GitSettings {
   /** https, ssh (also as user@host:path), http on loopback; with `allowLocal` an absolute path. */
   readonly url: string;
   readonly ref: GitRef;
-  /** Folders or files of the repository to look into, relative to its root; ['.'] is all of it. */
+  /**
+   * Folders or files of the repository to look into, relative to its root; ['.'] is all of it. Only what is under them is
+   * fetched (where the server can leave out the rest), read and laid out; relative paths in manifests are from the root all the same.
+   */
   readonly paths: readonly string[];
   /** Between two polls, give or take a tenth. */
   readonly intervalMs: number;
@@ -104,7 +107,8 @@ function pathProblem(path: string): string | null {
 }
 
 function credentialsProblem(credentials: GitCredentials | null, protocol: string): string | null {
-  if (credentials === null) return null;
+  if (credentials === null)
+    return protocol === 'ssh' ? 'ssh needs sshKeyFile and knownHostsFile: keys that lie about on this machine are not tried.' : null;
   const forSsh = 'sshKeyFile' in credentials;
   if (forSsh && protocol !== 'ssh') return 'A key is for ssh, which the url is not.';
   if (!forSsh && protocol !== 'https' && protocol !== 'http') return 'A password or token is for https, which the url is not.';

@@ -65,7 +65,7 @@ export function isSafePath(path: string): boolean {
   );
 }
 
-/** Path → why the entry cannot be read, for manifests and submodules that are no files of this repository or cannot be told apart everywhere. */
+/** Path → why the entry cannot be read, for what is no file of this repository, leads out of it, or cannot be told apart everywhere. */
 export function treeProblems(entries: Iterable<TreeEntry>): Map<string, string> {
   const problems = new Map<string, string>();
   const folded = new Map<string, string[]>();
@@ -74,10 +74,12 @@ export function treeProblems(entries: Iterable<TreeEntry>): Map<string, string> 
       problems.set(path, 'it is a submodule, and submodules are not followed. Name its repository as a source of its own.');
       continue;
     }
+    if (!isSafePath(path)) {
+      problems.set(path, "its path would lead out of the repository, or into what is git's own.");
+      continue;
+    }
     if (!isManifestPath(path)) continue;
-    if (!isSafePath(path)) problems.set(path, 'its path would lead out of the repository.');
-    else if (kind === 'link')
-      problems.set(path, 'it is a symbolic link, and links in a repository are not followed. Commit the file itself.');
+    if (kind === 'link') problems.set(path, 'it is a symbolic link, and links in a repository are not followed. Commit the file itself.');
     const key = path.normalize('NFC').toLowerCase();
     folded.set(key, [...(folded.get(key) ?? []), path]);
   }

@@ -1,6 +1,8 @@
 /** Hostile and broken repositories, servers and settings: what each gets, and that what was applied stays. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/processes/clock.ts';
@@ -43,6 +45,7 @@ describe('settings', () => {
     ['a path out of the repository', { paths: ['../other'] }],
     ['an absolute path in the repository', { paths: ['/etc'] }],
     ['no path', { paths: [] }],
+    ['ssh with whatever key there is', { url: 'git@example.org:x' }],
     ['a key for https', { credentials: { sshKeyFile: '/key', knownHostsFile: '/known' } }],
     ['verification by nobody', { verify: { mode: 'commits' } }],
     ['signed tags of a branch', { verify: { mode: 'tag', sshAllowedSigners: '/a' } }],
@@ -52,13 +55,18 @@ describe('settings', () => {
     );
   });
 
-  it.each([
-    'https://example.org/team/manifests.git',
-    'ssh://git@example.org:2222/x.git',
-    'git@example.org:team/x.git',
-    'http://127.0.0.1:80/x',
-  ])('%s is an address', (url) => {
-    expect(() => createGitSource({ settings: { ...settings, url }, folder: '/nonexistent', clock: systemClock })).not.toThrow();
+  const key = { sshKeyFile: '/key', knownHostsFile: '/known' };
+
+  it.each<[string, GitSettings['credentials']]>([
+    ['https://example.org/team/manifests.git', null],
+    ['http://127.0.0.1:80/x', null],
+    ['ssh://git@example.org:2222/x.git', key],
+    ['git@example.org:team/x.git', key],
+    ['example.org:x', key],
+  ])('%s is an address', (url, credentials) => {
+    expect(() =>
+      createGitSource({ settings: { ...settings, url, credentials }, folder: '/nonexistent', clock: systemClock }),
+    ).not.toThrow();
   });
 });
 
@@ -154,6 +162,7 @@ describe('with a repository', () => {
       await harness.source.refresh();
       expect(harness.witness.failures).toHaveLength(1);
       expect(harness.witness.failures[0]).toContain('maxBytes');
+      expect(harness.witness.events.map(({ reason }) => reason)).toEqual(['CommitTooLarge']);
       expect([harness.texts, await readdir(harness.tree)]).toEqual([{ 'a.yaml': '1' }, ['a.yaml']]);
       await harness.put({ 'noise.bin': null });
       await harness.source.refresh();
@@ -189,6 +198,15 @@ describe('with a repository', () => {
       await harness.put({ 'a.yaml': '2' });
       await harness.source.refresh();
       expect([harness.texts, harness.witness.failures]).toEqual([{ 'a.yaml': '2', 'b.yaml': '1' }, []]);
+    });
+
+    it('that a crash left locked is made anew', async () => {
+      await start({ 'a.yaml': '1' });
+      await writeFile(join(harness.mirror, 'shallow.lock'), '');
+      await writeFile(join(harness.mirror, 'refs/fairlead/incoming.lock'), '');
+      await harness.put({ 'a.yaml': '2' });
+      await harness.source.refresh();
+      expect([harness.texts, harness.witness.failures]).toEqual([{ 'a.yaml': '2' }, []]);
     });
 
     it('that is gone at a restart is made anew', async () => {
@@ -257,6 +275,19 @@ describe('with a repository', () => {
       expect([harness.texts, harness.witness.failures.length]).toEqual([{ 'a.yaml': '1' }, 1]);
       expect(harness.witness.failures[0]).toContain('did not answer within 500ms');
       await expect.poll(() => gitProcesses(harness.server.host), { timeout: 10_000 }).toEqual([]);
+    });
+
+    it('of ssh that hangs is given up likewise', async () => {
+      await start({ 'a.yaml': '1' });
+      const silent = createServer().listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const file = join(harness.folder, 'key');
+      await writeFile(file, '');
+      const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      await harness.restart({ url: `ssh://${host}/x`, timeoutMs: 500, credentials: { sshKeyFile: file, knownHostsFile: file } });
+      expect(harness.witness.failures[0]).toContain(`${host} did not answer within 500ms`);
+      await expect.poll(() => gitProcesses(host.split(':')[1]!), { timeout: 10_000 }).toEqual([]);
+      silent.close();
     });
 
     it('that goes away in the middle of a fetch is told', async () => {

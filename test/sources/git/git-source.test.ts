@@ -2,9 +2,12 @@
 import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/ports/clock.ts';
+import { systemClock } from '../../../src/processes/clock.ts';
+import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
-import { sourceContract } from '../../ports/source-contract.ts';
+import { sourceContract, textsOf } from '../../ports/source-contract.ts';
 import { GitHarness } from './git-harness.ts';
 
 sourceContract('a git repository over http', (files) => GitHarness.make(files, { intervalMs: 50 }));
@@ -35,6 +38,57 @@ describe('a git repository', () => {
       const newest = await harness.repository.commit({ 'a.yaml': '3' });
       await Promise.all([harness.source.refresh(), harness.source.refresh()]);
       expect(harness.witness.snapshots.map(({ id }) => id).slice(1)).toEqual([newest]);
+    });
+
+    it('of a repository on this machine needs no server', async () => {
+      await start({ 'a.yaml': '1' });
+      await harness.restart({ url: harness.repository.path, allowLocal: true });
+      await harness.put({ 'a.yaml': '2' });
+      await harness.source.refresh();
+      expect(harness.witness.snapshots.map(({ files }) => files.length)).toEqual([1, 1]);
+    });
+
+    it('comes an interval later, give or take a tenth that differs between sources', async () => {
+      await start({ 'a.yaml': '1' });
+      const delays: number[] = [];
+      const clock: Clock = {
+        ...systemClock,
+        after: (delayMs, callback) => {
+          if (delayMs > 1_000_000) delays.push(delayMs / harness.settings.intervalMs);
+          return systemClock.after(delayMs, callback);
+        },
+      };
+      for (const name of ['one', 'two', 'three']) {
+        const source = createGitSource({ settings: { ...harness.settings, name }, folder: join(harness.folder, name), clock });
+        await source.start(harness.witness);
+        await source.close();
+      }
+      expect([delays.length, new Set(delays).size]).toEqual([3, 3]);
+      expect(Math.min(...delays)).toBeGreaterThanOrEqual(0.9);
+      expect(Math.max(...delays)).toBeLessThanOrEqual(1.1);
+    });
+
+    it('asked for often at once is made once', async () => {
+      await start({ 'a.yaml': '1' });
+      harness.server.requests.length = 0;
+      const first = harness.source.refresh();
+      await Promise.all([first, ...Array.from({ length: 20 }, () => harness.source.refresh())]);
+      expect(harness.server.requests.length).toBeLessThanOrEqual(4);
+    });
+
+    it('that was suspended while it read hands out once it is resumed', async () => {
+      await start({ 'a.yaml': '1' });
+      await harness.put({ 'a.yaml': '2' });
+      const { server } = harness;
+      server.instead = (request, response) => {
+        harness.source.suspend();
+        server.instead = null;
+        server.answer(request, response);
+      };
+      await harness.source.refresh();
+      expect(harness.texts).toEqual({ 'a.yaml': '1' });
+      harness.source.resume();
+      await harness.witness.until((snapshot) => textsOf(snapshot)['a.yaml'] === '2');
     });
 
     it('reads only what changed between two commits', async () => {
@@ -178,6 +232,15 @@ describe('a git repository', () => {
   });
 
   describe('paths', () => {
+    it('are all that is read also from a server that cannot leave out the rest', async () => {
+      harness = await GitHarness.make({ 'deploy/a.yaml': '1', 'else.yaml': '3' }, { paths: ['deploy'] });
+      await harness.repository.git('config', 'uploadpack.allowFilter', 'false');
+      await harness.start();
+      await harness.put({ 'deploy/a.yaml': '2', 'else.yaml': '4' });
+      await harness.source.refresh();
+      expect([harness.texts, await readdir(harness.tree)]).toEqual([{ 'deploy/a.yaml': '2' }, ['deploy']]);
+    });
+
     it('are all that is read, and all that is fetched where the server can leave out the rest', async () => {
       await start(
         { 'deploy/a.yaml': '1', 'more.yaml': '2', 'big/video.bin': 'x'.repeat(100_000), 'else.yaml': '3' },
