@@ -23,6 +23,10 @@ export class ExportedTree {
     this.root = root;
   }
 
+  async isThere(): Promise<boolean> {
+    return (await lstat(this.root).catch(() => null))?.isDirectory() === true;
+  }
+
   /** Begins an update: removes what is gone. After it come the writes. */
   async begin(removed: Iterable<string>): Promise<void> {
     await mkdir(this.root, { recursive: true, mode: 0o700 });

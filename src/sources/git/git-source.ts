@@ -171,11 +171,13 @@ class GitSource implements Source {
     await this.#mirror.open();
     const { applied, exported } = await readMemory(this.#folder);
     const memory = { applied: applied?.line === this.#line ? applied : null, exported };
-    if (exported !== null && exported.paths.join('\0') === this.#settings.paths.join('\0')) this.#contents.resume(exported.commit);
+    const asBefore = exported?.paths.join('\0') === this.#settings.paths.join('\0') && (await this.#exported.isThere());
+    if (exported !== null && asBefore) this.#contents.resume(exported.commit);
     this.#memory = memory;
     if (memory.applied === null || (await this.#mirror.objects.commitId(memory.applied.commit)) === null) return memory;
     if ((await this.#verifier.objection(memory.applied)) !== null) return memory;
     await this.#load(memory.applied, await this.#mirror.objects.commit(memory.applied.commit), null);
+    this.#judged = memory.applied.tag ?? memory.applied.commit;
     return this.#memory;
   }
 

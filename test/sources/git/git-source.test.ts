@@ -1,5 +1,5 @@
 /** A git repository as a Source: the contract of every Source over http, what a poll costs, and which commits are taken. */
-import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/ports/clock.ts';
@@ -8,7 +8,7 @@ import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { sourceContract, textsOf } from '../../ports/source-contract.ts';
-import { GitHarness } from './git-harness.ts';
+import { GitHarness, temporaryFolder } from './git-harness.ts';
 
 sourceContract('a git repository over http', (files) => GitHarness.make(files, { intervalMs: 50 }));
 
@@ -276,6 +276,19 @@ describe('a git repository', () => {
       expect([(await stat(join(root, 'tools/run.sh'))).mode & 0o777, await readFile(join(root, 'data'), 'utf8')]).toEqual([0o644, 'file']);
     });
 
+    it('is not written through a link that somebody laid into it', async () => {
+      await start({ 'a.yaml': '1', 'old/x': '1' });
+      const outside = await temporaryFolder();
+      await writeFile(join(outside, 'x'), 'mine');
+      await rm(join(harness.tree, 'old'), { recursive: true });
+      await symlink(outside, join(harness.tree, 'old'));
+      await symlink(outside, join(harness.tree, 'new'));
+      await harness.put({ 'old/x': null, 'new/y': 'y' });
+      await harness.source.refresh();
+      expect([await readdir(outside), (await lstat(join(harness.tree, 'new'))).isDirectory()]).toEqual([['x'], true]);
+      await rm(outside, { recursive: true });
+    });
+
     it('is made whole by the first read after a crash in the middle of it', async () => {
       await start({ 'a.yaml': '1', 'tools/x': '1', 'tools/y': '1' });
       await harness.source.close();
@@ -296,6 +309,14 @@ describe('a git repository', () => {
       await harness.lose();
       await harness.restart();
       expect([harness.texts, harness.witness.failures.length]).toEqual([{ 'a.yaml': '1' }, 1]);
+    });
+
+    it('fetches nothing when nothing moved meanwhile, and lays out a tree that somebody deleted', async () => {
+      await start({ 'a.yaml': '1', 'x.sh': 'x' });
+      await rm(harness.tree, { recursive: true });
+      harness.server.requests.length = 0;
+      await harness.restart();
+      expect([harness.server.requests.length, await readdir(harness.tree)]).toEqual([2, ['a.yaml', 'x.sh']]);
     });
 
     it('still knows what was applied: an older commit is refused', async () => {

@@ -1,6 +1,6 @@
 /** Manifests of any ref of a repository that somebody works in. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/processes/clock.ts';
@@ -78,6 +78,18 @@ describe('a repository on this machine', () => {
     await commit({ 'a.yaml': '1' }, 'First');
     const id = git('rev-parse', 'HEAD:a.yaml');
     await rm(join(folder, '.git/objects', id.slice(0, 2), id.slice(2)));
+    const repository = await LocalRepository.open(folder, systemClock);
+    await expect(repository.files('HEAD')).rejects.toMatchObject({ code: 'Refused' });
+  });
+
+  it('in which one object was exchanged for another is not believed', async () => {
+    await commit({ 'a.yaml': 'honest', 'b.yaml': 'forged' }, 'First');
+    const pathOf = (file: string): string => {
+      const id = git('rev-parse', `HEAD:${file}`);
+      return join(folder, '.git/objects', id.slice(0, 2), id.slice(2));
+    };
+    await rm(pathOf('a.yaml'));
+    await copyFile(pathOf('b.yaml'), pathOf('a.yaml'));
     const repository = await LocalRepository.open(folder, systemClock);
     await expect(repository.files('HEAD')).rejects.toMatchObject({ code: 'Refused' });
   });
