@@ -49,11 +49,14 @@ export function explainFailure(thrown: unknown, remote: Remote): string {
   return `${meaning.replace('HOST', host)}${said === '' ? '' : ` (${said})`}`;
 }
 
-/** The line of git's that says most, shortened and fit to be shown. */
+/** The line of git's that says most, fit to be shown: what a server says in it is anybody's text. */
 function saidBy({ words }: GitFailed, remote: Remote): string {
   const lines = words.split('\n').map((line) => line.trim());
   const line = lines.find((candidate) => /^(fatal|error|remote): /.test(candidate)) ?? lines.find((candidate) => candidate !== '') ?? '';
-  return blotted(line.replace(/^(fatal|error): /, '').slice(0, 300), remote);
+  // Cut last: half a secret is not known for one.
+  return blotted(line.replace(/^(fatal|error): /, '').slice(0, 4_000), remote)
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
+    .slice(0, 300);
 }
 
 function blotted(text: string, { login }: Remote): string {

@@ -148,6 +148,7 @@ export class Mirror {
   /** A fetch that is ended when more comes in than may. */
   async #receive(remote: Remote, gitDir: string, args: readonly string[], { input, config }: ReceiveOptions = {}): Promise<void> {
     const ending = new AbortController();
+    await sweep(gitDir);
     const before = await lengthOf(gitDir);
     const watch = (): void => {
       callOff = this.#clock.after(watchMs, () => {
@@ -207,6 +208,13 @@ async function isAncestor(history: ObjectStore, from: string, to: string): Promi
     if (thrown instanceof GitFailed && thrown.ended === null) return false;
     throw thrown;
   }
+}
+
+/** Removes what a fetch that was ended left of its pack. */
+async function sweep(gitDir: string): Promise<void> {
+  const folder = join(gitDir, 'objects', 'pack');
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((candidate) => candidate.startsWith('tmp_'))) await rm(join(folder, name), { force: true });
 }
 
 /** Bytes in a repository's packs, those that are just coming in included. */

@@ -111,6 +111,11 @@ describe('failures', () => {
       expect(explainFailure(failed(`fatal: strange ${form} here`), remote)).toBe('strange **** here');
   });
 
+  it('show what a server says without its control characters, and no half of a secret at the cut', () => {
+    expect(explainFailure(failed('remote: \u001b[2J\u202ehello'), remote)).toBe('remote: \ufffd[2J\ufffdhello');
+    expect(explainFailure(failed(`remote: ${'x'.repeat(287)}p@ss word`), remote)).not.toContain('p@');
+  });
+
   it('of what came in are damage, of the way are not', () => {
     expect(isDamage(failed('fatal: bad object refs/fairlead/incoming'))).toBe(true);
     expect(isDamage(failed("fatal: Unable to create '/x/shallow.lock': File exists."))).toBe(true);
