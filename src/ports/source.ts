@@ -1,11 +1,23 @@
 /** Where Manifests come from. A Source hands out whole, consistent Snapshots; it never judges what is in them. */
 import type { Snapshot } from '../model/snapshot.ts';
 
+/** Something about a Source that people should know of beyond how it stands: an alarm, or what was let through by policy. */
+export interface SourceEvent {
+  readonly type: 'Normal' | 'Warning';
+  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. */
+  readonly reason: 'RefGone' | 'RewindRefused' | 'HistoryRewound' | 'CommitUnverified' | 'CommitTooLarge';
+  readonly message: string;
+  /** The commit that it is about; null when there is none. */
+  readonly snapshot: string | null;
+}
+
 export interface SourceListener {
   /** A new consistent Snapshot; not called when nothing changed, but always once it can be read again after `unreadable`. */
   snapshot(snapshot: Snapshot): void;
   /** The source cannot be read now; what was applied goes on. Called once a failure, and again only when the message changes. */
   unreadable(message: string): void;
+  /** Told once each time that it happens. */
+  happened?(event: SourceEvent): void;
 }
 
 export interface Source {

@@ -2,7 +2,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { GitRepository } from '../fixtures/git-repository.ts';
+import { WorkingRepository } from '../fixtures/working-repository.ts';
 import { Harness, type Ran } from './harness.ts';
 
 const head = 'apiVersion: fairlead.dev/v1alpha1\n';
@@ -22,12 +22,12 @@ const first = {
 };
 
 let cli: Harness;
-let repository: GitRepository;
+let repository: WorkingRepository;
 const run = (...args: string[]): Promise<Ran> => cli.runWith({ cwd: repository.folder }, ...args);
 
 beforeEach(() => {
   cli = new Harness();
-  repository = new GitRepository();
+  repository = new WorkingRepository();
   repository.commit('First services', first);
 });
 afterEach(async () => {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ForgeDouble, token } from '../forges/forge-double.ts';
-import { GitRepository } from '../fixtures/git-repository.ts';
+import { WorkingRepository } from '../fixtures/working-repository.ts';
 
 const root = join(import.meta.dirname, '../..');
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -35,12 +35,12 @@ interface Ran {
 }
 
 let folder: string;
-let repository: GitRepository;
+let repository: WorkingRepository;
 let double: ForgeDouble;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fairlead-kit-'));
-  repository = new GitRepository();
+  repository = new WorkingRepository();
 });
 afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
