@@ -328,3 +328,14 @@ describe('the pre-commit hook', () => {
     expect(await shell(['sh'], command, {})).toMatchObject({ code: 1, output: expect.stringContaining('deploy/files.yaml:8:3') });
   });
 });
+
+test('the manifests of docs/git.md are valid, and its change is what it says', async () => {
+  const blocks = [...textOf('docs/git.md').matchAll(/```yaml\n([^]*?)```/g)].map(([, text]) => text!);
+  const [template, files] = blocks as [string, string];
+  repository.commit('The first service', { 'deploy/node-stdio.yaml': template, 'deploy/files.yaml': files });
+  repository.commit('Calls may take 90 seconds', { 'deploy/node-stdio.yaml': template.replace('callTimeout: 60s', 'callTimeout: 90s') });
+  const { code, output } = await shell(['sh'], `${fairlead} plan --from HEAD~1 --to HEAD --path deploy -o markdown`, {});
+  expect(code).toBe(1);
+  expect(output).toContain('| `files` | update | – | no rollout |');
+  expect(output).toContain('+    callTimeout: 90s');
+});
