@@ -82,7 +82,8 @@ const output = (...choices: string[]): Option => new Option('-o, --output <forma
 const withInput = (command: Command): Command =>
   command
     .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
-    .option('--prune', 'also delete every service of the source that these manifests do not declare');
+    .option('--prune', 'also delete every service of the source that these manifests do not declare')
+    .option('--source <name>', 'the source they are for, where there are several and it is not clear');
 const withWait = (command: Command): Command =>
   command
     .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')

@@ -34,10 +34,13 @@ export function upSettings(context: Context, path: string | undefined, options: 
   }
   if (gateway.port === status.port && status.port !== 0)
     throw usage('The gateway and the status API cannot share a port.', 'give them two with --gateway and --status');
+  const { webhooks } = webhooksOf(spec, base, sources);
+  if (webhooks !== undefined && webhooks.port !== 0 && [gateway.port, status.port].includes(webhooks.port))
+    throw usage('Webhooks need a port of their own.', 'choose another in webhooks.listen');
   const [only, ...others] = sources;
   const home = only?.kind === 'folder' && others.length === 0 ? only.path : base;
   const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(home, '.fairlead') : resolve(base, spec.dataDir));
-  return { sources, dataDir, gateway, status, ...maxDeletions(spec), ...webhooksOf(spec, base, sources) };
+  return { sources, dataDir, gateway, status, ...maxDeletions(spec), ...(webhooks === undefined ? {} : { webhooks }) };
 }
 
 /** A folder named on the command line is the only source; else those of the settings; else the folder that they are in. */

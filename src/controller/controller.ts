@@ -153,10 +153,9 @@ export class Controller {
     const { affected, questions } = this.declarations.take(name, compilation, this.#remembered(), this.#approvals.names);
     this.#heard();
     this.loop.queue(affected);
-    const told = this.#snapshotEvents(keeper, compilation, isNew ? (first ? compilation.changed.length : affected.size) : 0);
-    const held = [...heldBefore].flatMap(([source, before]) => this.#heldEvents(this.source(source), before));
-    if (told.length + held.length > 0) void this.loop.append([...told, ...held]);
-    this.#ask(keeper, questions);
+    this.#tell(this.#snapshotEvents(keeper, compilation, isNew ? (first ? compilation.changed.length : affected.size) : 0));
+    if (questions.length === 0) this.#tellHeld(heldBefore);
+    else this.#ask(keeper, questions, heldBefore);
     this.#dropApprovals();
     this.#rememberSources(state.snapshot!, compilation.changed);
     for (const service of affected) this.#reader.tellChange(service);
@@ -190,16 +189,16 @@ export class Controller {
       const message = `Source ${source} is no longer configured; what came from it goes on as it last was: ${names.join(', ')}. Configure it again, declare them in another source, which takes them over, or delete them by name.`;
       return event(this.parts.clock.now(), 'Warning', 'SourceGone', message);
     });
-    if (events.length > 0) void this.loop.append(events);
+    this.#tell(events);
   }
 
   /** Names that have gone from one Source may have moved to another whose change has not been seen: those are read again first. */
-  #ask(keeper: SourceKeeper, names: readonly string[]): void {
-    if (names.length === 0) return;
+  #ask(keeper: SourceKeeper, names: readonly string[], heldBefore: ReadonlyMap<string, readonly string[]>): void {
     const others = [...this.sources.values()].filter((other) => other !== keeper && !other.declared.suspended);
     const asking = Promise.allSettled(others.map(async (other) => other.refresh())).then(() => {
       this.declarations.answered(names);
       this.loop.queue(names);
+      this.#tellHeld(heldBefore);
       this.#tellWaiting(keeper, names);
       this.#asking.delete(asking);
     });
@@ -207,10 +206,11 @@ export class Controller {
   }
 
   #tellWaiting({ name }: SourceKeeper, names: readonly string[]): void {
-    const waiting = names.filter((service) => this.declarations.of(service).kind === 'unknown');
+    const held = new Set(this.declarations.heldOf(name));
+    const waiting = names.filter((service) => this.declarations.of(service).kind === 'unknown' && !held.has(service));
     if (waiting.length === 0) return;
     const message = `${waiting.join(', ')} are gone from ${name}, and go on until every other source can be read, for they may be there now. Delete them by name to let them go at once.`;
-    void this.loop.append([event(this.parts.clock.now(), 'Warning', 'DeletionWaits', message)]);
+    this.#tell([event(this.parts.clock.now(), 'Warning', 'DeletionWaits', message)]);
   }
 
   /** Keeps how each changed Service was written, so that `rollout undo` can write it again. */
@@ -246,6 +246,15 @@ export class Controller {
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 
+  /** `before`: what was held of each source when this was last told. */
+  #tellHeld(before: ReadonlyMap<string, readonly string[]>): void {
+    this.#tell([...before].flatMap(([source, held]) => this.#heldEvents(this.source(source), held)));
+  }
+
+  #tell(events: ReturnType<typeof event>[]): void {
+    if (events.length > 0) void this.loop.append(events);
+  }
+
   #heldEvents({ name, declared }: SourceKeeper, before: readonly string[]): ReturnType<typeof event>[] {
     const held = this.declarations.heldOf(name);
     if (held.length === 0 || held.join() === before.join()) return [];
@@ -263,11 +272,11 @@ export class Controller {
       message === null
         ? event(clock.now(), 'Normal', 'SourceReadable', `${name} can be read again.`)
         : event(clock.now(), 'Warning', 'SourceUnreadable', `${name}: ${message} What runs goes on.`);
-    void this.loop.append([told]);
+    this.#tell([told]);
   }
 
   #happened({ name }: SourceKeeper, { type, reason, message, snapshot }: SourceEvent): void {
-    void this.loop.append([event(this.parts.clock.now(), type, reason, `${name}: ${message}`, null, { snapshot })]);
+    this.#tell([event(this.parts.clock.now(), type, reason, `${name}: ${message}`, null, { snapshot })]);
   }
 
   #unstored(thrown: unknown): boolean {

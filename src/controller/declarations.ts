@@ -50,7 +50,7 @@ export class Declarations {
   readonly #held = new Map<string, ReadonlySet<string>>();
   /** Names whose deletion somebody asked for: no guard holds them, and nobody is asked about them. */
   #approved: ReadonlySet<string> = new Set();
-  #questioned = new Set<string>();
+  readonly #questioned = new Set<string>();
   #successors: ReadonlyMap<string, string> = new Map();
   #groups: ReadonlyMap<string, readonly string[]> = new Map();
   /** Names that more than one source declares. */
@@ -154,9 +154,9 @@ export class Declarations {
     this.#approved = approved;
     if (affected.size > 0) this.#tidy(affected);
     this.#holdAll(remembered, affected);
-    const questions = this.#sources.size === 1 ? [] : [...affected].filter((name) => recorded.has(name) && this.of(name).kind === 'absent');
-    this.#questioned = new Set([...this.#questioned, ...questions.filter((name) => !approved.has(name))]);
-    return { affected, questions: questions.filter((name) => this.#questioned.has(name)) };
+    const questions = this.#sources.size === 1 ? [] : [...affected].filter((name) => recorded.has(name) && this.#isMissing(name));
+    for (const name of questions) this.#questioned.add(name);
+    return { affected, questions };
   }
 
   /** Somebody asked for these deletions, or takes that back. */
@@ -222,11 +222,16 @@ export class Declarations {
     for (const [name, { source: from }] of remembered) {
       if (from !== source.name && !(from === null && this.#sources.size === 1)) continue;
       recorded.push(name);
-      const elsewhere = this.#approved.has(name) || this.#successors.has(name) || this.sources.some((other) => other.declares(name));
-      if (!elsewhere) missing.push(name);
+      if (this.#isMissing(name)) missing.push(name);
     }
     if (missing.length === 0) return new Set();
     return new Set(this.#guardPrune({ recorded: recorded.sort(), missing: missing.sort(), empty: source.empty }));
+  }
+
+  /** Nobody declares it, nobody goes on in its place, and nobody asked for it to go. */
+  #isMissing(name: string): boolean {
+    if (this.#approved.has(name) || this.#successors.has(name)) return false;
+    return !this.sources.some((source) => source.declares(name));
   }
 
   /** Finds anew who was formerly whom, who is released together, and what is declared twice. */

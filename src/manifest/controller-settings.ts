@@ -127,7 +127,27 @@ export function judgeController(spec: ControllerSpec): Finding[] {
         ),
       );
   }
-  return [...findings, ...judgeHooks(spec)];
+  return [...findings, ...judgeHooks(spec), ...judgePorts(spec)];
+}
+
+function judgePorts({ listeners, webhooks }: ControllerSpec): Finding[] {
+  const addresses: [string | undefined, ...string[]][] = [
+    [listeners?.gateway, 'listeners', 'gateway'],
+    [listeners?.status, 'listeners', 'status'],
+    [webhooks?.listen, 'webhooks', 'listen'],
+  ];
+  return addresses.flatMap(([address, ...path]) =>
+    Number(address?.slice(address.lastIndexOf(':') + 1) ?? 0) <= 65_535
+      ? []
+      : [
+          error(
+            'OutOfRange',
+            `There is no port ${address!.slice(address!.lastIndexOf(':') + 1)}.`,
+            ['spec', ...path],
+            'a port up to 65535',
+          ),
+        ],
+  );
 }
 
 function judgeSource(source: SourceSpec, path: readonly Segment[]): Finding[] {

@@ -1,5 +1,5 @@
 /**
- * The controller process: store, sources, compilers, link to the host, loop, admin socket, status API. The only
+ * The controller process: store, sources, compilers, link to the host, loop, admin socket, status API, webhooks. The only
  * file that knows which kinds of each it is made of.
  */
 import packageJson from '../../package.json' with { type: 'json' };
@@ -17,6 +17,7 @@ import { runChild, type Parent, type RunFacts, type Running } from './child.ts';
 import { systemClock } from './clock.ts';
 import { openLog } from './log.ts';
 import type { ProcessSettings } from './settings.ts';
+import { openHooks } from './hooks.ts';
 import { createSource } from './sources.ts';
 import { toolNames } from './tool-names.ts';
 
@@ -53,6 +54,8 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
   });
   const statusApi = createStatusApi({ readModel: controller.readModel, ...settings.status, toolNames });
   statusUrl = (await statusApi.listen()).url;
+  const hooks = settings.webhooks === undefined ? null : openHooks(settings.webhooks, settings.sources, controller, log);
+  if (hooks !== null) log.info({ url: (await hooks.listen()).url }, 'listening for webhooks');
   const admin = await serveAdmin(new Operator(controller, () => parent.stopEverything()), dataDir.adminSocket);
   log.info({ epoch: controller.epoch, url: statusUrl }, 'serving');
   return {
@@ -61,6 +64,7 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
       facts = latest;
     },
     stop: async () => {
+      await hooks?.close();
       await admin.close();
       await statusApi.close();
       await controller.close();

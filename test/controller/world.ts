@@ -11,7 +11,7 @@ import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
 import type { HostLink, HostListener } from '../../src/ports/host-link.ts';
-import type { SourceListener, WritableSource } from '../../src/ports/source.ts';
+import type { SourceEvent, SourceListener, WritableSource } from '../../src/ports/source.ts';
 import type { Change, Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 
@@ -143,6 +143,7 @@ export class FakeSource implements WritableSource, Compiler {
   #listener: SourceListener | null = null;
   #declared: { services: readonly Service[]; invalid: Readonly<Record<string, readonly Issue[]>> } | null = null;
   #sequence = 0;
+  #down = false;
   #last = new Map<string, string>();
   suspended = false;
   compilations = 0;
@@ -163,16 +164,31 @@ export class FakeSource implements WritableSource, Compiler {
 
   declare(services: readonly Service[], invalid: Readonly<Record<string, readonly Issue[]>> = {}): void {
     this.#declared = { services, invalid };
+    this.#down = false;
     this.#sequence += 1;
     this.#handOut();
   }
 
-  unreadable(message: string): void {
+  /** Once, or with `stays` until something is declared. */
+  unreadable(message: string, stays = false): void {
+    this.#down = stays;
     this.#listener!.unreadable(message);
   }
 
+  happens(event: SourceEvent): void {
+    this.#listener!.happened!(event);
+  }
+
+  /** What is declared meanwhile is there, and is not said before somebody asks. */
+  quietly(declare: () => void): void {
+    const listener = this.#listener;
+    this.#listener = null;
+    declare();
+    this.#listener = listener;
+  }
+
   #handOut(): void {
-    if (this.#declared === null || this.#listener === null || this.suspended) return;
+    if (this.#declared === null || this.#listener === null || this.suspended || this.#down) return;
     this.#listener.snapshot({
       source: this.name,
       id: `${this.name === 'folder' ? 'snapshot' : this.name}-${this.#sequence}`,
