@@ -37,8 +37,8 @@ export function upSettings(context: Context, path: string | undefined, options: 
   const { webhooks } = webhooksOf(spec, base, sources);
   if (webhooks !== undefined && webhooks.port !== 0 && [gateway.port, status.port].includes(webhooks.port))
     throw usage('Webhooks need a port of their own.', 'choose another in webhooks.listen');
-  const [only, ...others] = sources;
-  const home = only?.kind === 'folder' && others.length === 0 ? only.path : base;
+  // Not in a configured folder: it must stay where it is when sources come and go.
+  const home = path === undefined ? base : resolve(cwd, path);
   const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(home, '.fairlead') : resolve(base, spec.dataDir));
   return { sources, dataDir, gateway, status, ...maxDeletions(spec), ...(webhooks === undefined ? {} : { webhooks }) };
 }

@@ -8,6 +8,7 @@ import type { Declaration } from '../model/desired.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
 import type { Compilation } from '../ports/compiler.ts';
+import { acrossSources } from './across-sources.ts';
 import { sharedNameIssues, type Contender } from './shared-names.ts';
 import { SourceDeclarations } from './source-declarations.ts';
 
@@ -43,6 +44,8 @@ type Holder =
   | { readonly kind: 'nobody' };
 
 export class Declarations {
+  /** In the order in which they were given. */
+  readonly sources: readonly SourceDeclarations[];
   readonly #guardPrune: GuardPrune;
   readonly #sources: ReadonlyMap<string, SourceDeclarations>;
   /** The source that a remembered Service came from; null for any other. */
@@ -55,9 +58,12 @@ export class Declarations {
   #groups: ReadonlyMap<string, readonly string[]> = new Map();
   /** Names that more than one source declares. */
   #shared: readonly string[] = [];
+  /** By source, what only all of them together show. */
+  #across: ReadonlyMap<string, readonly Issue[]> = new Map();
 
   constructor(sources: readonly string[], guardPrune: GuardPrune, ownerOf: (name: string) => string | null) {
-    this.#sources = new Map(sources.map((name) => [name, new SourceDeclarations(name)]));
+    this.sources = sources.map((name) => new SourceDeclarations(name));
+    this.#sources = new Map(this.sources.map((source) => [source.name, source]));
     this.#guardPrune = guardPrune;
     this.#ownerOf = ownerOf;
   }
@@ -65,10 +71,6 @@ export class Declarations {
   /** What one source says; it must be one of those given at the start. */
   source(name: string): SourceDeclarations {
     return this.#sources.get(name)!;
-  }
-
-  get sources(): readonly SourceDeclarations[] {
-    return [...this.#sources.values()];
   }
 
   /** Names of a source whose deletion the prune guard holds, sorted. */
@@ -140,7 +142,8 @@ export class Declarations {
     if (this.#sources.size === 1) return issues;
     const own = this.source(source);
     const more = (name === undefined ? [...this.#refusedNames(own)] : [name]).flatMap((refused) => this.#sharedIssue(refused, own));
-    return [...issues.filter((issue) => !this.#answeredElsewhere(own, issue)), ...more];
+    const across = (this.#across.get(source) ?? []).filter(({ subject }) => name === undefined || name === subject);
+    return [...issues.filter((issue) => !this.#answeredElsewhere(own, issue)), ...more, ...across];
   }
 
   /**
@@ -257,7 +260,17 @@ export class Declarations {
     this.#successors = successors;
     this.#groups = new Map([...groups].map(([group, names]) => [group, [...names].sort()]));
     this.#shared = [...shared].sort();
+    if (this.sources.length > 1) this.#across = acrossSources(this.#services(seen));
     for (const name of before.keys()) if (!successors.has(name)) affected.add(name);
+  }
+
+  #services(names: ReadonlySet<string>): ReadonlyMap<string, Service> {
+    const services = new Map<string, Service>();
+    for (const name of [...names].sort()) {
+      const service = this.service(name);
+      if (service !== null) services.set(name, service);
+    }
+    return services;
   }
 
   /** Names that a source declares and others have a say in: shared ones, and those of a source that is silent. */

@@ -8,7 +8,12 @@ import { FakeSource, World } from './world.ts';
 
 /** A Service of a source, in version 1 unless told otherwise. */
 function of(source: string, name: string, version = '1', more: Partial<Service> = {}): Service {
-  const made = service(version, { name, ...more, origin: { source, snapshot: `${source}-x`, file: `${name}.yaml`, line: 3 } });
+  const made = service(version, {
+    name,
+    expose: { ...service('1').expose, prefix: name },
+    ...more,
+    origin: { source, snapshot: `${source}-x`, file: `${name}.yaml`, line: 3 },
+  });
   return { ...made, specHash: `${name} ${version} ${JSON.stringify(more)}` };
 }
 
@@ -136,6 +141,26 @@ describe('sources side by side', () => {
     await world.settle();
     expect(world.controller.declarations.amend('north', alone)).toEqual(alone);
     expect(world.state('a')).toBe('Active');
+  });
+});
+
+describe('services of different sources that cannot well be together', () => {
+  it.each([
+    ['one prefix', {}, 'PrefixConflict', 'have the prefix `files`'],
+    ['a circle of dependencies', { a: 'b', b: 'a' }, 'DependencyCycle', 'a → b → a'],
+  ])('%s: both are warned, and neither is refused', async (_what, needs: Record<string, string>, code, words) => {
+    const needing = (name: string): Partial<Service> => ({
+      expose: { ...service('1').expose, prefix: code === 'PrefixConflict' ? 'files' : name },
+      dependsOn: needs[name] === undefined ? [] : [{ service: needs[name], condition: 'Ready' }],
+    });
+    const world = await worldOf([of('north', 'a', '1', needing('a'))], [of('south', 'b', '1', needing('b'))]);
+    for (const source of ['north', 'south']) expect(issuesOf(world, source)).toMatchObject([{ code, severity: 'warning' }]);
+    expect(issuesOf(world, 'north')[0]!.message).toContain(words);
+    expect(world.controller.readModel.service('a')!.issues).toMatchObject([{ code, file: 'a.yaml', line: 3 }]);
+    expect(recordOf(world, 'b')!.desired).not.toBeNull();
+    world.south.declare([]);
+    await world.settle();
+    expect(issuesOf(world, 'north')).toEqual([]);
   });
 });
 

@@ -64,7 +64,7 @@ export interface ControllerSpec {
   webhooks?: Webhooks;
   listeners?: Listeners;
   /**
-   * Where records, logs and sockets are kept, relative to this file. `.fairlead` in the folder of manifests when left out.
+   * Where records, logs and sockets are kept, relative to this file. `.fairlead` beside this file when left out.
    */
   dataDir?: string;
   prune?: Prune;
