@@ -9,7 +9,7 @@ import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
 import type { Compilation } from '../ports/compiler.ts';
 import { acrossSources } from './across-sources.ts';
-import { sharedNameIssues, type Contender } from './shared-names.ts';
+import { sharedNameIssue, type Contender } from './shared-names.ts';
 import { SourceDeclarations } from './source-declarations.ts';
 
 /** Names that must not be deleted now, out of those that `recorded` has and the Snapshot has not. */
@@ -284,12 +284,14 @@ export class Declarations {
     return names;
   }
 
-  #sharedIssue(name: string, own: SourceDeclarations): Issue[] {
+  #sharedIssue(name: string, own: SourceDeclarations): Issue | readonly Issue[] {
     const contenders = this.sources.flatMap((source): Contender[] => {
       const place = source.placeOf(name);
       return place === null ? [] : [{ source: source.name, place }];
     });
-    return sharedNameIssues(name, own.name, contenders, this.#ownerOf(name));
+    const source = this.#ownerOf(name);
+    const owner = source === null ? null : { source, silent: this.#sources.get(source)?.snapshot === null };
+    return sharedNameIssue(name, own.name, contenders, owner) ?? [];
   }
 
   /** What one source alone says of others that it cannot see: a dependency or a group that another source has. */

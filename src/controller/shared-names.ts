@@ -7,38 +7,38 @@ export interface Contender {
   readonly place: DeclaredAt;
 }
 
-/**
- * The Issue that one of the contenders gets. `owner`: the source under which the Service runs, whether or not it declares it now; null
- * when it runs under none. None for a source that is alone with the name and may have it.
- */
-export function sharedNameIssues(name: string, source: string, contenders: readonly Contender[], owner: string | null): Issue[] {
+/** The source that a Service runs from; `silent` when it is not known whether it declares the Service still. */
+export interface Owner {
+  readonly source: string;
+  readonly silent: boolean;
+}
+
+/** The Issue that `source` gets about a name that it declares; null when it alone has a say in it. */
+export function sharedNameIssue(name: string, source: string, contenders: readonly Contender[], owner: Owner | null): Issue | null {
   const own = contenders.find((contender) => contender.source === source);
   const others = contenders.filter((contender) => contender !== own);
-  if (own === undefined) return [];
-  const keeps = owner === source;
-  const kept = contenders.some((contender) => contender.source === owner);
-  const words = others.map(({ source: other, place }) => `${place.file}:${place.line} of source ${other}`).join(', ');
-  const also = `The Service \`${name}\` is also declared in ${words}`;
-  if (others.length === 0 && owner === null) return [];
-  const message = keeps
-    ? `${also}; this one is kept, for it runs from here, and the other is refused.`
-    : kept
-      ? `${also}; it runs from source ${owner}, and this one is not taken until that one is gone.`
-      : others.length > 0
-        ? `${also}; neither is taken.`
-        : `The Service \`${name}\` runs from source ${owner}, which cannot be read now; this one is not taken until it is known to be gone there.`;
+  if (own === undefined || (others.length === 0 && (owner?.silent !== true || owner.source === source))) return null;
+  const keeps = owner?.source === source;
   const { file, line } = own.place;
-  return [
-    {
-      code: 'DuplicateService',
-      severity: keeps ? 'warning' : 'error',
-      message,
-      file,
-      line,
-      column: 1,
-      path: 'metadata.name',
-      expected: 'a name of its own',
-      subject: name,
-    },
-  ];
+  return {
+    code: 'DuplicateService',
+    severity: keeps ? 'warning' : 'error',
+    message: `The Service \`${name}\` ${reason(others, contenders, keeps, owner)}`,
+    file,
+    line,
+    column: 1,
+    path: 'metadata.name',
+    expected: 'a name of its own',
+    subject: name,
+  };
+}
+
+function reason(others: readonly Contender[], all: readonly Contender[], keeps: boolean, owner: Owner | null): string {
+  if (owner?.silent === true && !keeps)
+    return `runs from source ${owner.source}, which cannot be read now; this one is not taken until it is known to be gone there.`;
+  const also = `is also declared in ${others.map(({ source, place }) => `${place.file}:${place.line} of source ${source}`).join(', ')}`;
+  if (keeps) return `${also}; this one is kept, for it runs from here, and the other is refused.`;
+  if (all.some(({ source }) => source === owner?.source))
+    return `${also}; it runs from source ${owner!.source}, and this one is not taken until that one is gone.`;
+  return `${also}; neither is taken.`;
 }
