@@ -239,10 +239,12 @@ export class Controller {
     });
   }
 
-  #snapshotEvents({ name }: SourceKeeper, { snapshot, valid, invalid }: Compilation, affected: number): ReturnType<typeof event>[] {
+  #snapshotEvents({ name, state }: SourceKeeper, { snapshot, valid, invalid }: Compilation, affected: number): ReturnType<typeof event>[] {
     if (affected === 0) return [];
     const bad = Object.keys(invalid).length;
-    const message = `${name} at ${snapshot.slice(0, 12)}: ${valid.length} services, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
+    const commit = state.snapshot?.commit;
+    const what = commit === undefined ? '' : ` (“${commit.subject}”, ${commit.author})`;
+    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${valid.length} services, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 

@@ -152,7 +152,8 @@ export class Declarations {
    */
   take(source: string, compilation: Compilation, remembered: ReadonlyMap<string, Remembered>, approved: ReadonlySet<string>): Taken {
     const own = this.source(source);
-    const recorded = new Map([...remembered].filter(([, { source: from }]) => from === source).map(([name, { file }]) => [name, file]));
+    const recorded = new Map<string, string | null>();
+    for (const [name, { source: from, file }] of remembered) if (from === source) recorded.set(name, file);
     const affected = own.take(compilation, recorded);
     this.#approved = approved;
     if (affected.size > 0) this.#tidy(affected);
@@ -266,7 +267,7 @@ export class Declarations {
 
   #services(names: ReadonlySet<string>): ReadonlyMap<string, Service> {
     const services = new Map<string, Service>();
-    for (const name of [...names].sort()) {
+    for (const name of names) {
       const service = this.service(name);
       if (service !== null) services.set(name, service);
     }
