@@ -4,8 +4,8 @@ import type { Snapshot } from '../model/snapshot.ts';
 /** Something about a Source that people should know of beyond how it stands: an alarm, or what was let through by policy. */
 export interface SourceEvent {
   readonly type: 'Normal' | 'Warning';
-  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`. */
-  readonly reason: 'RefGone' | 'RewindRefused' | 'HistoryRewound' | 'CommitUnverified';
+  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. */
+  readonly reason: 'RefGone' | 'RewindRefused' | 'HistoryRewound' | 'CommitUnverified' | 'CommitTooLarge';
   readonly message: string;
   /** The commit that it is about; null when there is none. */
   readonly snapshot: string | null;
