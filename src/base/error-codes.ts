@@ -39,6 +39,14 @@ export const errorCodes = {
     4,
   ),
   ForeignHost: code('The Host or Origin header names another place than this one; use the address that `fairlead up` printed.', 403, 4),
+  PostOnly: code('Deliveries of webhooks are sent by POST, and nothing else is answered here.', 405, 4),
+  SignatureRefused: code(
+    'The delivery is not signed with the secret of this hook, or was signed too long ago. Give the forge and `webhooks.sources` the same secret.',
+    401,
+    4,
+  ),
+  BodyTooLarge: code('The body is larger than is read here.', 413),
+  SecretUnavailable: code('The environment variable or file that a secret is to be read from is missing or empty.', 503, 1, 'backoff'),
   Overloaded: code('Too many requests or streams at once; wait a moment.', 503, 3, 'backoff'),
   RequestTooSlow: code('The request was not sent in time.', 408, 3, 'backoff'),
   // starting and running an Instance

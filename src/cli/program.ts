@@ -82,7 +82,8 @@ const output = (...choices: string[]): Option => new Option('-o, --output <forma
 const withInput = (command: Command): Command =>
   command
     .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
-    .option('--prune', 'also delete every service of the source that these manifests do not declare');
+    .option('--prune', 'also delete every service of the source that these manifests do not declare')
+    .option('--source <name>', 'the source they are for, where there are several and it is not clear');
 const withRefs = (command: Command): Command =>
   command
     .option('--from <ref>', 'compare this commit, branch or tag of the local repository (where --to left the default branch of origin) …')

@@ -22,8 +22,12 @@ export interface SourceListener {
 
 export interface Source {
   readonly name: string;
-  /** Begins to watch; the first Snapshot (or failure) follows by itself. */
-  start(listener: SourceListener): Promise<void>;
+  /**
+   * Begins to watch; the first Snapshot (or failure) follows by itself. `lastApplied`: id of the Snapshot that was applied last,
+   * by this controller or one before it; null when there is none. Nothing older than that is handed out unless the Source's own
+   * settings allow it.
+   */
+  start(listener: SourceListener, lastApplied?: string | null): Promise<void>;
   /** Reads again now, whatever the watcher says; resolves after the listener was told. */
   refresh(): Promise<void>;
   /** While suspended no Snapshot is handed out. */

@@ -45,6 +45,7 @@ export const floors: Readonly<Record<string, number>> = {
   sim: 4,
   'status-api': 4,
   admin: 4,
+  hooks: 4,
   cli: 4,
   processes: 5,
 };

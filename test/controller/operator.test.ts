@@ -40,9 +40,9 @@ async function start(files: Record<string, string>): Promise<void> {
   compiler = createCompiler();
   controller = await Controller.start({
     store: createMemoryStore(),
-    source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }),
-    sourceLocation: folder,
-    compiler,
+    sources: [
+      { source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }), kind: 'folder', location: folder, compiler },
+    ],
     link: host,
     clock: systemClock,
     decide,

@@ -17,6 +17,7 @@ import type { RefOptions } from './refs.ts';
 interface Input {
   readonly filename?: readonly string[];
   readonly prune?: true;
+  readonly source?: string;
 }
 export interface Waiting {
   readonly wait?: true;
@@ -160,7 +161,8 @@ async function proposalOf(context: Context, options: Input): Promise<Proposal> {
       throw new FairleadError('Usage', `${path} is not UTF-8 text.`, { cause, data: { next: `fairlead validate ${path} tells where` } });
     }
   });
-  return { files: Object.fromEntries(texts), deletions: [], prune: options.prune === true };
+  const { source } = options;
+  return { files: Object.fromEntries(texts), deletions: [], prune: options.prune === true, ...(source === undefined ? {} : { source }) };
 }
 
 /** Prints Issues to stderr; true when one of them is an error. */
