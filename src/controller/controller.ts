@@ -12,6 +12,8 @@ import type { ReadModel } from '../ports/read-model.ts';
 import type { SourceEvent } from '../ports/source.ts';
 import type { RevisionSource } from '../ports/store.ts';
 import { Approvals } from './approvals.ts';
+import { CommitStatusReporter } from './commit-status-reporter.ts';
+import { CommitStatuses } from './commit-statuses.ts';
 import { Declarations, type Remembered } from './declarations.ts';
 import { event, Loop } from './loop.ts';
 import type { ControllerParts } from './parts.ts';
@@ -28,6 +30,7 @@ export class Controller {
   readonly sources: ReadonlyMap<string, SourceKeeper>;
   readonly #reader: Reader;
   readonly #approvals: Approvals;
+  readonly #statuses: CommitStatuses;
   /** Questions to other Sources that are under way. */
   readonly #asking = new Set<Promise<void>>();
   #allHeard = false;
@@ -47,7 +50,10 @@ export class Controller {
       epoch,
       listener: {
         events: (events: readonly Event[]) => this.#reader.tellEvents(events),
-        changed: (service) => this.#reader.tellChange(service),
+        changed: (service) => {
+          this.#reader.tellChange(service);
+          this.#statuses.changed();
+        },
         problem: parts.onProblem,
         fenced: parts.onFenced,
       },
@@ -65,6 +71,7 @@ export class Controller {
       }),
     );
     this.#approvals = new Approvals(store, epoch);
+    this.#statuses = new CommitStatuses(this, reportersOf(parts, epoch));
     this.#reader = new Reader(this);
     this.readModel = this.#reader;
   }
@@ -143,6 +150,7 @@ export class Controller {
   /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
   async close(): Promise<void> {
     await Promise.all([...this.sources.values()].map(async (keeper) => keeper.close()));
+    await this.#statuses.close();
     await this.loop.close();
   }
 
@@ -159,6 +167,7 @@ export class Controller {
     this.#dropApprovals();
     this.#rememberSources(state.snapshot!, compilation.changed);
     for (const service of affected) this.#reader.tellChange(service);
+    this.#statuses.changed();
   }
 
   /** Every name that is remembered and not being deleted, with where it was declared last. */
@@ -292,6 +301,17 @@ export class Controller {
       if (!this.loop.fencedBy(thrown)) this.parts.onProblem('Something about the source was not stored', thrown);
     });
   }
+}
+
+function reportersOf({ sources, store, clock, onProblem }: ControllerParts, epoch: number): ReadonlyMap<string, CommitStatusReporter> {
+  return new Map(
+    sources.flatMap(({ source: { name }, forge }) => {
+      if (forge === undefined || forge === null) return [];
+      // The status API is for this machine: a forge's page could not lead there.
+      const parts = { source: name, forge, store, epoch, clock, targetUrl: () => null, onProblem };
+      return [[name, new CommitStatusReporter(parts)] as const];
+    }),
+  );
 }
 
 /** The YAML document of a file that begins at or goes on over a line. */

@@ -316,7 +316,6 @@ function writableOf({ name, parts: { source } }: SourceKeeper): WritableSource {
   });
 }
 
-
 const ofRollout: ReadonlySet<CommandKind> = new Set(['abort', 'pause-rollout', 'resume-rollout', 'promote', 'promote-full']);
 
 function whyNot(kind: CommandKind, record: ServiceRecord): string | null {

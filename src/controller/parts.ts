@@ -5,6 +5,7 @@ import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
+import type { Forge } from '../ports/forge.ts';
 import type { HostLink } from '../ports/host-link.ts';
 import type { About } from '../ports/read-model.ts';
 import type { Source, WritableSource } from '../ports/source.ts';
@@ -18,6 +19,8 @@ export interface SourceParts {
   readonly location: string;
   /** Of this source alone: what it keeps is what this source held last. */
   readonly compiler: Compiler;
+  /** Told what became of its commits; null (or left out) when nobody is. */
+  readonly forge?: Forge | null;
 }
 
 export interface ControllerParts {

@@ -1,11 +1,10 @@
 /** The webhook listener of a controller: which Source each hook wakes, and where its secret is. */
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Controller } from '../controller/controller.ts';
-import { FairleadError } from '../base/error.ts';
 import { createHookServer, type Hook, type HookServer } from '../hooks/server.ts';
-import type { SecretReference, SourceSettings, WebhookSettings } from '../model/source-settings.ts';
+import type { SourceSettings, WebhookSettings } from '../model/source-settings.ts';
 import { systemClock } from './clock.ts';
+import { readSecret } from './secrets.ts';
 
 /** Not listening yet. Hooks of Sources that are not git repositories there are none. */
 export function openHooks(
@@ -22,13 +21,4 @@ export function openHooks(
     byName.set(source.name, { forge: hook.forge, ref: source.ref, secret: async () => readSecret(hook.secret), refresh });
   }
   return createHookServer({ host, port, hooks: byName, clock: systemClock, onProblem: (message, err) => log.error({ err }, message) });
-}
-
-/** The secret as it is now, without the line break that a file ends with. Throws SecretUnavailable when it is missing or empty. */
-async function readSecret(reference: SecretReference): Promise<string> {
-  const where = 'env' in reference ? `the environment variable ${reference.env}` : reference.file;
-  const text = 'env' in reference ? process.env[reference.env] : await readFile(reference.file, 'utf8').catch(() => undefined);
-  const secret = text?.replace(/\r?\n$/, '') ?? '';
-  if (secret === '') throw new FairleadError('SecretUnavailable', `There is no secret in ${where}.`);
-  return secret;
 }

@@ -87,7 +87,8 @@ class World {
   /** What was promoted turns bad, and the one before serves again. */
   regress(name: string): void {
     const record = this.records.get(name);
-    if (record === undefined || record.stable === null || record.rollout !== null || record.stable.hash !== record.desired!.revision.hash) return;
+    if (record === undefined || record.stable === null || record.rollout !== null || record.stable.hash !== record.desired!.revision.hash)
+      return;
     this.records.set(name, { ...record, stable: serviceOf('before').revision, rejections: [rejectionOf(record)] });
   }
 

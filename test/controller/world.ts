@@ -10,6 +10,7 @@ import type { Service } from '../../src/model/service.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
+import type { Forge } from '../../src/ports/forge.ts';
 import type { HostLink, HostListener } from '../../src/ports/host-link.ts';
 import type { SourceEvent, SourceListener, WritableSource } from '../../src/ports/source.ts';
 import type { Change, Store } from '../../src/ports/store.ts';
@@ -152,6 +153,9 @@ export class FakeSource implements WritableSource, Compiler {
   /** What it was told at its start; undefined before that. */
   lastApplied: string | null | undefined;
 
+  /** Its Snapshots are commits. */
+  isGit = false;
+
   constructor(name = 'folder') {
     this.name = name;
   }
@@ -189,13 +193,9 @@ export class FakeSource implements WritableSource, Compiler {
 
   #handOut(): void {
     if (this.#declared === null || this.#listener === null || this.suspended || this.#down) return;
-    this.#listener.snapshot({
-      source: this.name,
-      id: `${this.name === 'folder' ? 'snapshot' : this.name}-${this.#sequence}`,
-      root: '/',
-      takenAt: 1,
-      files: [],
-    });
+    const id = `${this.name === 'folder' ? 'snapshot' : this.name}-${this.#sequence}`;
+    const commit = { id, parent: null, author: 'Ada', email: 'ada@example.org', subject: 'Change', committedAt: 1 };
+    this.#listener.snapshot({ source: this.name, id, root: '/', takenAt: 1, files: [], ...(this.isGit ? { commit } : {}) });
   }
 
   async compile(snapshot: Snapshot): Promise<Compilation> {
@@ -231,6 +231,7 @@ export class FakeSource implements WritableSource, Compiler {
     const source = new FakeSource(this.name);
     source.#declared = this.#declared;
     source.#sequence = this.#sequence;
+    source.isGit = this.isGit;
     return source;
   }
 
@@ -293,6 +294,7 @@ export class World {
   fenced = false;
   guardPrune: GuardPrune = () => [];
   decide: Decide = decide;
+  forge: Forge | null = null;
   controller!: Controller;
 
   /** The only source, or the first. */
@@ -303,7 +305,7 @@ export class World {
   async start(): Promise<this> {
     this.controller = await Controller.start({
       store: this.store,
-      sources: this.sources.map((source) => ({ source, kind: 'folder', location: `/${source.name}`, compiler: source })),
+      sources: this.sources.map((source) => ({ source, kind: 'folder', location: `/${source.name}`, compiler: source, forge: this.forge })),
       link: this.host,
       clock: this.clock,
       decide: (...facts) => this.decide(...facts),
