@@ -40,7 +40,7 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
 
   // The store first: its lock says that we are the one controller of this data directory.
   const store = openSqliteStore(dataDir.database);
-  const sources = settings.sources.map((source) => createSource(source, systemClock));
+  const sources = settings.sources.map((source) => createSource(source, dataDir, systemClock));
   const controller = await Controller.start({
     store,
     sources,

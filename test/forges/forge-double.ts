@@ -27,12 +27,6 @@ export interface Reply {
 }
 
 export const token = 'tok-3n-that-nobody-may-see';
-/** GitHub and Gitea name a repository by two parts; GitLab's path may be longer, and is encoded as one. */
-const repository: Readonly<Record<ForgeKind, string>> = {
-  github: '/repos/acme/services',
-  gitea: '/repos/acme/services',
-  gitlab: '/projects/acme%2Fservices',
-};
 
 export class ForgeDouble {
   readonly kind: ForgeKind;
@@ -48,8 +42,12 @@ export class ForgeDouble {
   url = '';
   #server: Server | null = null;
 
-  constructor(kind: ForgeKind) {
+  readonly #prefix: string;
+
+  /** `repository`: `owner/name`. GitLab's path may be longer, and is encoded as one. */
+  constructor(kind: ForgeKind, repository = 'acme/services') {
     this.kind = kind;
+    this.#prefix = kind === 'gitlab' ? `/projects/${encodeURIComponent(repository)}` : `/repos/${repository}`;
   }
 
   async start(): Promise<void> {
@@ -95,7 +93,7 @@ export class ForgeDouble {
       if (this.app) return { status: 403, body: { message: 'Resource not accessible by integration' } };
       return { status: 200, body: this.kind === 'gitlab' ? { username: 'fairlead' } : { login: 'fairlead' } };
     }
-    const prefix = repository[this.kind];
+    const prefix = this.#prefix;
     if (!path.startsWith(prefix)) return { status: 404, body: { message: 'Not Found' } };
     const rest = path.slice(prefix.length);
     return this.kind === 'gitlab' ? this.#gitlab(asked, rest) : this.#github(asked, rest);
