@@ -2,8 +2,12 @@
  * Running git: one command with its time, its environment and its output, by simple-git. A command that ends with another
  * exit code than 0 rejects with GitFailed, whatever it wrote; one that takes too long is ended.
  */
+import debug from 'debug';
 import { simpleGit, type SimpleGit } from 'simple-git';
 import type { Clock } from '../../ports/clock.ts';
+
+// Whoever sets DEBUG would be shown the environment of every command, with the secrets in it.
+debug.enable([process.env['DEBUG'], '-simple-git*'].filter(Boolean).join(','));
 
 export interface GitCommand {
   readonly env: Readonly<Record<string, string>>;

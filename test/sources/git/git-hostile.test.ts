@@ -1,5 +1,5 @@
 /** Hostile and broken repositories, servers and settings: what each gets, and that what was applied stays. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -353,6 +353,23 @@ describe('with a repository', () => {
       expect(seen.length).toBeGreaterThan(0);
       expect(seen.join('\n')).not.toContain('hunter2');
       expect(seen.join('\n')).not.toContain(Buffer.from(`x-access-token:${secret}`).toString('base64'));
+    });
+
+    it('is not shown to whoever sets DEBUG', async () => {
+      await start({ 'a.yaml': '1' });
+      const sources = new URL('../../../src/', import.meta.url);
+      const script = `
+        import { Git } from '${new URL('sources/git/git.ts', sources).href}';
+        import { gitEnvironment } from '${new URL('sources/git/environment.ts', sources).href}';
+        import { systemClock } from '${new URL('processes/clock.ts', sources).href}';
+        const address = { url: 'http://127.0.0.1:9/x', protocol: 'http', host: '127.0.0.1:9' };
+        const env = gitEnvironment(null, { address, login: { username: 'ada', password: 'hunter2' }, timeoutMs: 5000 });
+        await new Git('/', systemClock, new AbortController().signal).text(['ls-remote', 'origin'], { env, timeoutMs: 5000 }).catch(() => 0);`;
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        env: { ...process.env, DEBUG: '*' },
+        encoding: 'utf8',
+      });
+      expect([run.status, run.stderr.includes(Buffer.from('ada:hunter2').toString('base64'))]).toEqual([0, false]);
     });
 
     it('whose reference leads nowhere is named by its reference', async () => {
