@@ -34,6 +34,7 @@ export class Controller {
   /** Questions to other Sources that are under way. */
   readonly #asking = new Set<Promise<void>>();
   #allHeard = false;
+  #closed = false;
 
   private constructor(parts: ControllerParts, epoch: number) {
     this.parts = parts;
@@ -149,7 +150,9 @@ export class Controller {
 
   /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.sources.values()].map(async (keeper) => keeper.close()));
+    await Promise.all(this.#asking);
     await this.#statuses.close();
     await this.loop.close();
   }
@@ -205,11 +208,12 @@ export class Controller {
   #ask(keeper: SourceKeeper, names: readonly string[], heldBefore: ReadonlyMap<string, readonly string[]>): void {
     const others = [...this.sources.values()].filter((other) => other !== keeper && !other.declared.suspended);
     const asking = Promise.allSettled(others.map(async (other) => other.refresh())).then(() => {
+      this.#asking.delete(asking);
+      if (this.#closed) return;
       this.declarations.answered(names);
       this.loop.queue(names);
       this.#tellHeld(heldBefore);
       this.#tellWaiting(keeper, names);
-      this.#asking.delete(asking);
     });
     this.#asking.add(asking);
   }

@@ -98,8 +98,9 @@ export class Intake {
       }
       this.#retryMs = firstRetryMs;
       this.#cancelRetry();
-      this.#fail(this.#unreadable);
       await this.#listener.compiled(snapshot, compilation);
+      // Only now: as long as what it holds is not known to all, it counts as one that cannot be read.
+      this.#fail(this.#unreadable);
     }
   }
 

@@ -170,7 +170,7 @@ export class Operator implements Admin {
   }
 
   async #draft(proposal: Proposal, source: SourceKeeper): Promise<Draft> {
-    const { parts, loop } = this.#controller;
+    const { parts, loop, declarations } = this.#controller;
     const { state, declared, name: sourceName } = source;
     const { snapshot } = state;
     if (snapshot === null)
@@ -185,13 +185,15 @@ export class Operator implements Admin {
       .filter(({ deleting, desired }) => !deleting && (alone || desired?.origin.source === sourceName))
       .map(({ service }) => service);
     const missing = gone.filter((name) => prunes.includes(name) && !deleted.has(name));
+    const issues = compilation.issues.filter((issue) => issue.file in files || newlyInvalid(issue, compilation, source));
+    const elsewhere = compilation.changed.flatMap((service) => keptElsewhere(service, sourceName, declarations.keeperOf(service.name)));
     return {
       source,
       files,
       compilation,
       changed: new Map(compilation.changed.map((service) => [service.name, service])),
       gone,
-      issues: compilation.issues.filter((issue) => issue.file in files || newlyInvalid(issue, compilation, source)),
+      issues: [...issues, ...elsewhere],
       pruneHeld: missing.length === 0 ? [] : parts.guardPrune({ recorded: recorded.sort(), missing, empty: compilation.empty }),
       token: hashValue({ source: sourceName, snapshot: snapshot.id, proposal }).slice(0, 16),
     };
@@ -307,6 +309,13 @@ export class Operator implements Admin {
 /** An Issue outside of the files of the proposal counts when it makes a Service invalid that was not: a template, a dependency. */
 function newlyInvalid({ subject }: Issue, { invalid }: Compilation, { declared }: SourceKeeper): boolean {
   return subject !== undefined && Object.hasOwn(invalid, subject) && declared.service(subject) !== null;
+}
+
+/** The way of a Service that moves, its new place first; anybody else should know that nothing comes of it. */
+function keptElsewhere({ name, origin: { file, line } }: Service, source: string, keeper: string | null): Issue[] {
+  if (keeper === null || keeper === source) return [];
+  const message = `The Service \`${name}\` runs from source ${keeper}; it is not taken from ${source} until it is gone there.`;
+  return [{ code: 'DuplicateService', severity: 'warning', message, file, line, column: 1, path: 'metadata.name', subject: name }];
 }
 
 function writableOf({ name, parts: { source } }: SourceKeeper): WritableSource {

@@ -288,6 +288,7 @@ describe('a service that moves', () => {
     world.south.declare([of('south', 'a', '2')]);
     await world.settle();
     expect([sourceOf(world, 'a'), stableOf(world, 'a')]).toEqual(['south', running('2')]);
+    expect(await world.reasons('a')).not.toContain('ManifestRemoved');
   });
 
   it('under another name is taken over from the other source', async () => {
