@@ -26,6 +26,8 @@ export interface ReporterParts {
 const mostServices = 50;
 /** Beyond these a commit is forgotten once it has ended and the forge has been told. */
 const mostCommits = 50;
+/** Beyond these it is forgotten whatever became of it: a forge that takes nothing for years must not fill the store. */
+const mostRemembered = 1_000;
 const firstWaitMs = 5_000;
 const longestWaitMs = 300_000;
 
@@ -109,9 +111,7 @@ export class CommitStatusReporter {
     try {
       await forge.setStatus({ commit, context: contextOf(source, service), state, description, targetUrl: targetUrl(service) });
     } catch (thrown) {
-      // The forge has no such commit, or will never take this status: asking again would ask for ever.
-      const refused = thrown instanceof FairleadError && (thrown.code === 'ForgeRefused' || thrown.code === 'ForgeNotFound');
-      if (!refused) throw thrown;
+      if (!isFinal(thrown)) throw thrown;
       onProblem(`The status of commit ${commit.slice(0, 12)} was not taken.`, thrown);
     }
   }
@@ -145,14 +145,25 @@ export class CommitStatusReporter {
   }
 }
 
+/**
+ * The forge has no such commit, or will never take this status: asking again would ask for ever. That it knows no such
+ * repository is not final: forges say so of a token that may not see it, too.
+ */
+function isFinal(thrown: unknown): boolean {
+  if (!(thrown instanceof FairleadError)) return false;
+  return thrown.code === 'ForgeRefused' || (thrown.code === 'ForgeNotFound' && /commit not found/i.test(thrown.message));
+}
+
 function contextOf(source: string, service: string | null): string {
   return service === null ? `fairlead/${source}` : `fairlead/${source}/${service}`;
 }
 
 function withoutOld({ history, sent }: Remembered, source: string): Remembered {
-  const kept = history.filter(
-    (said, index) => index >= history.length - mostCommits || isOpen(said) || statusesOf(said, sent[said.commit]!, source).length > 0,
-  );
+  const kept = history
+    .slice(-mostRemembered)
+    .filter(
+      (said, index, { length }) => index >= length - mostCommits || isOpen(said) || statusesOf(said, sent[said.commit]!, source).length > 0,
+    );
   return { history: kept, sent: Object.fromEntries(kept.map(({ commit }) => [commit, sent[commit]!])) };
 }
 

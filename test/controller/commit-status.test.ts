@@ -381,6 +381,19 @@ describe('telling the forge', () => {
     expect(reporting.problems).toHaveLength(1);
   });
 
+  test('a repository that the forge does not show to the token is asked for again: somebody may mend the token', async () => {
+    const world = new World();
+    const reporting = new Reporting();
+    reporting.forge.refusals = [new FairleadError('ForgeNotFound', 'answered 404: Not Found')];
+    world.commit({ files: '1' });
+    world.pass('files');
+    reporting.reporter.report(world.facts());
+    await reporting.reporter.idle();
+    expect(reporting.forge.sent).toEqual([]);
+    await reporting.settle();
+    expect(reporting.forge.sent.map(({ context }) => context)).toEqual(['fairlead/main/files', 'fairlead/main']);
+  });
+
   test('killed after the forge took it and before that was stored, the next one knows of it', async () => {
     const world = new World();
     const reporting = new Reporting();
