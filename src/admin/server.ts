@@ -53,6 +53,7 @@ const proposal = {
     files: { type: 'object', additionalProperties: { type: 'string' } },
     deletions: { type: 'array', items: text },
     prune: { type: 'boolean' },
+    source: text,
   },
 } as const;
 

@@ -14,6 +14,8 @@ export interface DataDir {
   readonly logs: string;
   /** `<id>.json`: pid and start time of each process that an Instance is. */
   readonly instances: string;
+  /** `<sources>/<name>/`: what a git Source has fetched, and its files laid out. */
+  readonly sources: string;
   /** `<work>/<instance>/`: `${instance.dir}`. */
   readonly work: string;
 }
@@ -31,6 +33,7 @@ export function dataDirOf(path: string): DataDir {
     runFile: join(root, 'run.json'),
     logs: join(root, 'logs'),
     instances: join(root, 'instances'),
+    sources: join(root, 'sources'),
     work: join(root, 'work'),
   };
 }

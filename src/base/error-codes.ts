@@ -39,6 +39,14 @@ export const errorCodes = {
     4,
   ),
   ForeignHost: code('The Host or Origin header names another place than this one; use the address that `fairlead up` printed.', 403, 4),
+  PostOnly: code('Deliveries of webhooks are sent by POST, and nothing else is answered here.', 405, 4),
+  SignatureRefused: code(
+    'The delivery is not signed with the secret of this hook, or was signed too long ago. Give the forge and `webhooks.sources` the same secret.',
+    401,
+    4,
+  ),
+  BodyTooLarge: code('The body is larger than is read here.', 413),
+  SecretUnavailable: code('The environment variable or file that a secret is to be read from is missing or empty.', 503, 1, 'backoff'),
   Overloaded: code('Too many requests or streams at once; wait a moment.', 503, 3, 'backoff'),
   RequestTooSlow: code('The request was not sent in time.', 408, 3, 'backoff'),
   // starting and running an Instance
@@ -85,6 +93,18 @@ export const errorCodes = {
     4,
   ),
   TooManyCalls: code('limits.maxConcurrentCalls are under way and the waiting line is full.', 429, 1, 'backoff'),
+  // forges
+  ForgeUnauthorized: code('The forge does not accept the token: it is wrong, expired or revoked. Make a new one.', 502),
+  ForgeForbidden: code('The token may not do that. It must be allowed to write pull requests and commit statuses of this repository.', 502),
+  ForgeNotFound: code('The forge has no such repository, pull request or commit, or does not show it to this token.', 502),
+  ForgeRefused: code('The forge understood the request and refused it; the message carries its words.', 502),
+  ForgeLimited: code(
+    'The forge has had too many requests and wants to be left alone for a while. It is asked again later.',
+    503,
+    1,
+    'backoff',
+  ),
+  ForgeUnreachable: code('The forge did not answer, answered with a failure of its own, or with what is not its API.', 502, 1, 'backoff'),
   // store
   StoreLocked: code('Another Fairlead has this data directory open. Stop it, or use another --data-dir.', 503, 4, 'backoff'),
   StoreDamaged: code(

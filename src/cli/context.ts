@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
 import type { MaxDeletions } from '../manifest/prune.ts';
+import type { SourceSettings, WebhookSettings } from '../model/source-settings.ts';
 import type { Admin } from '../ports/admin.ts';
 import type { About } from '../ports/read-model.ts';
 import { ApiClient } from './client.ts';
@@ -19,13 +20,15 @@ export type AdminClient = { readonly [Name in keyof Admin]: Unsigned<Admin[Name]
 
 /** What `up` hands to the supervisor. Listeners are `{host, port}`; port 0 lets the system choose. */
 export interface UpSettings {
-  /** The manifests folder; absolute. */
-  readonly root: string;
+  /** At least one, each with a name of its own. */
+  readonly sources: readonly SourceSettings[];
   readonly dataDir: string;
   readonly gateway: { readonly host: string; readonly port: number };
   readonly status: { readonly host: string; readonly port: number };
   /** What the prune guard lets go at once; its own default when left out. */
   readonly maxDeletions?: MaxDeletions;
+  /** Where forges tell of pushes; off when left out. */
+  readonly webhooks?: WebhookSettings;
 }
 
 export type SupervisorEvent =

@@ -82,7 +82,14 @@ const output = (...choices: string[]): Option => new Option('-o, --output <forma
 const withInput = (command: Command): Command =>
   command
     .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
-    .option('--prune', 'also delete every service of the source that these manifests do not declare');
+    .option('--prune', 'also delete every service of the source that these manifests do not declare')
+    .option('--source <name>', 'the source they are for, where there are several and it is not clear');
+const withRefs = (command: Command): Command =>
+  command
+    .option('--from <ref>', 'compare this commit, branch or tag of the local repository (where --to left the default branch of origin) …')
+    .option('--to <ref>', '… with this one, or WORKTREE, the files as they are; needs no controller (WORKTREE)')
+    .option('--repo <path>', 'the repository, where that is not the folder you are in')
+    .option('--path <dir...>', 'only manifests under these folders of the repository, as the git source names them');
 const withWait = (command: Command): Command =>
   command
     .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')
@@ -215,21 +222,44 @@ function addChange(verbs: Verbs): void {
     async () => (await import('./commands/validate.ts')).validate,
   );
   verbs.bind(
-    withInput(
-      verbs.add('change', 'diff', 'Show how resolved services would differ from what is live. Exit 0 same, 1 differs, 2 invalid.', [
-        'fairlead diff -f files.yaml',
-      ]),
-    ).addOption(output('json')),
+    withRefs(
+      withInput(
+        verbs.add(
+          'change',
+          'diff',
+          'Show how resolved services would differ from what is live, or between two git refs. Exit 0 same, 1 differs, 2 invalid.',
+          ['fairlead diff -f files.yaml', 'fairlead diff --from origin/main --to HEAD'],
+        ),
+      ),
+    ).addOption(output('json', 'github')),
     async () => (await import('./commands/changes.ts')).diff,
   );
   verbs.bind(
-    withInput(
-      verbs.add('change', 'plan', 'Show the diff and what would happen: rollouts, steps, dependants; and a token for apply.', [
-        'fairlead plan -f files.yaml',
-        'fairlead plan -f manifests -o markdown',
-      ]),
-    ).addOption(output('json', 'markdown')),
+    withRefs(
+      withInput(
+        verbs.add('change', 'plan', 'Show the diff and what would happen: rollouts, steps, dependants; and a token for apply.', [
+          'fairlead plan -f files.yaml',
+          'fairlead plan -f manifests -o markdown',
+          'fairlead plan --from origin/main --to HEAD -o markdown',
+        ]),
+      ),
+    ).addOption(output('json', 'markdown', 'github')),
     async () => (await import('./commands/changes.ts')).plan,
+  );
+  verbs.bind(
+    verbs
+      .add(
+        'change',
+        'comment',
+        'Put a plan on a pull request, or in the place of the one put there before (token: FAIRLEAD_FORGE_TOKEN).',
+        ['fairlead comment 7 -f plan.md --repository https://github.com/acme/services'],
+      )
+      .argument('<number>', 'the pull or merge request', positive)
+      .requiredOption('-f, --filename <path>', 'what `fairlead plan -o markdown` printed, or - for stdin')
+      .requiredOption('--repository <url>', 'where the pull request is: the URL of the remote or of the project')
+      .addOption(new Option('--forge <kind>', 'where the name of its host does not tell').choices(['github', 'gitlab', 'gitea']))
+      .option('--api <url>', 'the API of the forge, where it is not in the usual place'),
+    async () => (await import('./commands/comment.ts')).comment,
   );
   verbs.bind(
     withWait(

@@ -2,9 +2,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
+import { hookSettings, sourceSettings } from '../manifest/controller-settings.ts';
 import { readManifestFile } from '../manifest/manifest-file.ts';
 import { parseShare } from '../manifest/units.ts';
 import type { ControllerSpec } from '../model/gen/controller.ts';
+import type { SourceSettings } from '../model/source-settings.ts';
 import type { Context, UpSettings } from './context.ts';
 import { usage } from './errors.ts';
 import { address } from './address.ts';
@@ -20,13 +22,8 @@ export function upSettings(context: Context, path: string | undefined, options: 
   const { cwd } = context.terminal;
   const file = options.config === undefined ? null : resolve(cwd, options.config);
   const spec = file === null ? {} : controllerSpec(file);
-  const beside = (relative: string): string => resolve(file === null ? cwd : dirname(file), relative);
-  const declared = spec.sources?.[0]?.path;
-  const root = path !== undefined ? resolve(cwd, path) : beside(declared ?? '.');
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
-    throw new FairleadError('NotFound', `There is no folder ${root}.`, {
-      data: { next: 'name the folder that holds your manifests, or make it' },
-    });
+  const base = file === null ? cwd : dirname(file);
+  const sources = sourcesOf(spec, base, path === undefined ? undefined : resolve(cwd, path));
   const gateway = options.gateway ?? address(spec.listeners?.gateway ?? '127.0.0.1:7400')!;
   const status = options.status ?? address(spec.listeners?.status ?? '127.0.0.1:7401')!;
   for (const [name, { host }] of Object.entries({ gateway, status })) {
@@ -37,8 +34,33 @@ export function upSettings(context: Context, path: string | undefined, options: 
   }
   if (gateway.port === status.port && status.port !== 0)
     throw usage('The gateway and the status API cannot share a port.', 'give them two with --gateway and --status');
-  const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(root, '.fairlead') : beside(spec.dataDir));
-  return { root, dataDir, gateway, status, ...maxDeletions(spec) };
+  const { webhooks } = webhooksOf(spec, base, sources);
+  if (webhooks !== undefined && webhooks.port !== 0 && [gateway.port, status.port].includes(webhooks.port))
+    throw usage('Webhooks need a port of their own.', 'choose another in webhooks.listen');
+  // Not in a configured folder: it must stay where it is when sources come and go.
+  const home = path === undefined ? base : resolve(cwd, path);
+  const dataDir = context.namedDataDir() ?? (spec.dataDir === undefined ? join(home, '.fairlead') : resolve(base, spec.dataDir));
+  return { sources, dataDir, gateway, status, ...maxDeletions(spec), ...(webhooks === undefined ? {} : { webhooks }) };
+}
+
+/** A folder named on the command line is the only source; else those of the settings; else the folder that they are in. */
+function sourcesOf(spec: ControllerSpec, base: string, named: string | undefined): readonly SourceSettings[] {
+  const configured = named === undefined ? sourceSettings(spec, base) : [];
+  const sources: SourceSettings[] = configured.length > 0 ? configured : [{ kind: 'folder', name: 'folder', path: named ?? base }];
+  for (const source of sources) {
+    if (source.kind !== 'folder' || statSync(source.path, { throwIfNoEntry: false })?.isDirectory()) continue;
+    throw new FairleadError('NotFound', `There is no folder ${source.path}.`, {
+      data: { next: 'name the folder that holds your manifests, or make it' },
+    });
+  }
+  return sources;
+}
+
+/** Whoever delivers proves by a signature who it is, so this listener may be open to other machines. */
+function webhooksOf(spec: ControllerSpec, base: string, sources: readonly SourceSettings[]): Pick<UpSettings, 'webhooks'> {
+  const hooks = hookSettings(spec, base);
+  if (hooks === null || !sources.some(({ kind }) => kind === 'git')) return {};
+  return { webhooks: { ...address(spec.webhooks?.listen ?? '127.0.0.1:7402')!, hooks } };
 }
 
 function maxDeletions({ prune }: ControllerSpec): Pick<UpSettings, 'maxDeletions'> {

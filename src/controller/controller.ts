@@ -1,23 +1,24 @@
 /**
- * The controller as one piece: a Source, the compiler, the heart and the store around one Host. It knows its parts by
+ * The controller as one piece: its Sources, the compilers, the heart and the store around one Host. It knows its parts by
  * their ports alone and has no clock, file or socket of its own, so it runs the same in the simulator.
  */
+import { FairleadError } from '../base/error.ts';
 import { splitDocuments } from '../manifest/text.ts';
 import type { Event } from '../model/event.ts';
 import type { Service } from '../model/service.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Compilation } from '../ports/compiler.ts';
 import type { ReadModel } from '../ports/read-model.ts';
+import type { SourceEvent } from '../ports/source.ts';
 import type { RevisionSource } from '../ports/store.ts';
-import { Declarations } from './declarations.ts';
-import { Intake } from './intake.ts';
+import { Approvals } from './approvals.ts';
+import { CommitStatusReporter } from './commit-status-reporter.ts';
+import { CommitStatuses } from './commit-statuses.ts';
+import { Declarations, type Remembered } from './declarations.ts';
 import { event, Loop } from './loop.ts';
-import type { ControllerParts, SourceState } from './parts.ts';
+import type { ControllerParts } from './parts.ts';
 import { Reader } from './reader.ts';
-
-const snapshotKey = (source: string): string => `snapshot:${source}`;
-const suspendedKey = (source: string): string => `suspended:${source}`;
-const approvedKey = (source: string): string => `approvedDeletions:${source}`;
+import { SourceKeeper } from './source-keeper.ts';
 
 export class Controller {
   readonly parts: ControllerParts;
@@ -25,49 +26,58 @@ export class Controller {
   readonly declarations: Declarations;
   readonly loop: Loop;
   readonly readModel: ReadModel;
-  readonly source: SourceState = {
-    snapshot: null,
-    readAt: null,
-    suspended: false,
-    failure: null,
-    manifests: 0,
-    issues: [],
-    issuesBySubject: new Map(),
-  };
-  readonly #intake: Intake;
+  /** By name, in the order in which they were given. */
+  readonly sources: ReadonlyMap<string, SourceKeeper>;
   readonly #reader: Reader;
-  #approved: ReadonlySet<string> = new Set();
-  /** Those of them that the source no longer declares. */
-  #approvedGone = new Set<string>();
-  #lastApplied: string | null = null;
+  readonly #approvals: Approvals;
+  readonly #statuses: CommitStatuses;
+  /** Questions to other Sources that are under way. */
+  readonly #asking = new Set<Promise<void>>();
+  #allHeard = false;
+  #closed = false;
 
   private constructor(parts: ControllerParts, epoch: number) {
     this.parts = parts;
     this.epoch = epoch;
-    this.declarations = new Declarations(parts.guardPrune);
+    const { store, clock } = parts;
+    const names = parts.sources.map(({ source }) => source.name);
+    this.declarations = new Declarations(names, parts.guardPrune, (name) => this.loop.records.get(name)?.desired?.origin.source ?? null);
     this.loop = new Loop({
-      store: parts.store,
+      store,
       link: parts.link,
-      clock: parts.clock,
+      clock,
       decide: parts.decide,
       declarations: this.declarations,
       epoch,
       listener: {
         events: (events: readonly Event[]) => this.#reader.tellEvents(events),
-        changed: (service) => this.#reader.tellChange(service),
+        changed: (service) => {
+          this.#reader.tellChange(service);
+          this.#statuses.changed();
+        },
         problem: parts.onProblem,
         fenced: parts.onFenced,
       },
     });
+    const listener = {
+      compiled: (keeper: SourceKeeper, compilation: Compilation, isNew: boolean) => this.#compiled(keeper, compilation, isNew),
+      failure: (keeper: SourceKeeper, message: string | null) => this.#failure(keeper, message),
+      happened: (keeper: SourceKeeper, happened: SourceEvent) => this.#happened(keeper, happened),
+      unstored: (thrown: unknown) => this.#unstored(thrown),
+    };
+    this.sources = new Map(
+      parts.sources.map((source) => {
+        const { name } = source.source;
+        return [name, new SourceKeeper({ source, declared: this.declarations.source(name), store, epoch, clock, listener })];
+      }),
+    );
+    this.#approvals = new Approvals(store, epoch);
+    this.#statuses = new CommitStatuses(this, reportersOf(parts, epoch));
     this.#reader = new Reader(this);
     this.readModel = this.#reader;
-    this.#intake = new Intake(parts.source, parts.compiler, parts.clock, {
-      compiled: (snapshot, compilation) => this.#compiled(snapshot, compilation),
-      failure: (message) => this.#failure(message),
-    });
   }
 
-  /** Takes over from any controller before: a new epoch, everything remembered, then Host and Source. */
+  /** Takes over from any controller before: a new epoch, everything remembered, then Host and Sources. */
   static async start(parts: ControllerParts): Promise<Controller> {
     const controller = new Controller(parts, await parts.store.takeEpoch());
     await controller.#start();
@@ -75,88 +85,145 @@ export class Controller {
   }
 
   async #start(): Promise<void> {
-    const { store, source, clock } = this.parts;
-    this.#lastApplied = await store.setting(snapshotKey(source.name));
-    this.#approved = new Set(JSON.parse((await store.setting(approvedKey(source.name))) ?? '[]') as string[]);
-    this.source.suspended = (await store.setting(suspendedKey(source.name))) !== null;
+    const { clock } = this.parts;
+    const keepers = [...this.sources.values()];
+    await this.#approvals.load();
+    this.declarations.approve(this.#approvals.names);
+    for (const keeper of keepers) await keeper.load();
     await this.loop.append([event(clock.now(), 'Normal', 'ControllerStarted', `Epoch ${this.epoch}.`)]);
     await this.loop.start();
-    if (this.source.suspended) {
-      this.declarations.setUnknown('The source is suspended.');
-      source.suspend();
-      this.loop.sourceHeard();
-    }
-    await this.#intake.start();
+    if (keepers.some(({ declared }) => declared.suspended)) this.#heard();
+    // One that takes its time keeps neither the others nor the controller from starting.
+    for (const keeper of keepers) void keeper.start();
   }
 
-  /** Resolves once the newest Snapshot has been compiled and no pass waits or is under way. */
+  /** Resolves once the newest Snapshots have been compiled, questions between Sources are answered, and no pass waits or is under way. */
   async settled(): Promise<void> {
-    await this.#intake.settled();
+    await this.compiled();
+    await Promise.all(this.#asking);
     await this.loop.idle();
   }
 
-  /** Resolves once the newest Snapshot has been compiled. */
+  /** Resolves once the newest Snapshot of each Source has been compiled. */
   async compiled(): Promise<void> {
-    await this.#intake.settled();
+    await Promise.all([...this.sources.values()].map(async (keeper) => keeper.settled()));
   }
 
-  /** Reads the source again and passes over every service. */
-  async reconcile(): Promise<void> {
-    await this.#intake.refresh();
-    await this.loop.passOverAll();
+  /** Throws NotFound, with the names that there are. */
+  source(name: string): SourceKeeper {
+    const keeper = this.sources.get(name);
+    if (keeper === undefined)
+      throw new FairleadError('NotFound', `There is no source ${name}; there is ${[...this.sources.keys()].join(', ')}.`);
+    return keeper;
   }
 
-  async suspendSource(suspended: boolean): Promise<void> {
-    const { store, source } = this.parts;
-    await store.saveSetting(this.epoch, suspendedKey(source.name), suspended ? 'true' : null);
-    this.source.suspended = suspended;
-    if (suspended) {
-      source.suspend();
+  /** Reads every Source again, or one, and passes over the services of it. */
+  async reconcile(source: string | null): Promise<void> {
+    if (source === null) {
+      await Promise.all([...this.sources.values()].map(async (keeper) => keeper.refresh()));
+      await this.loop.passOverAll();
       return;
     }
-    source.resume();
-    await this.#intake.refresh();
+    const keeper = this.source(source);
+    await keeper.refresh();
+    const own = [...this.loop.records.values()].filter(({ desired }) => desired?.origin.source === source);
+    await this.loop.passOver(new Set([...own.map(({ service }) => service), ...keeper.declared.names()]));
+  }
+
+  async suspendSource(source: string, suspended: boolean): Promise<void> {
+    await this.source(source).suspend(suspended);
+    // What it holds others may now go on without, or have to wait for again.
+    if (this.sources.size > 1) this.loop.queueAll();
   }
 
   /** Deletions that somebody asked for by name: the prune guard lets them go. Kept until they have been seen. */
   async approveDeletions(names: readonly string[]): Promise<void> {
-    if (names.length > 0) await this.#saveApproved(new Set([...this.#approved, ...names]));
+    await this.#approvals.add(names);
+    this.declarations.approve(this.#approvals.names);
   }
 
   /** The deletions will not come after all. */
   async withdrawApprovals(names: readonly string[]): Promise<void> {
-    await this.#saveApproved(new Set([...this.#approved].filter((name) => !names.includes(name))));
+    await this.#approvals.withdraw(names);
+    this.declarations.approve(this.#approvals.names);
   }
 
   /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
   async close(): Promise<void> {
-    await this.#intake.close();
+    this.#closed = true;
+    await Promise.all([...this.sources.values()].map(async (keeper) => keeper.close()));
+    await Promise.all(this.#asking);
+    await this.#statuses.close();
     await this.loop.close();
   }
 
-  #compiled(snapshot: Snapshot, compilation: Compilation): void {
-    const { source, store } = this.parts;
-    const first = this.declarations.snapshot === null;
-    const remembered = [...this.loop.records.values()].filter(({ deleting }) => !deleting);
-    const recorded = new Map(remembered.map(({ service, desired }) => [service, desired?.origin.file ?? null]));
-    const heldBefore = this.declarations.held;
-    const affected = this.declarations.take(compilation, recorded, this.#approved);
-    this.source.snapshot = snapshot;
-    this.source.readAt = snapshot.takenAt;
-    this.source.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
-    this.source.issues = compilation.issues;
-    this.source.issuesBySubject = Map.groupBy(compilation.issues, ({ subject }) => subject ?? '');
-    this.loop.sourceHeard();
+  #compiled(keeper: SourceKeeper, compilation: Compilation, isNew: boolean): void {
+    const { name, state, declared } = keeper;
+    const first = declared.snapshot === null;
+    const heldBefore = new Map(this.declarations.sources.map((source) => [source.name, this.declarations.heldOf(source.name)]));
+    const { affected, questions } = this.declarations.take(name, compilation, this.#remembered(), this.#approvals.names);
+    this.#heard();
     this.loop.queue(affected);
-    const events = this.#eventsOf(compilation, heldBefore, first ? compilation.changed.length : affected.size);
-    if (events.length > 0) void this.loop.append(events);
-    if (this.#lastApplied !== snapshot.id) {
-      this.#lastApplied = snapshot.id;
-      this.#inBackground(async () => store.saveSetting(this.epoch, snapshotKey(source.name), snapshot.id));
-    }
+    this.#tell(this.#snapshotEvents(keeper, compilation, isNew ? (first ? compilation.changed.length : affected.size) : 0));
+    if (questions.length === 0) this.#tellHeld(heldBefore);
+    else this.#ask(keeper, questions, heldBefore);
     this.#dropApprovals();
-    this.#rememberSources(snapshot, compilation.changed);
-    for (const name of affected) this.#reader.tellChange(name);
+    this.#rememberSources(state.snapshot!, compilation.changed);
+    for (const service of affected) this.#reader.tellChange(service);
+    this.#statuses.changed();
+  }
+
+  /** Every name that is remembered and not being deleted, with where it was declared last. */
+  #remembered(): ReadonlyMap<string, Remembered> {
+    const remembered = [...this.loop.records.values()].filter(({ deleting }) => !deleting);
+    return new Map(
+      remembered.map(({ service, desired }) => [service, { source: desired?.origin.source ?? null, file: desired?.origin.file ?? null }]),
+    );
+  }
+
+  /** A Source has been heard: passes begin. Once all have been, each service is looked at, for some waited for that. */
+  #heard(): void {
+    this.loop.sourceHeard();
+    if (this.#allHeard || !this.declarations.sources.every(({ heard }) => heard)) return;
+    this.#allHeard = true;
+    if (this.sources.size > 1) this.loop.queueAll();
+    this.#tellOrphans();
+  }
+
+  /** What came from a Source that is not configured any more goes on as it last was; somebody has to say what is to become of it. */
+  #tellOrphans(): void {
+    const orphans = [...this.loop.records.values()].filter(
+      ({ service, desired, deleting }) =>
+        desired !== null && !deleting && !this.sources.has(desired.origin.source) && this.declarations.of(service).kind === 'unknown',
+    );
+    const events = [...Map.groupBy(orphans, ({ desired }) => desired!.origin.source)].map(([source, records]) => {
+      const names = records.map(({ service }) => service).sort();
+      const message = `Source ${source} is no longer configured; what came from it goes on as it last was: ${names.join(', ')}. Configure it again, declare them in another source, which takes them over, or delete them by name.`;
+      return event(this.parts.clock.now(), 'Warning', 'SourceGone', message);
+    });
+    this.#tell(events);
+  }
+
+  /** Names that have gone from one Source may have moved to another whose change has not been seen: those are read again first. */
+  #ask(keeper: SourceKeeper, names: readonly string[], heldBefore: ReadonlyMap<string, readonly string[]>): void {
+    const others = [...this.sources.values()].filter((other) => other !== keeper && !other.declared.suspended);
+    const asking = Promise.allSettled(others.map(async (other) => other.refresh())).then(() => {
+      this.#asking.delete(asking);
+      if (this.#closed) return;
+      this.declarations.answered(names);
+      this.loop.queue(names);
+      this.#tellHeld(heldBefore);
+      this.#tellWaiting(keeper, names);
+    });
+    this.#asking.add(asking);
+  }
+
+  #tellWaiting({ name }: SourceKeeper, names: readonly string[]): void {
+    const held = new Set(this.declarations.heldOf(name));
+    const waiting = names.filter((service) => this.declarations.of(service).kind === 'unknown' && !held.has(service));
+    if (waiting.length === 0) return;
+    const message = `${waiting.join(', ')} are gone from ${name}, and go on until every other source can be read, for they may be there now. Delete them by name to let them go at once.`;
+    this.#tell([event(this.parts.clock.now(), 'Warning', 'DeletionWaits', message)]);
   }
 
   /** Keeps how each changed Service was written, so that `rollout undo` can write it again. */
@@ -174,63 +241,81 @@ export class Controller {
     this.#inBackground(async () => this.parts.store.saveRevisionSources(this.epoch, sources));
   }
 
-  /** An approval holds until the deletion has begun, or the name, having been gone, is declared again. */
   #dropApprovals(): void {
-    const kept = new Set<string>();
-    for (const name of this.#approved) {
-      const declared = this.declarations.isDeclared(name);
-      if (declared ? !this.#approvedGone.has(name) : this.loop.records.get(name)?.deleting === false) kept.add(name);
-      if (!declared) this.#approvedGone.add(name);
-    }
-    if (kept.size === this.#approved.size) return;
-    this.#approvedGone = new Set([...this.#approvedGone].filter((name) => kept.has(name)));
-    this.#inBackground(async () => this.#saveApproved(kept));
+    this.#inBackground(async () => {
+      const { records } = this.loop;
+      await this.#approvals.drop(
+        (name) => this.declarations.isDeclared(name),
+        (name) => records.get(name)?.deleting !== false,
+      );
+      this.declarations.approve(this.#approvals.names);
+    });
   }
 
-  #eventsOf(compilation: Compilation, heldBefore: readonly string[], affected: number): ReturnType<typeof event>[] {
-    const now = this.parts.clock.now();
-    const { name } = this.parts.source;
-    const snapshot = compilation.snapshot;
-    const events = [];
-    if (affected > 0 && this.#lastApplied !== snapshot) {
-      const invalid = Object.keys(compilation.invalid).length;
-      const issues = invalid === 0 ? '' : ` ${invalid} not valid.`;
-      const message = `${name} at ${snapshot.slice(0, 12)}: ${compilation.valid.length} services, ${affected} changed.${issues}`;
-      events.push(event(now, invalid === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot }));
-    }
-    const { held } = this.declarations;
-    if (held.length > 0 && held.join() !== heldBefore.join()) {
-      const message = compilation.empty
-        ? `${name} holds no manifest at all: nothing is deleted. To delete services, delete them by name.`
-        : `${name} no longer holds ${held.join(', ')}: too many at once to delete. Delete them by name, or raise prune.maxDeletions.`;
-      events.push(event(now, 'Warning', 'PruneHeld', message, null, { snapshot }));
-    }
-    return events;
+  #snapshotEvents({ name, state }: SourceKeeper, { snapshot, valid, invalid }: Compilation, affected: number): ReturnType<typeof event>[] {
+    if (affected === 0) return [];
+    const bad = Object.keys(invalid).length;
+    const commit = state.snapshot?.commit;
+    const what = commit === undefined ? '' : ` (“${commit.subject}”, ${commit.author})`;
+    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${valid.length} services, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
+    return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 
-  #failure(message: string | null): void {
-    const { clock, source } = this.parts;
-    this.source.failure = message;
-    if (message !== null) {
-      this.declarations.setUnknown(`The source cannot be read: ${message}`);
-      this.loop.sourceHeard();
-    }
+  /** `before`: what was held of each source when this was last told. */
+  #tellHeld(before: ReadonlyMap<string, readonly string[]>): void {
+    this.#tell([...before].flatMap(([source, held]) => this.#heldEvents(this.source(source), held)));
+  }
+
+  #tell(events: ReturnType<typeof event>[]): void {
+    if (events.length > 0) void this.loop.append(events);
+  }
+
+  #heldEvents({ name, declared }: SourceKeeper, before: readonly string[]): ReturnType<typeof event>[] {
+    const held = this.declarations.heldOf(name);
+    if (held.length === 0 || held.join() === before.join()) return [];
+    const message = declared.empty
+      ? `${name} holds no manifest at all: nothing is deleted. To delete services, delete them by name.`
+      : `${name} no longer holds ${held.join(', ')}: too many at once to delete. Delete them by name, or raise prune.maxDeletions.`;
+    return [event(this.parts.clock.now(), 'Warning', 'PruneHeld', message, null, { snapshot: declared.snapshot })];
+  }
+
+  #failure({ name }: SourceKeeper, message: string | null): void {
+    const { clock } = this.parts;
+    if (message !== null) this.#heard();
+    else if (this.sources.size > 1) this.loop.queueAll();
     const told =
       message === null
-        ? event(clock.now(), 'Normal', 'SourceReadable', `${source.name} can be read again.`)
-        : event(clock.now(), 'Warning', 'SourceUnreadable', `${source.name}: ${message} What runs goes on.`);
-    void this.loop.append([told]);
+        ? event(clock.now(), 'Normal', 'SourceReadable', `${name} can be read again.`)
+        : event(clock.now(), 'Warning', 'SourceUnreadable', `${name}: ${message} What runs goes on.`);
+    this.#tell([told]);
   }
 
-  async #saveApproved(names: ReadonlySet<string>): Promise<void> {
-    const value = names.size === 0 ? null : JSON.stringify([...names].sort());
-    await this.parts.store.saveSetting(this.epoch, approvedKey(this.parts.source.name), value);
-    this.#approved = names;
+  #happened({ name }: SourceKeeper, { type, reason, message, snapshot }: SourceEvent): void {
+    this.#tell([event(this.parts.clock.now(), type, reason, `${name}: ${message}`, null, { snapshot })]);
+  }
+
+  #unstored(thrown: unknown): boolean {
+    if (this.loop.fencedBy(thrown)) return true;
+    this.parts.onProblem('Which snapshot is applied was not stored; nothing of it is acted upon until it is', thrown);
+    return false;
   }
 
   #inBackground(work: () => Promise<void>): void {
-    work().catch((thrown: unknown) => this.parts.onProblem('Something about the source was not stored', thrown));
+    work().catch((thrown: unknown) => {
+      if (!this.loop.fencedBy(thrown)) this.parts.onProblem('Something about the source was not stored', thrown);
+    });
   }
+}
+
+function reportersOf({ sources, store, clock, onProblem }: ControllerParts, epoch: number): ReadonlyMap<string, CommitStatusReporter> {
+  return new Map(
+    sources.flatMap(({ source: { name }, forge }) => {
+      if (forge === undefined || forge === null) return [];
+      // The status API is for this machine: a forge's page could not lead there.
+      const parts = { source: name, forge, store, epoch, clock, targetUrl: () => null, onProblem };
+      return [[name, new CommitStatusReporter(parts)] as const];
+    }),
+  );
 }
 
 /** The YAML document of a file that begins at or goes on over a line. */

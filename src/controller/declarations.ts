@@ -1,72 +1,121 @@
 /**
- * What the source says of each Service, from one Compilation after the other. Says `absent` only of a name that a whole,
- * readable Snapshot does not hold and that the prune guard lets go; until then it is `unknown`, and what runs goes on.
+ * What all sources together say of each Service. A Service belongs to the source that it came from: another that declares the
+ * same name is refused until that one has let go of it, and then takes it over as it runs. Says `absent` only of a name that
+ * no source declares, that every other source was asked about, and that the prune guard of its own source lets go; until then it
+ * is `unknown`, and what runs goes on.
  */
 import type { Declaration } from '../model/desired.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Service } from '../model/service.ts';
 import type { Compilation } from '../ports/compiler.ts';
+import { acrossSources } from './across-sources.ts';
+import { sharedNameIssue, type Contender } from './shared-names.ts';
+import { SourceDeclarations } from './source-declarations.ts';
 
 /** Names that must not be deleted now, out of those that `recorded` has and the Snapshot has not. */
 export type GuardPrune = (facts: {
-  /** Names that are remembered and not being deleted already, sorted. */
+  /** Names that came from the source and are not being deleted already, sorted. */
   readonly recorded: readonly string[];
-  /** Those of them that the Snapshot does not declare, sorted. */
+  /** Those of them that no source declares any more, sorted. */
   readonly missing: readonly string[];
   /** The Snapshot holds no manifest at all. */
   readonly empty: boolean;
 }) => readonly string[];
 
+/** A Service that is remembered and not being deleted: the source and the file it was last declared in; null when it never was valid. */
+export interface Remembered {
+  readonly source: string | null;
+  readonly file: string | null;
+}
+
+export interface Taken {
+  /** Names of which something else is said now. */
+  readonly affected: ReadonlySet<string>;
+  /** Names that have just gone from their source, and that another may have: `answered` is to be called once each of those was read again. */
+  readonly questions: readonly string[];
+}
+
+/** Whose declaration of a name counts. */
+type Holder =
+  | { readonly kind: 'kept'; readonly by: SourceDeclarations }
+  /** Declared more than once, and it came from none of them. */
+  | { readonly kind: 'contested'; readonly by: readonly SourceDeclarations[] }
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'nobody' };
+
 export class Declarations {
+  /** In the order in which they were given. */
+  readonly sources: readonly SourceDeclarations[];
   readonly #guardPrune: GuardPrune;
-  readonly #services = new Map<string, Service>();
-  #valid: ReadonlySet<string> = new Set();
-  #invalid: Readonly<Record<string, readonly Issue[]>> = {};
-  #successors = new Map<string, string>();
+  readonly #sources: ReadonlyMap<string, SourceDeclarations>;
+  /** The source that a remembered Service came from; null for any other. */
+  readonly #ownerOf: (name: string) => string | null;
+  readonly #held = new Map<string, ReadonlySet<string>>();
+  /** Names whose deletion somebody asked for: no guard holds them, and nobody is asked about them. */
+  #approved: ReadonlySet<string> = new Set();
+  readonly #questioned = new Set<string>();
+  #successors: ReadonlyMap<string, string> = new Map();
   #groups: ReadonlyMap<string, readonly string[]> = new Map();
-  #held: ReadonlySet<string> = new Set();
-  #snapshot: string | null = null;
-  #unknownBecause = 'The source has not been read yet.';
+  /** Names that more than one source declares. */
+  #shared: readonly string[] = [];
+  /** By source, what only all of them together show. */
+  #across: ReadonlyMap<string, readonly Issue[]> = new Map();
 
-  constructor(guardPrune: GuardPrune) {
+  constructor(sources: readonly string[], guardPrune: GuardPrune, ownerOf: (name: string) => string | null) {
+    this.sources = sources.map((name) => new SourceDeclarations(name));
+    this.#sources = new Map(this.sources.map((source) => [source.name, source]));
     this.#guardPrune = guardPrune;
+    this.#ownerOf = ownerOf;
   }
 
-  /** Id of the Snapshot that everything here is of; null before the first. */
-  get snapshot(): string | null {
-    return this.#snapshot;
+  /** What one source says; it must be one of those given at the start. */
+  source(name: string): SourceDeclarations {
+    return this.#sources.get(name)!;
   }
 
-  /** Names whose deletion the prune guard holds, sorted. */
-  get held(): readonly string[] {
-    return [...this.#held];
-  }
-
-  /** Why nothing is known before the first Snapshot. */
-  setUnknown(reason: string): void {
-    this.#unknownBecause = reason;
+  /** Names of a source whose deletion the prune guard holds, sorted. */
+  heldOf(source: string): readonly string[] {
+    return [...(this.#held.get(source) ?? [])];
   }
 
   of(name: string): Declaration {
-    if (this.#snapshot === null) return { kind: 'unknown', reason: this.#unknownBecause };
-    if (this.#valid.has(name)) return { kind: 'declared', service: this.#services.get(name)! };
-    const issues = this.#invalidOf(name);
-    if (issues !== undefined) return { kind: 'invalid', issues, snapshot: this.#snapshot };
-    if (this.#held.has(name)) return { kind: 'unknown', reason: 'Its manifest is gone, and the prune guard holds the deletion.' };
-    return { kind: 'absent' };
+    const holder = this.#holderOf(name);
+    switch (holder.kind) {
+      case 'kept': {
+        const service = holder.by.service(name);
+        if (service !== null) return { kind: 'declared', service };
+        return { kind: 'invalid', issues: holder.by.issuesOf(name) ?? [], snapshot: holder.by.snapshot! };
+      }
+      case 'contested': {
+        const issues = holder.by.flatMap((source) => this.#sharedIssue(name, source));
+        return { kind: 'invalid', issues, snapshot: holder.by[0]!.snapshot! };
+      }
+      case 'unknown':
+        return holder;
+      case 'nobody':
+        return { kind: 'absent' };
+    }
   }
 
   isDeclared(name: string): boolean {
     return this.of(name).kind !== 'absent';
   }
 
-  issuesOf(name: string): readonly Issue[] {
-    return this.#invalidOf(name) ?? [];
+  /** The source whose declaration of a name counts now; null when none does. */
+  keeperOf(name: string): string | null {
+    const holder = this.#holderOf(name);
+    return holder.kind === 'kept' ? holder.by.name : null;
   }
 
-  /** The Service that says it was `formerly` of this name (the first by name where several do), while the name itself is not declared; null when none does. */
+  issuesOf(name: string): readonly Issue[] {
+    const declaration = this.of(name);
+    return declaration.kind === 'invalid' ? declaration.issues : [];
+  }
+
+  /** The Service that says it was `formerly` of this name (the first by name where several do), while nobody declares the name itself; null when none does. */
   successorOf(name: string): string | null {
-    return this.isDeclared(name) ? null : (this.#successors.get(name) ?? null);
+    const successor = this.#successors.get(name);
+    return successor === undefined || this.of(successor).kind !== 'declared' || this.isDeclared(name) ? null : successor;
   }
 
   /** The valid names that are declared to be released together under this name. */
@@ -76,82 +125,190 @@ export class Declarations {
 
   /** The resolved Service of a valid name. */
   service(name: string): Service | null {
-    return this.#valid.has(name) ? this.#services.get(name)! : null;
+    const declaration = this.of(name);
+    return declaration.kind === 'declared' ? declaration.service : null;
   }
 
-  /** All names that are declared, valid or not. */
+  /** All names that are declared anywhere, valid or not, sorted. */
   names(): readonly string[] {
-    return [...new Set([...this.#valid, ...Object.keys(this.#invalid)])].sort();
-  }
-
-  /** All valid Services, by name. */
-  services(): ReadonlyMap<string, Service> {
-    return new Map([...this.#services].filter(([name]) => this.#valid.has(name)));
+    return [...new Set(this.sources.flatMap((source) => [...source.names()]))].sort();
   }
 
   /**
-   * Takes in a Compilation and answers the names of which something else is said now. `recorded`: names remembered and not
-   * being deleted, with the file each was last declared in; `approved`: names whose deletion somebody asked for by name, which the guard does not hold.
+   * Issues of a source, or those of them about one name: without what the other sources make untrue, and with what comes of its
+   * not being alone.
    */
-  take(compilation: Compilation, recorded: ReadonlyMap<string, string | null>, approved: ReadonlySet<string>): ReadonlySet<string> {
-    const affected = new Set<string>();
-    if (this.#snapshot === null) for (const name of recorded.keys()) affected.add(name);
-    for (const service of compilation.changed) {
-      this.#services.set(service.name, service);
-      affected.add(service.name);
-    }
-    const validBefore = this.#valid;
-    const invalidBefore = this.#invalid;
-    const heldBefore = this.#held;
-    this.#valid = new Set(compilation.valid);
-    this.#invalid = { ...compilation.invalid, ...this.#unreadable(compilation, recorded) };
-    this.#snapshot = compilation.snapshot;
-    for (const name of this.#valid) if (!validBefore.has(name)) affected.add(name);
-    for (const name of validBefore) if (!this.#valid.has(name)) affected.add(name);
-    for (const name of new Set([...Object.keys(invalidBefore), ...Object.keys(this.#invalid)]))
-      if (JSON.stringify(invalidBefore[name]) !== JSON.stringify(this.#invalid[name])) affected.add(name);
+  amend(source: string, issues: readonly Issue[], name?: string): readonly Issue[] {
+    if (this.#sources.size === 1) return issues;
+    const own = this.source(source);
+    const more = (name === undefined ? [...this.#refusedNames(own)] : [name]).flatMap((refused) => this.#sharedIssue(refused, own));
+    const across = (this.#across.get(source) ?? []).filter(({ subject }) => name === undefined || name === subject);
+    return [...issues.filter((issue) => !this.#answeredElsewhere(own, issue)), ...more, ...across];
+  }
+
+  /**
+   * Takes in a Compilation of one source. `remembered`: every name that is remembered and not being deleted; `approved`: names
+   * whose deletion somebody asked for.
+   */
+  take(source: string, compilation: Compilation, remembered: ReadonlyMap<string, Remembered>, approved: ReadonlySet<string>): Taken {
+    const own = this.source(source);
+    const recorded = new Map<string, string | null>();
+    for (const [name, { source: from, file }] of remembered) if (from === source) recorded.set(name, file);
+    const affected = own.take(compilation, recorded);
+    this.#approved = approved;
     if (affected.size > 0) this.#tidy(affected);
-    this.#hold(compilation, [...recorded.keys()].sort(), approved);
-    for (const name of this.#held) if (!heldBefore.has(name)) affected.add(name);
-    for (const name of heldBefore) if (!this.#held.has(name)) affected.add(name);
-    return affected;
+    this.#holdAll(remembered, affected);
+    const questions = this.#sources.size === 1 ? [] : [...affected].filter((name) => recorded.has(name) && this.#isMissing(name));
+    for (const name of questions) this.#questioned.add(name);
+    return { affected, questions };
   }
 
-  /** Names last declared in a file that is in doubt: they are in there still, for all we know. */
-  #unreadable(compilation: Compilation, recorded: ReadonlyMap<string, string | null>): Record<string, readonly Issue[]> {
-    const found: Record<string, readonly Issue[]> = {};
-    if (compilation.doubtfulFiles.length === 0) return found;
-    const doubtful = new Set(compilation.doubtfulFiles);
-    for (const [name, file] of recorded) {
-      if (file === null || !doubtful.has(file) || this.#valid.has(name) || Object.hasOwn(compilation.invalid, name)) continue;
-      found[name] = compilation.issues.filter((issue) => issue.file === file && issue.severity === 'error');
+  /** Somebody asked for these deletions, or takes that back. */
+  approve(names: ReadonlySet<string>): void {
+    this.#approved = names;
+  }
+
+  /** Every other source has been read since these names went from theirs. */
+  answered(names: readonly string[]): void {
+    for (const name of names) this.#questioned.delete(name);
+  }
+
+  #holderOf(name: string): Holder {
+    const owner = this.#ownerOf(name);
+    const own = owner === null ? undefined : this.#sources.get(owner);
+    if (own !== undefined && own.snapshot === null) return { kind: 'unknown', reason: own.silence };
+    const by = this.sources.filter((source) => source.declares(name));
+    if (own !== undefined && by.includes(own)) return { kind: 'kept', by: own };
+    if (by.length === 0) return this.#gone(name, owner, own);
+    const silent = this.sources.find(({ heard }) => !heard);
+    // Whether it is the only one to declare a new name is not known before all have been asked.
+    if (owner === null && silent !== undefined) return { kind: 'unknown', reason: `Source ${silent.name} has not been read yet.` };
+    return by.length === 1 ? { kind: 'kept', by: by[0]! } : { kind: 'contested', by };
+  }
+
+  /** Nobody declares it: whether that is certain. */
+  #gone(name: string, owner: string | null, own: SourceDeclarations | undefined): Holder {
+    if (this.#approved.has(name)) return { kind: 'nobody' };
+    const successor = this.#successors.get(name);
+    if (successor !== undefined)
+      return this.of(successor).kind === 'declared'
+        ? { kind: 'nobody' }
+        : { kind: 'unknown', reason: `It is to go on as ${successor}, which cannot be taken now.` };
+    if (owner !== null && own === undefined) return { kind: 'unknown', reason: `Its source ${owner} is no longer configured.` };
+    if (own !== undefined && this.#held.get(own.name)?.has(name))
+      return { kind: 'unknown', reason: 'Its manifest is gone, and the prune guard holds the deletion.' };
+    const silent = this.sources.find((source) => source !== own && this.#cannotTell(source));
+    if (silent !== undefined)
+      return { kind: 'unknown', reason: `Its manifest is gone; it may be in source ${silent.name} now. ${silent.silence}` };
+    if (this.#questioned.has(name)) return { kind: 'unknown', reason: 'Its manifest is gone; the other sources are being asked for it.' };
+    return { kind: 'nobody' };
+  }
+
+  /** What such a source holds now nobody knows. A suspended one is not to be looked at. */
+  #cannotTell({ suspended, snapshot, failure }: SourceDeclarations): boolean {
+    return !suspended && (snapshot === null || failure !== null);
+  }
+
+  #holdAll(remembered: ReadonlyMap<string, Remembered>, affected: Set<string>): void {
+    for (const source of this.sources) {
+      if (source.snapshot === null) continue;
+      const before = this.#held.get(source.name) ?? new Set();
+      const after = this.#heldNow(source, remembered);
+      this.#held.set(source.name, after);
+      for (const name of after) if (!before.has(name)) affected.add(name);
+      for (const name of before) if (!after.has(name)) affected.add(name);
     }
-    return found;
   }
 
-  #hold(compilation: Compilation, recorded: readonly string[], approved: ReadonlySet<string>): void {
-    const missing = recorded.filter((name) => !this.#valid.has(name) && this.#invalidOf(name) === undefined);
-    const unasked = missing.filter((name) => !approved.has(name) && !this.#successors.has(name));
-    this.#held = unasked.length === 0 ? new Set() : new Set(this.#guardPrune({ recorded, missing: unasked, empty: compilation.empty }));
+  #heldNow(source: SourceDeclarations, remembered: ReadonlyMap<string, Remembered>): ReadonlySet<string> {
+    const recorded: string[] = [];
+    const missing: string[] = [];
+    for (const [name, { source: from }] of remembered) {
+      if (from !== source.name && !(from === null && this.#sources.size === 1)) continue;
+      recorded.push(name);
+      if (this.#isMissing(name)) missing.push(name);
+    }
+    if (missing.length === 0) return new Set();
+    return new Set(this.#guardPrune({ recorded: recorded.sort(), missing: missing.sort(), empty: source.empty }));
   }
 
-  /** Forgets Services that are no longer declared, and finds anew who was formerly whom and who is released together. */
+  /** Nobody declares it, nobody goes on in its place, and nobody asked for it to go. */
+  #isMissing(name: string): boolean {
+    if (this.#approved.has(name) || this.#successors.has(name)) return false;
+    return !this.sources.some((source) => source.declares(name));
+  }
+
+  /** Finds anew who was formerly whom, who is released together, and what is declared twice. */
   #tidy(affected: Set<string>): void {
-    for (const name of affected) if (!this.#valid.has(name) && this.#invalidOf(name) === undefined) this.#services.delete(name);
     const before = this.#successors;
-    this.#successors = new Map();
-    const groups = new Map<string, string[]>();
-    for (const name of this.#valid) {
-      const { formerly, migration } = this.#services.get(name)!;
-      if (formerly !== null && !this.#successors.has(formerly)) this.#successors.set(formerly, name);
-      const group = migration.releaseTogether;
-      if (group !== null) groups.set(group, [...(groups.get(group) ?? []), name]);
+    const successors = new Map<string, string>();
+    const groups = new Map<string, Set<string>>();
+    const seen = new Set<string>();
+    const shared = new Set<string>();
+    for (const source of this.sources) {
+      for (const name of source.names()) {
+        if (seen.has(name)) shared.add(name);
+        seen.add(name);
+      }
+      for (const name of source.valid()) {
+        const { formerly, migration } = source.service(name)!;
+        const rival = formerly === null ? undefined : successors.get(formerly);
+        if (formerly !== null && (rival === undefined || name < rival)) successors.set(formerly, name);
+        const group = migration.releaseTogether;
+        if (group !== null) groups.set(group, (groups.get(group) ?? new Set()).add(name));
+      }
     }
-    this.#groups = groups;
-    for (const name of before.keys()) if (!this.#successors.has(name)) affected.add(name);
+    this.#successors = successors;
+    this.#groups = new Map([...groups].map(([group, names]) => [group, [...names].sort()]));
+    this.#shared = [...shared].sort();
+    if (this.sources.length > 1) this.#across = acrossSources(this.#services(seen));
+    for (const name of before.keys()) if (!successors.has(name)) affected.add(name);
   }
 
-  #invalidOf(name: string): readonly Issue[] | undefined {
-    return Object.hasOwn(this.#invalid, name) ? this.#invalid[name] : undefined;
+  #services(names: ReadonlySet<string>): ReadonlyMap<string, Service> {
+    const services = new Map<string, Service>();
+    for (const name of names) {
+      const service = this.service(name);
+      if (service !== null) services.set(name, service);
+    }
+    return services;
   }
+
+  /** Names that a source declares and others have a say in: shared ones, and those of a source that is silent. */
+  #refusedNames(own: SourceDeclarations): ReadonlySet<string> {
+    const names = new Set(this.#shared.filter((name) => own.declares(name)));
+    if (this.sources.every(({ snapshot }) => snapshot !== null)) return names;
+    for (const name of own.names()) {
+      const owner = this.#ownerOf(name);
+      if (owner !== null && owner !== own.name && this.#sources.get(owner)?.snapshot === null) names.add(name);
+    }
+    return names;
+  }
+
+  #sharedIssue(name: string, own: SourceDeclarations): Issue | readonly Issue[] {
+    const contenders = this.sources.flatMap((source): Contender[] => {
+      const place = source.placeOf(name);
+      return place === null ? [] : [{ source: source.name, place }];
+    });
+    const source = this.#ownerOf(name);
+    const owner = source === null ? null : { source, silent: this.#sources.get(source)?.snapshot === null };
+    return sharedNameIssue(name, own.name, contenders, owner) ?? [];
+  }
+
+  /** What one source alone says of others that it cannot see: a dependency or a group that another source has. */
+  #answeredElsewhere(own: SourceDeclarations, { code, subject, path }: Issue): boolean {
+    if (code !== 'UnknownDependency' && code !== 'GroupOfOne') return false;
+    const service = subject === undefined ? null : own.service(subject);
+    if (service === null) return false;
+    if (code === 'GroupOfOne') return this.inGroup(service.migration.releaseTogether ?? '').length > 1;
+    const [, list, index] = /(dependsOn|checks)\[(\d+)\]\.service$/.exec(path) ?? [];
+    if (index === undefined) return false;
+    const check = list === 'checks' ? service.health.checks[Number(index)] : undefined;
+    const wanted = list === 'dependsOn' ? service.dependsOn[Number(index)]?.service : targetOf(check);
+    return wanted !== undefined && this.sources.some((source) => source.declares(wanted));
+  }
+}
+
+function targetOf(check: Service['health']['checks'][number] | undefined): string | undefined {
+  return check?.type === 'dependency' && 'service' in check.target ? check.target.service : undefined;
 }

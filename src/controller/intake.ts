@@ -5,13 +5,15 @@
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compilation, Compiler } from '../ports/compiler.ts';
-import type { Source } from '../ports/source.ts';
+import type { Source, SourceEvent, SourceListener } from '../ports/source.ts';
 import { messageOf } from '../base/error.ts';
 
 export interface IntakeListener {
-  compiled(snapshot: Snapshot, compilation: Compilation): void;
+  /** The next is looked at when this has been stored and told. Never rejects. */
+  compiled(snapshot: Snapshot, compilation: Compilation): Promise<void>;
   /** The source cannot be read, or not compiled; null: it can again. Told when it changes. */
   failure(message: string | null): void;
+  happened(event: SourceEvent): void;
 }
 
 const firstRetryMs = 1_000;
@@ -38,8 +40,9 @@ export class Intake {
     this.#listener = listener;
   }
 
-  async start(): Promise<void> {
-    await this.#source.start({
+  /** `lastApplied`: id of the Snapshot that was applied last, before this start; null when there is none. */
+  async start(lastApplied: string | null): Promise<void> {
+    const listener: SourceListener = {
       snapshot: (snapshot) => {
         this.#unreadable = null;
         this.#next = snapshot;
@@ -49,7 +52,13 @@ export class Intake {
         this.#unreadable = message;
         this.#fail(message);
       },
-    });
+      happened: (event) => this.#listener.happened(event),
+    };
+    try {
+      await this.#source.start(listener, lastApplied);
+    } catch (thrown) {
+      listener.unreadable(`It could not be started: ${messageOf(thrown)}`);
+    }
   }
 
   /** Reads the source again now; resolves once what it said has been compiled and told. */
@@ -79,17 +88,19 @@ export class Intake {
 
   async #work(): Promise<void> {
     for (let snapshot = this.#take(); snapshot !== null && !this.#closed; snapshot = this.#take()) {
+      let compilation: Compilation;
       try {
-        const compilation = await this.#compiler.compile(snapshot);
-        this.#retryMs = firstRetryMs;
-        this.#cancelRetry();
-        this.#fail(this.#unreadable);
-        this.#listener.compiled(snapshot, compilation);
+        compilation = await this.#compiler.compile(snapshot);
       } catch (thrown) {
         this.#fail(`The manifests could not be compiled: ${messageOf(thrown)}`);
         this.#retryLater(snapshot);
         return;
       }
+      this.#retryMs = firstRetryMs;
+      this.#cancelRetry();
+      await this.#listener.compiled(snapshot, compilation);
+      // Only now: as long as what it holds is not known to all, it counts as one that cannot be read.
+      this.#fail(this.#unreadable);
     }
   }
 

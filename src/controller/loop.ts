@@ -119,7 +119,11 @@ export class Loop implements HostListener {
 
   /** Passes over every service; resolves once each has been passed over, or at once while no passes are made. */
   async passOverAll(): Promise<void> {
-    await Promise.all([...this.#allKeys()].map(async (key) => this.#queue.addAndWait(key)));
+    await this.passOver(this.#allKeys());
+  }
+
+  async passOver(keys: ReadonlySet<string>): Promise<void> {
+    await Promise.all([...keys].map(async (key) => this.#queue.addAndWait(key)));
   }
 
   #allKeys(): ReadonlySet<string> {
@@ -192,7 +196,7 @@ export class Loop implements HostListener {
     try {
       await this.#parts.store.addUsage(this.#parts.epoch, usage);
     } catch (thrown) {
-      if (!this.#fencedBy(thrown)) this.#parts.listener.problem('Usage was not stored', thrown);
+      if (!this.fencedBy(thrown)) this.#parts.listener.problem('Usage was not stored', thrown);
       throw thrown;
     }
   }
@@ -201,7 +205,7 @@ export class Loop implements HostListener {
     this.#connected = false;
     this.#gate();
     // The Host has heard from a newer controller, whether or not that one has written to our store.
-    if (reason.startsWith('StaleEpoch')) this.#fencedBy(new FairleadError('StaleEpoch', reason));
+    if (reason.startsWith('StaleEpoch')) this.fencedBy(new FairleadError('StaleEpoch', reason));
   }
 
   #gate(): void {
@@ -354,7 +358,7 @@ export class Loop implements HostListener {
 
   /** Nothing of these was stored or sent: all of it again, after a while. */
   #failed(keys: readonly string[], thrown: unknown): void {
-    if (this.#fencedBy(thrown)) return;
+    if (this.fencedBy(thrown)) return;
     this.#parts.listener.problem('Nothing could be stored; nothing is sent until it can', thrown);
     const at = this.#parts.clock.now() + this.#retryMs;
     for (const key of keys) this.#queue.wake(key, at);
@@ -377,17 +381,18 @@ export class Loop implements HostListener {
     try {
       this.#parts.listener.events(await this.#parts.store.append(this.#parts.epoch, drafts));
     } catch (thrown) {
-      if (!this.#fencedBy(thrown)) this.#parts.listener.problem('An event was not stored', thrown);
+      if (!this.fencedBy(thrown)) this.#parts.listener.problem('An event was not stored', thrown);
     }
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {
     work().catch((thrown: unknown) => {
-      if (!this.#fencedBy(thrown)) this.#parts.listener.problem(what, thrown);
+      if (!this.fencedBy(thrown)) this.#parts.listener.problem(what, thrown);
     });
   }
 
-  #fencedBy(thrown: unknown): boolean {
+  /** Whether that means that another controller writes now; if so this one stops, once. */
+  fencedBy(thrown: unknown): boolean {
     if (!isFencing(thrown)) return false;
     if (!this.#fenced) {
       this.#fenced = true;

@@ -2,12 +2,12 @@
  * The Admin port: what an operator asks for, checked, audited, and handed to whoever does it. Nothing here changes a live
  * service: a command is stored for the heart, a change is written to the source and comes back as a Snapshot.
  */
-import { stringify } from 'yaml';
 import { FairleadError } from '../base/error.ts';
 import { hashValue } from '../base/hash.ts';
 import { compareContracts } from '../core/contract/compare.ts';
-import { applyProposal } from '../manifest/edit.ts';
-import { manifestOf, manifestText, maskedSpec, specOfService } from '../manifest/spec.ts';
+import { rehearse } from '../core/rehearsal.ts';
+import { applyProposal, namedServices } from '../manifest/edit.ts';
+import { manifestText, maskedManifestText } from '../manifest/spec.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { ContractComparison } from '../model/contract.ts';
 import type { Declaration } from '../model/desired.ts';
@@ -17,12 +17,14 @@ import type { Promotion, ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 import type { Admin, Applied, PlanReport, Proposal, ServiceChange } from '../ports/admin.ts';
 import type { Compilation } from '../ports/compiler.ts';
+import type { WritableSource } from '../ports/source.ts';
 import type { Controller } from './controller.ts';
 import { event } from './loop.ts';
-import { rehearse } from './rehearsal.ts';
+import type { SourceKeeper } from './source-keeper.ts';
 
-/** A Proposal worked out against the source as it is now. */
+/** A Proposal worked out against its source as that is now. */
 interface Draft {
+  readonly source: SourceKeeper;
   /** Path → text, or null to delete. */
   readonly files: Readonly<Record<string, string | null>>;
   readonly compilation: Compilation;
@@ -65,20 +67,20 @@ export class Operator implements Admin {
   }
 
   async reconcile(source: string | null, uid: number): Promise<void> {
-    if (source !== null) this.#checkSource(source);
-    await this.#audit(uid, 'ReconcileRequested', `Read ${this.#source.name} again and pass over every service.`);
-    await this.#controller.reconcile();
+    if (source !== null) this.#controller.source(source);
+    const what = source === null ? 'every source again and pass over every service' : `${source} again and pass over its services`;
+    await this.#audit(uid, 'ReconcileRequested', `Read ${what}.`);
+    await this.#controller.reconcile(source);
   }
 
   async suspendSource(source: string, suspended: boolean, uid: number): Promise<void> {
-    this.#checkSource(source);
-    await this.#controller.suspendSource(suspended);
+    await this.#controller.suspendSource(source, suspended);
     const message = suspended ? `Changes of ${source} are not read until it is resumed.` : `Changes of ${source} are read again.`;
     await this.#audit(uid, suspended ? 'SourceSuspended' : 'SourceResumed', message);
   }
 
   async plan(proposal: Proposal): Promise<PlanReport> {
-    const draft = await this.#draft(proposal);
+    const draft = await this.#draft(proposal, this.#targetOf(proposal));
     const names = new Set([...draft.changed.keys(), ...draft.gone, ...this.#named(proposal, draft)]);
     return {
       token: draft.token,
@@ -90,7 +92,11 @@ export class Operator implements Admin {
 
   async apply(proposal: Proposal, planToken: string | null, uid: number): Promise<Applied> {
     return this.#inTurn(async () => {
-      const draft = await this.#draft(proposal);
+      if (Object.keys(proposal.files).length === 0 && !proposal.prune && proposal.deletions.length > 0) {
+        const leftover = proposal.deletions.filter((name) => this.#isLeftOver(name));
+        if (leftover.length === proposal.deletions.length) return this.#letGo(leftover, uid);
+      }
+      const draft = await this.#draft(proposal, this.#targetOf(proposal));
       if (planToken !== null && planToken !== draft.token)
         throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
@@ -111,10 +117,11 @@ export class Operator implements Admin {
       const source = await this.#controller.parts.store.revisionSource(service, revision.hash);
       if (source === null) throw new FairleadError('NotFound', `How ${revision.name} was declared is no longer known.`);
       const proposalOf = (text: string): Proposal => ({ files: { [`${service}.yaml`]: text }, deletions: [], prune: false });
-      let draft = await this.#draft(proposalOf(source.text));
+      const keeper = this.#controller.source(this.#controller.declarations.keeperOf(service) ?? record.desired?.origin.source ?? '');
+      let draft = await this.#draft(proposalOf(source.text), keeper);
       // Templates may have changed since: the resolved manifest brings the exact Revision back whatever they say now.
       if (this.#declaredAfter(service, draft)?.revision.hash !== revision.hash)
-        draft = await this.#draft(proposalOf(manifestText(source.resolved, this.#controller.source.snapshot?.root)));
+        draft = await this.#draft(proposalOf(manifestText(source.resolved, keeper.state.snapshot?.root)), keeper);
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
       if (errors.length > 0 || this.#declaredAfter(service, draft)?.revision.hash !== revision.hash)
         throw new FairleadError('Refused', `${revision.name} can no longer be declared as it was.`, { data: { issues: errors } });
@@ -134,50 +141,82 @@ export class Operator implements Admin {
 
   // A proposal against what is
 
-  async #draft(proposal: Proposal): Promise<Draft> {
-    const { declarations, parts, source } = this.#controller;
-    const { snapshot } = source;
+  /** The source that a Proposal is about: the one it names, the only one there is, or the one that has what it speaks of. */
+  #targetOf(proposal: Proposal): SourceKeeper {
+    const keepers = [...this.#controller.sources.values()];
+    if (proposal.source !== undefined) return this.#controller.source(proposal.source);
+    if (keepers.length === 1) return keepers[0]!;
+    const names = [...namedServices(proposal.files), ...proposal.deletions];
+    const owners = new Set(names.flatMap((name) => this.#controller.declarations.keeperOf(name) ?? []));
+    if (owners.size === 1) return this.#controller.source([...owners][0]!);
+    const all = keepers.map(({ name }) => name).join(', ');
+    const why = owners.size === 0 ? 'None of it is in a source yet' : `It is in several sources (${[...owners].sort().join(', ')})`;
+    throw new FairleadError('Refused', `${why}: say which of ${all} is meant.`, { data: { next: 'add --source NAME' } });
+  }
+
+  /** A Service that goes on though no source declares it: its source is no longer configured, or its deletion is held. */
+  #isLeftOver(name: string): boolean {
+    const { loop, declarations } = this.#controller;
+    return loop.records.get(name)?.deleting === false && !declarations.sources.some((source) => source.declares(name));
+  }
+
+  /** Deletes what no manifest has to be deleted for. */
+  async #letGo(names: readonly string[], uid: number): Promise<Applied> {
+    await this.#controller.approveDeletions(names);
+    this.#controller.loop.queue(names);
+    const changes = names.map((service) => ({ service, action: 'delete' as const }));
+    await this.#audit(uid, 'ProposalApplied', `No source declares them any more: ${summary(changes)}.`);
+    return { snapshot: '', changes, files: [] };
+  }
+
+  async #draft(proposal: Proposal, source: SourceKeeper): Promise<Draft> {
+    const { parts, loop, declarations } = this.#controller;
+    const { state, declared, name: sourceName } = source;
+    const { snapshot } = state;
     if (snapshot === null)
-      throw new FairleadError('Refused', `The source has not been read${source.failure === null ? ' yet' : `: ${source.failure}`}.`);
+      throw new FairleadError('Refused', `The source has not been read${declared.failure === null ? ' yet' : `: ${declared.failure}`}.`);
     const { files, prunes } = applyProposal(snapshot.files, proposal);
-    const compilation = await parts.compiler.preview(files);
+    const compilation = await source.parts.compiler.preview(files);
     const after = new Set([...compilation.valid, ...Object.keys(compilation.invalid)]);
-    const gone = declarations.names().filter((name) => !after.has(name));
+    const gone = [...declared.names()].filter((name) => !after.has(name)).sort();
     const deleted = new Set(proposal.deletions);
-    const recorded = [...this.#controller.loop.records.values()].filter(({ deleting }) => !deleting).map(({ service }) => service);
+    const alone = this.#controller.sources.size === 1;
+    const recorded = [...loop.records.values()]
+      .filter(({ deleting, desired }) => !deleting && (alone || desired?.origin.source === sourceName))
+      .map(({ service }) => service);
     const missing = gone.filter((name) => prunes.includes(name) && !deleted.has(name));
+    const issues = compilation.issues.filter((issue) => issue.file in files || newlyInvalid(issue, compilation, source));
+    const elsewhere = compilation.changed.flatMap((service) => keptElsewhere(service, sourceName, declarations.keeperOf(service.name)));
     return {
+      source,
       files,
       compilation,
       changed: new Map(compilation.changed.map((service) => [service.name, service])),
       gone,
-      issues: compilation.issues.filter((issue) => issue.file in files || this.#newlyInvalid(issue, compilation)),
+      issues: [...issues, ...elsewhere],
       pruneHeld: missing.length === 0 ? [] : parts.guardPrune({ recorded: recorded.sort(), missing, empty: compilation.empty }),
-      token: hashValue({ snapshot: snapshot.id, proposal }).slice(0, 16),
+      token: hashValue({ source: sourceName, snapshot: snapshot.id, proposal }).slice(0, 16),
     };
-  }
-
-  /** An Issue outside of the files of the proposal counts when it makes a Service invalid that was not: a template, a dependency. */
-  #newlyInvalid({ subject }: Issue, { invalid }: Compilation): boolean {
-    return subject !== undefined && Object.hasOwn(invalid, subject) && this.#controller.declarations.service(subject) !== null;
   }
 
   async #write(draft: Draft, uid: number, reason: string, service: string | null = null): Promise<Applied> {
     const names = [...new Set([...draft.changed.keys(), ...draft.gone])].sort();
     const changes = names.map((name) => ({ service: name, action: this.#actionOf(name, draft) }));
-    if (Object.keys(draft.files).length === 0) return { snapshot: this.#controller.declarations.snapshot!, changes, files: [] };
-    if (this.#controller.source.suspended)
-      throw new FairleadError('Refused', `${this.#source.name} is suspended: nothing written to it would be read. Resume it first.`);
+    const { source } = draft;
+    if (Object.keys(draft.files).length === 0) return { snapshot: source.declared.snapshot!, changes, files: [] };
+    if (source.declared.suspended)
+      throw new FairleadError('Refused', `${source.name} is suspended: nothing written to it would be read. Resume it first.`);
+    const writable = writableOf(source);
     await this.#controller.approveDeletions(draft.gone);
     let snapshot: string;
     try {
-      snapshot = await this.#source.write(draft.files);
+      snapshot = await writable.write(draft.files);
     } catch (thrown) {
       await this.#controller.withdrawApprovals(draft.gone);
       throw thrown;
     }
     // The next proposal is to be made against what this one left.
-    await this.#controller.compiled();
+    await source.settled();
     const files = Object.keys(draft.files).sort();
     await this.#audit(uid, reason, `Wrote ${files.join(', ')}: ${summary(changes)}.`, { service, snapshot });
     return { snapshot, changes, files };
@@ -185,21 +224,23 @@ export class Operator implements Admin {
 
   #named(proposal: Proposal, draft: Draft): readonly string[] {
     const files = new Set([...Object.keys(draft.files), ...Object.keys(proposal.files)]);
-    return [...this.#controller.declarations.services().values()]
-      .filter(({ name, origin }) => files.has(origin.file) && draft.compilation.valid.includes(name))
-      .map(({ name }) => name);
+    const valid = new Set(draft.compilation.valid);
+    return [...draft.source.declared.valid()].filter(
+      (name) => valid.has(name) && files.has(draft.source.declared.service(name)!.origin.file),
+    );
   }
 
   #actionOf(name: string, draft: Draft): ServiceChange['action'] {
     if (draft.gone.includes(name)) return 'delete';
-    const before = this.#controller.declarations.service(name);
+    const before = draft.source.declared.service(name);
     if (before === null) return draft.changed.has(name) ? 'create' : 'unchanged';
     return draft.changed.has(name) && draft.changed.get(name)!.specHash !== before.specHash ? 'update' : 'unchanged';
   }
 
   async #changeOf(name: string, draft: Draft): Promise<ServiceChange> {
-    const { declarations, loop, parts } = this.#controller;
-    const before = declarations.service(name);
+    const { loop, parts } = this.#controller;
+    const before = draft.source.declared.service(name);
+    const root = draft.source.state.snapshot?.root;
     const after = draft.gone.includes(name) ? null : (draft.changed.get(name) ?? before);
     const action = this.#actionOf(name, draft);
     const record = loop.records.get(name) ?? null;
@@ -212,8 +253,8 @@ export class Operator implements Admin {
     return {
       service: name,
       action,
-      before: before === null ? '' : this.#shown(before),
-      after: after === null ? '' : this.#shown(after),
+      before: before === null ? '' : maskedManifestText(before, root),
+      after: after === null ? '' : maskedManifestText(after, root),
       revision: {
         stable: stable?.name ?? null,
         target: after?.revision.name ?? null,
@@ -237,34 +278,17 @@ export class Operator implements Admin {
     return from === null || to === null ? null : compareContracts(from, to);
   }
 
-  #declaredAfter(service: string, { changed, compilation }: Draft): Service | null {
+  #declaredAfter(service: string, { changed, compilation, source }: Draft): Service | null {
     if (!compilation.valid.includes(service)) return null;
-    return changed.get(service) ?? this.#controller.declarations.service(service);
-  }
-
-  /** The resolved manifest for people to compare: secrets blotted out. */
-  #shown(service: Service): string {
-    const root = this.#controller.source.snapshot?.root;
-    return stringify(
-      { ...manifestOf(service, root), spec: maskedSpec(specOfService(service, root)) },
-      { aliasDuplicateObjects: false, lineWidth: 120 },
-    );
+    return changed.get(service) ?? source.declared.service(service);
   }
 
   // Small things
-
-  get #source() {
-    return this.#controller.parts.source;
-  }
 
   #recordOf(service: string): ServiceRecord {
     const record = this.#controller.loop.records.get(service);
     if (record === undefined) throw new FairleadError('NotFound', `There is no service ${service}.`);
     return record;
-  }
-
-  #checkSource(source: string): void {
-    if (source !== this.#source.name) throw new FairleadError('NotFound', `There is no source ${source}; there is ${this.#source.name}.`);
   }
 
   async #audit(uid: number, reason: string, message: string, more: { service?: string | null; snapshot?: string } = {}): Promise<void> {
@@ -280,6 +304,25 @@ export class Operator implements Admin {
     this.#turn = result.catch(() => {});
     return result;
   }
+}
+
+/** An Issue outside of the files of the proposal counts when it makes a Service invalid that was not: a template, a dependency. */
+function newlyInvalid({ subject }: Issue, { invalid }: Compilation, { declared }: SourceKeeper): boolean {
+  return subject !== undefined && Object.hasOwn(invalid, subject) && declared.service(subject) !== null;
+}
+
+/** The way of a Service that moves, its new place first; anybody else should know that nothing comes of it. */
+function keptElsewhere({ name, origin: { file, line } }: Service, source: string, keeper: string | null): Issue[] {
+  if (keeper === null || keeper === source) return [];
+  const message = `The Service \`${name}\` runs from source ${keeper}; it is not taken from ${source} until it is gone there.`;
+  return [{ code: 'DuplicateService', severity: 'warning', message, file, line, column: 1, path: 'metadata.name', subject: name }];
+}
+
+function writableOf({ name, parts: { source } }: SourceKeeper): WritableSource {
+  if ('write' in source) return source;
+  throw new FairleadError('Refused', `Nothing can be written to ${name} from here.`, {
+    data: { next: 'commit the change to its repository' },
+  });
 }
 
 const ofRollout: ReadonlySet<CommandKind> = new Set(['abort', 'pause-rollout', 'resume-rollout', 'promote', 'promote-full']);

@@ -1,22 +1,32 @@
-/** What a controller is made of, given by its composition root, and how its Source stands. */
+/** What a controller is made of, given by its composition root, and how one Source stands. */
 import type { FairleadError } from '../base/error.ts';
 import type { Decide } from '../core/decide.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
+import type { Forge } from '../ports/forge.ts';
 import type { HostLink } from '../ports/host-link.ts';
 import type { About } from '../ports/read-model.ts';
-import type { WritableSource } from '../ports/source.ts';
+import type { Source, WritableSource } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { GuardPrune } from './declarations.ts';
 
+export interface SourceParts {
+  readonly source: Source | WritableSource;
+  readonly kind: 'folder' | 'git';
+  /** The folder or repository, for people. */
+  readonly location: string;
+  /** Of this source alone: what it keeps is what this source held last. */
+  readonly compiler: Compiler;
+  /** Told what became of its commits; null (or left out) when nobody is. */
+  readonly forge?: Forge | null;
+}
+
 export interface ControllerParts {
   readonly store: Store;
-  readonly source: WritableSource;
-  /** The folder or repository, for people. */
-  readonly sourceLocation: string;
-  readonly compiler: Compiler;
+  /** At least one, each with a name of its own. */
+  readonly sources: readonly SourceParts[];
   readonly link: HostLink;
   readonly clock: Clock;
   readonly decide: Decide;
@@ -29,12 +39,10 @@ export interface ControllerParts {
   readonly onFenced: (error: FairleadError) => void;
 }
 
-/** How one Source stands, as far as it concerns more than one Service. */
+/** How one Source stands, as far as it concerns more than one Service; its failure and suspension are with what it declares. */
 export interface SourceState {
   snapshot: Snapshot | null;
   readAt: number | null;
-  suspended: boolean;
-  failure: string | null;
   manifests: number;
   issues: readonly Issue[];
   /** The same by the Service that each concerns. */

@@ -8,7 +8,8 @@ import type { About, ReadModel, ServiceView, SourceView } from '../ports/read-mo
 import type { EventQuery, UsageDay } from '../ports/store.ts';
 import type { Declarations } from './declarations.ts';
 import type { Loop } from './loop.ts';
-import type { ControllerParts, SourceState } from './parts.ts';
+import type { ControllerParts } from './parts.ts';
+import type { SourceKeeper } from './source-keeper.ts';
 
 /** What of the controller may be looked at. */
 export interface Readable {
@@ -16,7 +17,7 @@ export interface Readable {
   readonly epoch: number;
   readonly loop: Loop;
   readonly declarations: Declarations;
-  readonly source: SourceState;
+  readonly sources: ReadonlyMap<string, SourceKeeper>;
 }
 
 export class Reader implements ReadModel {
@@ -45,21 +46,19 @@ export class Reader implements ReadModel {
   }
 
   sources(): readonly SourceView[] {
-    const { parts, source, declarations } = this.#controller;
-    return [
-      {
-        name: parts.source.name,
-        kind: 'folder',
-        location: parts.sourceLocation,
-        snapshot: declarations.snapshot,
-        readAt: source.readAt,
-        suspended: source.suspended,
-        failure: source.failure,
-        pruneHeld: declarations.held,
-        manifests: source.manifests,
-        issues: source.issues,
-      },
-    ];
+    const { sources, declarations } = this.#controller;
+    return [...sources.values()].map(({ name, parts: { kind, location }, declared, state }) => ({
+      name,
+      kind,
+      location,
+      snapshot: declared.snapshot,
+      readAt: state.readAt,
+      suspended: declared.suspended,
+      failure: declared.failure,
+      pruneHeld: declarations.heldOf(name),
+      manifests: state.manifests,
+      issues: declarations.amend(name, state.issues),
+    }));
   }
 
   async events(query: EventQuery): Promise<Event[]> {
@@ -87,7 +86,9 @@ export class Reader implements ReadModel {
   }
 
   async explain(service: string, field: string | null): Promise<readonly Provenance[]> {
-    return this.#controller.parts.compiler.explain(service, field);
+    const { declarations, sources, loop } = this.#controller;
+    const source = declarations.keeperOf(service) ?? loop.records.get(service)?.desired?.origin.source;
+    return (await sources.get(source ?? '')?.parts.compiler.explain(service, field)) ?? [];
   }
 
   tellEvents(events: readonly Event[]): void {
@@ -108,8 +109,10 @@ export class Reader implements ReadModel {
   }
 
   #viewOf(record: ServiceRecord): ServiceView {
-    const { loop, source } = this.#controller;
-    const issues = source.issuesBySubject.get(record.service) ?? [];
+    const { loop, sources, declarations } = this.#controller;
+    const issues = [...sources.values()].flatMap(({ name, state }) =>
+      declarations.amend(name, state.issuesBySubject.get(record.service) ?? [], record.service),
+    );
     return { record, observation: loop.observations.get(record.service) ?? null, issues, spec: this.#specOf(record) };
   }
 
@@ -117,7 +120,7 @@ export class Reader implements ReadModel {
     if (desired === null) return null;
     let spec = this.#specs.get(desired);
     if (spec === undefined) {
-      spec = maskedSpec(specOfService(desired, this.#controller.source.snapshot?.root));
+      spec = maskedSpec(specOfService(desired, this.#controller.sources.get(desired.origin.source)?.state.snapshot?.root));
       this.#specs.set(desired, spec);
     }
     return spec;

@@ -39,12 +39,15 @@ function takeService(pass: Pass, service: Service): void {
   const { record } = pass;
   const before = record.desired;
   record.deleting = false;
-  const samePlace = before?.origin.file === service.origin.file && before.origin.line === service.origin.line;
+  const { source, file, line } = service.origin;
+  const samePlace = before?.origin.source === source && before.origin.file === file && before.origin.line === line;
   const mended = statusOf(record.conditions, 'Valid') === 'False';
   if (before?.specHash === service.specHash && samePlace && !mended) return;
   record.desired = service;
   record.observedSnapshot = service.origin.snapshot;
   if (service.revision.hash === record.stable?.hash) record.stableService = service;
+  if (before !== null && before.origin.source !== source)
+    say(pass, 'Normal', 'ServiceMoved', `Declared in source ${source} from now on, before in ${before.origin.source}.`);
   if (before?.specHash === service.specHash) return;
   record.generation += 1;
   say(

@@ -55,6 +55,11 @@ export function applyProposal(current: readonly { readonly path: string; readonl
   return { files, prunes };
 }
 
+/** Names of the Services that files, as text, declare. */
+export function namedServices(files: Readonly<Record<string, string>>): ReadonlySet<string> {
+  return declaredServices(new Map(Object.entries(files)));
+}
+
 /** Replaces the document of that kind and name, or makes a file for it. */
 function place(files: Map<string, string | null>, taken: Set<string>, identity: Identity, text: string): void {
   for (const [path, present] of files) {

@@ -3,7 +3,9 @@
  * of another file is looked at here, so that a file which did not change never has to be read twice.
  */
 import type { IssueCode } from '../model/issue-codes.ts';
+import type { ControllerSpec } from '../model/gen/controller.ts';
 import type { Issue } from '../model/issue.ts';
+import { judgeController } from './controller-settings.ts';
 import { locateIn, readDocument, type Locate, type ReadDocument } from './document.ts';
 import { mergeTrees } from './merge.ts';
 import { isMap, valueAt } from './place.ts';
@@ -182,7 +184,10 @@ function classify(file: string, document: DocumentText, read: ReadDocument, read
     });
   }
   // Null deletes what a template gave; for the schema it is as if the field were not there.
-  const findings = validateDocument(kind as Kind, read.nulls ? mergeTrees(undefined, head) : head, true);
+  const shaped = read.nulls ? mergeTrees(undefined, head) : head;
+  // In settings nothing is ever put in for `${`.
+  const findings = validateDocument(kind as Kind, shaped, kind !== 'Controller');
+  if (kind === 'Controller' && findings.length === 0) findings.push(...judgeController(valueAt(shaped, ['spec']) as ControllerSpec));
   const known = kind === 'Controller' ? (subject ?? '') : subject;
   const issues = [...read.issues, ...findings.map((finding) => toIssue(finding, file, locate, subject))];
   reading.issues.push(...issues);

@@ -142,8 +142,7 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
     ...(expected === undefined ? {} : { expected }),
     ...more,
   });
-  // What stands in env and headers may be a secret, and is never shown.
-  const shown = path.includes('env') || path.includes('headers') ? 'The value' : show(error.data);
+  const shown = maySecret(path) ? 'The value' : show(error.data);
   const limit = String((error.params as { limit?: unknown }).limit);
   switch (error.keyword) {
     case 'additionalProperties':
@@ -154,6 +153,11 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
         path: [...path, missing],
         expected: `\`${missing}\` in ${field}`,
       });
+    }
+    case 'dependentRequired': {
+      const { property, missingProperty } = error.params as { property: string; missingProperty: string };
+      const missing = [...path, missingProperty];
+      return finding('MissingField', `\`${pathText(missing)}\` is missing.`, { path: missing, expected: `it goes with \`${property}\`` });
     }
     case 'propertyNames':
     case 'oneOf':
@@ -215,6 +219,11 @@ function findingOf(error: ErrorObject, document: unknown): Finding | null {
   }
 }
 
+/** What stands there may be a secret, and is never shown. */
+function maySecret(path: readonly Segment[]): boolean {
+  return path.some((part) => typeof part === 'string' && /^(env|headers|credentials|.*From)$/.test(part));
+}
+
 type MakeFinding = (code: IssueCode, message: string, more?: Partial<Finding>) => Finding;
 
 const checkTypes = serviceSchema.$defs.check.oneOf.map((check) => check.properties.type.const);
@@ -246,7 +255,8 @@ function wrongType(error: ErrorObject, finding: MakeFinding, field: string, sche
   const expected = schema['x-expected'] ?? wanted.join(' or ');
   // `x-code` of a list speaks of what its text form would be; elsewhere it speaks of text and numbers alike.
   const code = (typeof data === 'string' || typeof data === 'number' ? schema['x-code'] : undefined) ?? 'WrongType';
-  return finding(code, `\`${field}\` is ${show(data)}, which is ${typeWords[typeName(data)] ?? typeName(data)}.`, {
+  const shown = maySecret(segmentsOf(error.instancePath, null)) ? '' : ` ${show(data)}, which is`;
+  return finding(code, `\`${field}\` is${shown} ${typeWords[typeName(data)] ?? typeName(data)}.`, {
     expected,
     ...suggestionFor(schema['x-code'], data, wanted),
   });

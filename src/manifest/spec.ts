@@ -76,6 +76,12 @@ export function manifestText(service: Service, root?: string): string {
   return stringify(manifestOf(service, root), { aliasDuplicateObjects: false, lineWidth: 120 });
 }
 
+/** The same for people to compare: secrets blotted out. */
+export function maskedManifestText(service: Service, root?: string): string {
+  const manifest = { ...manifestOf(service, root), spec: maskedSpec(specOfService(service, root)) };
+  return stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 120 });
+}
+
 /** A spec with every value that looks like a secret blotted out: for whatever leaves the machine or reaches a screen. */
 export function maskedSpec(spec: Spec): Spec {
   const run = isMap(spec['run']) ? { ...spec['run'] } : null;

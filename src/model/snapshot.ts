@@ -8,6 +8,17 @@ export interface SnapshotFile {
   /** Set when the file is there but cannot be read: why. `bytes` is then empty. */
   readonly problem?: string;
 }
+/** What a commit says of itself. Texts are made fit to show: one line, no control or direction-changing characters, cut at 200. */
+export interface CommitFacts {
+  readonly id: string;
+  /** The first parent; null for the first commit of a history. */
+  readonly parent: string | null;
+  readonly author: string;
+  readonly email: string;
+  readonly subject: string;
+  /** Ms since the epoch by the committer's clock. */
+  readonly committedAt: number;
+}
 export interface Snapshot {
   readonly source: string;
   /** A content hash for a folder, the commit for git. */
@@ -17,4 +28,6 @@ export interface Snapshot {
   readonly takenAt: number;
   /** Sorted by path. */
   readonly files: readonly SnapshotFile[];
+  /** The commit, for git. */
+  readonly commit?: CommitFacts;
 }

@@ -10,6 +10,8 @@ export interface Proposal {
   readonly deletions: readonly string[];
   /** Also delete every Service of the source that `files` does not name. */
   readonly prune: boolean;
+  /** The source that it is about; needed where there are several, and what is proposed is new or in more than one of them. */
+  readonly source?: string;
 }
 
 export interface ServiceChange {

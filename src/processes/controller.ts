@@ -1,24 +1,24 @@
 /**
- * The controller process: store, folder source, compiler, link to the host, loop, admin socket, status API. The only
+ * The controller process: store, sources, compilers, link to the host, loop, admin socket, status API, webhooks. The only
  * file that knows which kinds of each it is made of.
  */
 import packageJson from '../../package.json' with { type: 'json' };
 import { serveAdmin } from '../admin/server.ts';
 import { dataDirOf } from '../base/data-dir.ts';
-import { createCompiler } from '../compiler/compiler.ts';
 import { Controller } from '../controller/controller.ts';
 import { Operator } from '../controller/operator.ts';
 import { decide } from '../core/decide.ts';
 import { createHostLink } from '../link/controller-end.ts';
 import { heldDeletions } from '../manifest/prune.ts';
 import type { About } from '../ports/read-model.ts';
-import { createFolderSource } from '../sources/folder.ts';
 import { createStatusApi } from '../status-api/server.ts';
 import { openSqliteStore } from '../stores/sqlite.ts';
 import { runChild, type Parent, type RunFacts, type Running } from './child.ts';
 import { systemClock } from './clock.ts';
 import { openLog } from './log.ts';
 import type { ProcessSettings } from './settings.ts';
+import { openHooks } from './hooks.ts';
+import { createSource } from './sources.ts';
 import { toolNames } from './tool-names.ts';
 
 const startedAt = Date.now();
@@ -40,12 +40,10 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
 
   // The store first: its lock says that we are the one controller of this data directory.
   const store = openSqliteStore(dataDir.database);
-  const compiler = createCompiler();
+  const sources = settings.sources.map((source) => createSource(source, dataDir, systemClock));
   const controller = await Controller.start({
     store,
-    source: createFolderSource({ name: 'folder', root: settings.root, clock: systemClock }),
-    sourceLocation: settings.root,
-    compiler,
+    sources,
     link: createHostLink({ socketPath: dataDir.hostSocket, clock: systemClock }),
     clock: systemClock,
     decide,
@@ -56,6 +54,8 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
   });
   const statusApi = createStatusApi({ readModel: controller.readModel, ...settings.status, toolNames });
   statusUrl = (await statusApi.listen()).url;
+  const hooks = settings.webhooks === undefined ? null : openHooks(settings.webhooks, settings.sources, controller, log);
+  if (hooks !== null) log.info({ url: (await hooks.listen()).url }, 'listening for webhooks');
   const admin = await serveAdmin(new Operator(controller, () => parent.stopEverything()), dataDir.adminSocket);
   log.info({ epoch: controller.epoch, url: statusUrl }, 'serving');
   return {
@@ -64,10 +64,11 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
       facts = latest;
     },
     stop: async () => {
+      await hooks?.close();
       await admin.close();
       await statusApi.close();
       await controller.close();
-      await compiler.close();
+      for (const { compiler } of sources) await compiler.close();
       await store.close();
     },
   };

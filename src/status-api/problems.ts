@@ -1,25 +1,10 @@
 /** Errors as RFC 9457 problem documents. Only FairleadErrors show their words; anything else is a defect and says no more than that. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errorCodes } from '../base/error-codes.ts';
 import { FairleadError } from '../base/error.ts';
-import type { Problem } from '../model/resource.ts';
-
-export function problemOf(thrown: unknown, path: string): Problem {
-  const error = asFairleadError(thrown);
-  const entry = errorCodes[error.code];
-  return {
-    type: `urn:fairlead:error:${error.code}`,
-    title: error.code,
-    status: entry.status,
-    detail: error.message,
-    instance: path.slice(0, 500),
-    code: error.code,
-    next: typeof error.data['next'] === 'string' ? error.data['next'] : entry.help,
-  };
-}
+import { problemOf } from '../model/problem.ts';
 
 export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const problem = problemOf(thrown, request.url.split('?')[0]!);
+  const problem = problemOf(asFairleadError(thrown), request.url.split('?')[0]!);
   if (problem.code === 'Internal') request.log.error({ err: thrown }, 'a request failed');
   if (problem.code === 'ReadOnly') reply.header('allow', 'GET, HEAD');
   if (problem.status === 503) reply.header('retry-after', '1');

@@ -6,12 +6,13 @@ import swagger from '@fastify/swagger';
 import { fastify, type FastifyInstance } from 'fastify';
 import { FairleadError } from '../base/error.ts';
 import { version } from '../base/version.ts';
+import { problemOf } from '../model/problem.ts';
 import { versionHeader } from '../model/resource.ts';
 import type { ReadModel } from '../ports/read-model.ts';
 import { Catalog } from './catalog.ts';
 import { addGuard } from './guard.ts';
 import { createMetrics } from './metrics.ts';
-import { problemOf, sendProblem } from './problems.ts';
+import { sendProblem } from './problems.ts';
 import type { ToolNames } from './resources.ts';
 import { addRoutes } from './routes.ts';
 import { namedSchemas } from './schemas.ts';
@@ -158,8 +159,8 @@ function addSystemRoutes(app: FastifyInstance, model: ReadModel): void {
       ...(model.about().hostConnected ? [] : ['the host is not connected']),
       ...model
         .sources()
-        .flatMap(({ name, readAt, failure }) =>
-          readAt === null ? [`source ${name} has not been read${failure === null ? '' : `: ${failure}`}`] : [],
+        .flatMap(({ name, readAt, failure, suspended }) =>
+          readAt === null && !suspended ? [`source ${name} has not been read${failure === null ? '' : `: ${failure}`}`] : [],
         ),
     ];
     return reply.code(waits.length === 0 ? 200 : 503).send({ ready: waits.length === 0, waits });

@@ -33,6 +33,7 @@ export const floors: Readonly<Record<string, number>> = {
   ports: 2,
   controller: 3,
   sources: 3,
+  forges: 3,
   compiler: 3,
   runtimes: 3,
   upstream: 3,
@@ -44,6 +45,7 @@ export const floors: Readonly<Record<string, number>> = {
   sim: 4,
   'status-api': 4,
   admin: 4,
+  hooks: 4,
   cli: 4,
   processes: 5,
 };

@@ -25,7 +25,7 @@ describe('settings', () => {
     (await supervised()).end(0);
     await running.done;
     expect(cli.supervised!.settings).toEqual({
-      root: cli.folder,
+      sources: [{ kind: 'folder', name: 'folder', path: cli.folder }],
       dataDir: join(cli.folder, '.fairlead'),
       gateway: { host: '127.0.0.1', port: 7400 },
       status: { host: '127.0.0.1', port: 7401 },
@@ -37,13 +37,13 @@ describe('settings', () => {
     mkdirSync(join(cli.folder, 'conf', 'manifests'));
     cli.file(
       'conf/fairlead.yaml',
-      'apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec:\n  sources: [{path: ./manifests}]\n  listeners: {gateway: "127.0.0.1:1", status: "[::1]:2"}\n  dataDir: ./data\n  prune: {maxDeletions: 20%}\n',
+      'apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec:\n  sources: [{folder: {path: ./manifests}}]\n  listeners: {gateway: "127.0.0.1:1", status: "[::1]:2"}\n  dataDir: ./data\n  prune: {maxDeletions: 20%}\n',
     );
     const running = cli.follow('up', '-c', 'conf/fairlead.yaml', '--gateway', '0');
     (await supervised()).end(0);
     await running.done;
     expect(cli.supervised!.settings).toEqual({
-      root: join(cli.folder, 'conf', 'manifests'),
+      sources: [{ kind: 'folder', name: 'folder', path: join(cli.folder, 'conf', 'manifests') }],
       dataDir: join(cli.folder, 'conf', 'data'),
       gateway: { host: '127.0.0.1', port: 0 },
       status: { host: '::1', port: 2 },
@@ -51,15 +51,113 @@ describe('settings', () => {
     });
   });
 
+  test('several sources and webhooks, with every default filled in and the data directory beside the settings', async () => {
+    mkdirSync(join(cli.folder, 'local'));
+    cli.file(
+      'fairlead.yaml',
+      `apiVersion: fairlead.dev/v1alpha1
+kind: Controller
+spec:
+  sources:
+    - {name: local, folder: {path: local}}
+    - {name: plain, git: {url: "https://git.example.com/plain.git"}}
+    - name: platform
+      git:
+        url: git@git.example.com:platform.git
+        ref: {semver: ">=1.2"}
+        paths: [deploy]
+        interval: 5m
+        timeout: 20s
+        maxBytes: 10Mi
+        credentials: {sshKeyFile: keys/id, knownHostsFile: /etc/known_hosts}
+        allowRewind: true
+        verify: {mode: tag, sshAllowedSigners: signers, gpgKeys: [a.asc]}
+        commitStatus: {forge: gitea, tokenFrom: {file: token}}
+        drift: report
+        revertProposals: true
+  webhooks: {listen: "0.0.0.0:7500", sources: {platform: {forge: gitea, secretFrom: {env: HOOK}}}}
+`,
+    );
+    const running = cli.follow('up', '-c', 'fairlead.yaml');
+    (await supervised()).end(0);
+    await running.done;
+    const at = (path: string): string => join(cli.folder, path);
+    expect(cli.supervised!.settings).toEqual({
+      sources: [
+        { kind: 'folder', name: 'local', path: at('local') },
+        {
+          kind: 'git',
+          name: 'plain',
+          url: 'https://git.example.com/plain.git',
+          ref: { branch: 'main' },
+          paths: ['.'],
+          intervalMs: 60_000,
+          timeoutMs: 60_000,
+          maxBytes: 268_435_456,
+          credentials: null,
+          allowLocal: false,
+          allowRewind: false,
+          verify: null,
+          commitStatus: null,
+          drift: 'correct',
+          revertProposals: false,
+        },
+        {
+          kind: 'git',
+          name: 'platform',
+          url: 'git@git.example.com:platform.git',
+          ref: { semver: '>=1.2' },
+          paths: ['deploy'],
+          intervalMs: 300_000,
+          timeoutMs: 20_000,
+          maxBytes: 10_485_760,
+          credentials: { sshKeyFile: at('keys/id'), knownHostsFile: '/etc/known_hosts' },
+          allowLocal: false,
+          allowRewind: true,
+          verify: { mode: 'tag', sshAllowedSigners: at('signers'), gpgKeys: [at('a.asc')] },
+          commitStatus: { forge: 'gitea', token: { file: at('token') }, apiUrl: null },
+          drift: 'report',
+          revertProposals: true,
+        },
+      ],
+      webhooks: { host: '0.0.0.0', port: 7500, hooks: { platform: { forge: 'gitea', secret: { env: 'HOOK' } } } },
+      dataDir: at('.fairlead'),
+      gateway: { host: '127.0.0.1', port: 7400 },
+      status: { host: '127.0.0.1', port: 7401 },
+    });
+  });
+
+  test('a folder named on the command line is the only source', async () => {
+    mkdirSync(join(cli.folder, 'named'));
+    cli.file(
+      'fairlead.yaml',
+      'apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec: {sources: [{git: {url: "https://git.example.com/a"}}]}\n',
+    );
+    const running = cli.follow('up', 'named', '-c', 'fairlead.yaml');
+    (await supervised()).end(0);
+    await running.done;
+    expect(cli.supervised!.settings).toMatchObject({
+      sources: [{ kind: 'folder', name: 'folder', path: join(cli.folder, 'named') }],
+      dataDir: join(cli.folder, 'named', '.fairlead'),
+    });
+  });
+
   test.each([
     [1, ['up', 'nowhere'], 'NotFound'],
     [1, ['up', '-c', 'nowhere.yaml'], 'NotFound'],
     [2, ['up', '-c', 'wrong.yaml'], 'UnknownField'],
+    [2, ['up', '-c', 'two.yaml'], 'DuplicateName'],
+    [2, ['up', '-c', 'hooks.yaml'], 'Usage'],
     [2, ['up', '--gateway', '7400', '--status', '7400'], 'Usage'],
     [4, ['up', '--gateway', '0.0.0.0:7400'], 'Refused'],
     [4, ['up', '--status', '[::]:7401'], 'Refused'],
   ])('%i for %j', async (code, argv, word) => {
     cli.file('wrong.yaml', 'apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec: {listners: {}}\n');
+    const settings = (spec: string): string => `apiVersion: fairlead.dev/v1alpha1\nkind: Controller\nspec: ${spec}\n`;
+    cli.file('two.yaml', settings('{sources: [{folder: {path: .}}, {folder: {path: .}}]}'));
+    const hooked =
+      '{sources: [{git: {url: "https://h/p"}}], webhooks: {listen: "127.0.0.1:7401", sources: {git: {forge: github, secretFrom: {env: S}}}}}';
+    cli.file('hooks.yaml', settings(hooked));
     const ran = await cli.run(...argv);
     expect(ran).toMatchObject({ code, err: expect.stringContaining(word) });
     expect(cli.supervised).toBeNull();

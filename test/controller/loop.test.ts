@@ -235,7 +235,7 @@ describe('what the source says', () => {
   it('that cannot be read leaves everything running, also after a restart', async () => {
     const world = await new World().with(named('a'));
     await world.kill();
-    world.source = Object.assign(world.source, { suspended: true });
+    world.sources[0] = Object.assign(world.source, { suspended: true });
     await world.start();
     world.host.connect();
     await world.settle();
@@ -369,7 +369,7 @@ describe('what the source says', () => {
 
   it('is not asked for while the source is suspended, also after a restart', async () => {
     const world = await new World().with(named('a'));
-    await world.controller.suspendSource(true);
+    await world.controller.suspendSource('folder', true);
     await world.kill();
     await world.start();
     expect(world.source.suspended).toBe(true);
@@ -379,7 +379,7 @@ describe('what the source says', () => {
     world.source.declare([service('a-2', { name: 'a' })]);
     await world.settle();
     expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(named('a').revision.hash);
-    await world.controller.suspendSource(false);
+    await world.controller.suspendSource('folder', false);
     await world.settle();
     expect(world.controller.readModel.service('a')!.record.stable!.hash).toBe(service('a-2').revision.hash);
   });

@@ -40,9 +40,9 @@ async function start(files: Record<string, string>): Promise<void> {
   compiler = createCompiler();
   controller = await Controller.start({
     store: createMemoryStore(),
-    source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }),
-    sourceLocation: folder,
-    compiler,
+    sources: [
+      { source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }), kind: 'folder', location: folder, compiler },
+    ],
     link: host,
     clock: systemClock,
     decide,
@@ -278,5 +278,93 @@ describe('commands', () => {
     expect(stops).toBe(1);
     const audited = (await events()).filter(({ actor }) => actor === 'uid:7').map(({ reason }) => reason);
     expect(audited).toEqual(['ReconcileRequested', 'SourceSuspended', 'SourceResumed', 'StopRequested']);
+  });
+});
+
+describe('with two sources', () => {
+  let other: string;
+  let compilers: Compiler[];
+
+  beforeEach(async () => {
+    other = mkdtempSync(join(tmpdir(), 'fairlead-operator-other-'));
+    writeFileSync(join(folder, 'here.yaml'), manifest('here', '1'));
+    writeFileSync(join(other, 'there.yaml'), manifest('there', '1'));
+    host = new FakeHost();
+    compilers = [createCompiler(), createCompiler()];
+    [compiler] = compilers as [Compiler];
+    controller = await Controller.start({
+      store: createMemoryStore(),
+      sources: [folder, other].map((root, index) => ({
+        source: createFolderSource({ name: ['north', 'south'][index]!, root, clock: systemClock }),
+        kind: 'folder' as const,
+        location: root,
+        compiler: compilers[index]!,
+      })),
+      link: host,
+      clock: systemClock,
+      decide,
+      guardPrune: (facts) => heldDeletions(facts),
+      about: () => ({ pids: {} }) as never,
+      onProblem: (message, error) => {
+        throw new Error(message, { cause: error });
+      },
+      onFenced: () => {},
+    });
+    operator = new Operator(controller, () => {});
+    host.connect();
+    for (const name of ['here', 'there']) await until(name, ({ state }) => state === 'Active');
+  });
+
+  afterEach(async () => {
+    await controller.close();
+    await compilers[1]!.close();
+    rmSync(other, { recursive: true, force: true });
+  });
+
+  const proposal = (name: string, version: string, more: Partial<Proposal> = {}): Proposal => ({
+    files: { 'a.yaml': manifest(name, version) },
+    deletions: [],
+    prune: false,
+    ...more,
+  });
+
+  it('a change goes to the source that has the service, and something new to the one that is named', async () => {
+    await operator.apply(proposal('there', '2'), null, 7);
+    expect(readFileSync(join(other, 'there.yaml'), 'utf8')).toContain(manifest('there', '2').split('\n').at(-2));
+    await operator.apply(proposal('fresh', '1', { source: 'south' }), null, 7);
+    expect(existsSync(join(other, 'fresh.yaml'))).toBe(true);
+    const record = await until('fresh', ({ state }) => state === 'Active');
+    expect(record.desired!.origin.source).toBe('south');
+    expect(existsSync(join(folder, 'fresh.yaml'))).toBe(false);
+  });
+
+  it('prunes the one source alone', async () => {
+    const report = await operator.plan(proposal('fresh', '1', { source: 'south', prune: true }));
+    expect(report.changes.map(({ service, action }) => `${action} ${service}`)).toEqual(['create fresh', 'delete there']);
+  });
+
+  it('undoes in the source that the service runs from', async () => {
+    await operator.apply(proposal('there', '2'), null, 7);
+    await until('there', ({ promoted, rollout }) => promoted.length === 2 && rollout === null);
+    const applied = await operator.undo('there', null, 7);
+    expect(applied.files).toEqual(['there.yaml']);
+    expect(readFileSync(join(other, 'there.yaml'), 'utf8')).toBe(manifest('there', '1'));
+  });
+
+  it('says that nothing comes of a name that runs from another source, and lets it be written for a move', async () => {
+    const before = controller.loop.records.get('here')!;
+    const report = await operator.plan(proposal('here', '1', { source: 'south' }));
+    expect(report.issues).toMatchObject([{ code: 'DuplicateService', severity: 'warning', subject: 'here' }]);
+    await operator.apply(proposal('here', '1', { source: 'south' }), null, 7);
+    expect(controller.loop.records.get('here')!.desired!.origin.source).toBe('north');
+    await operator.apply({ files: {}, deletions: ['here'], prune: false, source: 'north' }, null, 7);
+    const record = await until('here', ({ desired }) => desired!.origin.source === 'south');
+    // Its folder is another, so it is another Revision, which moves in as any other does.
+    expect(record).toMatchObject({ deleting: false, createdAt: before.createdAt, rolloutCount: 2, stable: { hash: before.stable!.hash } });
+  });
+
+  it('explains from the source that has the service', async () => {
+    const [field] = await controller.readModel.explain('there', 'spec.run.command');
+    expect(field).toMatchObject({ file: 'there.yaml' });
   });
 });

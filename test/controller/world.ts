@@ -10,8 +10,9 @@ import type { Service } from '../../src/model/service.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
+import type { Forge } from '../../src/ports/forge.ts';
 import type { HostLink, HostListener } from '../../src/ports/host-link.ts';
-import type { SourceListener, WritableSource } from '../../src/ports/source.ts';
+import type { SourceEvent, SourceListener, WritableSource } from '../../src/ports/source.ts';
 import type { Change, Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 
@@ -139,34 +140,62 @@ export class FakeHost implements HostLink {
 
 /** A source and a compiler in one: a Snapshot is the Services (and Issues) that a test declares. */
 export class FakeSource implements WritableSource, Compiler {
-  readonly name = 'folder';
+  readonly name: string;
   #listener: SourceListener | null = null;
   #declared: { services: readonly Service[]; invalid: Readonly<Record<string, readonly Issue[]>> } | null = null;
   #sequence = 0;
+  #down = false;
   #last = new Map<string, string>();
   suspended = false;
   compilations = 0;
   failCompilations = 0;
   doubtfulFiles: readonly string[] = [];
+  /** What it was told at its start; undefined before that. */
+  lastApplied: string | null | undefined;
 
-  async start(listener: SourceListener): Promise<void> {
+  /** Its Snapshots are commits. */
+  isGit = false;
+
+  constructor(name = 'folder') {
+    this.name = name;
+  }
+
+  async start(listener: SourceListener, lastApplied: string | null = null): Promise<void> {
+    this.lastApplied = lastApplied;
     this.#listener = listener;
     this.#handOut();
   }
 
   declare(services: readonly Service[], invalid: Readonly<Record<string, readonly Issue[]>> = {}): void {
     this.#declared = { services, invalid };
+    this.#down = false;
     this.#sequence += 1;
     this.#handOut();
   }
 
-  unreadable(message: string): void {
+  /** Once, or with `stays` until something is declared. */
+  unreadable(message: string, stays = false): void {
+    this.#down = stays;
     this.#listener!.unreadable(message);
   }
 
+  happens(event: SourceEvent): void {
+    this.#listener!.happened!(event);
+  }
+
+  /** What is declared meanwhile is there, and is not said before somebody asks. */
+  quietly(declare: () => void): void {
+    const listener = this.#listener;
+    this.#listener = null;
+    declare();
+    this.#listener = listener;
+  }
+
   #handOut(): void {
-    if (this.#declared === null || this.#listener === null || this.suspended) return;
-    this.#listener.snapshot({ source: this.name, id: `snapshot-${this.#sequence}`, root: '/', takenAt: 1, files: [] });
+    if (this.#declared === null || this.#listener === null || this.suspended || this.#down) return;
+    const id = `${this.name === 'folder' ? 'snapshot' : this.name}-${this.#sequence}`;
+    const commit = { id, parent: null, author: 'Ada', email: 'ada@example.org', subject: 'Change', committedAt: 1 };
+    this.#listener.snapshot({ source: this.name, id, root: '/', takenAt: 1, files: [], ...(this.isGit ? { commit } : {}) });
   }
 
   async compile(snapshot: Snapshot): Promise<Compilation> {
@@ -199,9 +228,10 @@ export class FakeSource implements WritableSource, Compiler {
 
   /** As a new process would begin. */
   restart(): FakeSource {
-    const source = new FakeSource();
+    const source = new FakeSource(this.name);
     source.#declared = this.#declared;
     source.#sequence = this.#sequence;
+    source.isGit = this.isGit;
     return source;
   }
 
@@ -258,19 +288,24 @@ export class World {
   readonly clock = new VirtualClock();
   readonly store = watchedStore(createMemoryStore());
   host = new FakeHost();
-  source = new FakeSource();
+  sources: FakeSource[] = [new FakeSource()];
   readonly problems: string[] = [];
+
   fenced = false;
   guardPrune: GuardPrune = () => [];
   decide: Decide = decide;
+  forge: Forge | null = null;
   controller!: Controller;
+
+  /** The only source, or the first. */
+  get source(): FakeSource {
+    return this.sources[0]!;
+  }
 
   async start(): Promise<this> {
     this.controller = await Controller.start({
       store: this.store,
-      source: this.source,
-      sourceLocation: '/manifests',
-      compiler: this.source,
+      sources: this.sources.map((source) => ({ source, kind: 'folder', location: `/${source.name}`, compiler: source, forge: this.forge })),
       link: this.host,
       clock: this.clock,
       decide: (...facts) => this.decide(...facts),
@@ -312,7 +347,7 @@ export class World {
     this.host.hostId = hostId;
     Object.assign(this.host, { connects, offers, traffic });
     for (const [service, plan] of plans) this.host.plans.set(service, plan);
-    this.source = this.source.restart();
+    this.sources = this.sources.map((source) => source.restart());
   }
 
   state(service: string): string | undefined {

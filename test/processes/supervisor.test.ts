@@ -34,7 +34,7 @@ async function start(): Promise<Started> {
   let wake = (): void => {};
   const listener = { host: '127.0.0.1', port: 0 };
   const supervision = await supervise(
-    { root: dataDir, dataDir, gateway: listener, status: listener },
+    { sources: [{ kind: 'folder', name: 'folder', path: dataDir }], dataDir, gateway: listener, status: listener },
     (event) => {
       events.push(event);
       wake();
@@ -159,7 +159,7 @@ it('goes on without its files when they cannot be written', async () => {
 it('says so when the data directory cannot be made', async () => {
   writeFileSync(join(dataDir, 'file'), '');
   const listener = { host: '127.0.0.1', port: 0 };
-  const settings = { root: dataDir, dataDir: join(dataDir, 'file', 'data'), gateway: listener, status: listener };
+  const settings = { sources: [], dataDir: join(dataDir, 'file', 'data'), gateway: listener, status: listener };
   await expect(supervise(settings, () => {}, entries)).rejects.toMatchObject({ code: 'Usage' });
 });
 

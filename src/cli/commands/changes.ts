@@ -7,14 +7,17 @@ import { exitCodeOf, tellError, usage } from '../errors.ts';
 import { follow, restOf, serviceNamed } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
 import { screenOf } from '../terminal.ts';
-import { appliedText, diffText, planMarkdown, planText, real } from '../view/changes.ts';
+import { appliedText, diffText, planText, real, withLive } from '../view/changes.ts';
 import { issueText } from '../view/issues.ts';
+import { planMarkdown } from '../view/plan-markdown.ts';
 import { rolloutChanges } from '../view/rollout-lines.ts';
 import { rolloutText } from '../view/rollout-picture.ts';
+import type { RefOptions } from './refs.ts';
 
 interface Input {
   readonly filename?: readonly string[];
   readonly prune?: true;
+  readonly source?: string;
 }
 export interface Waiting {
   readonly wait?: true;
@@ -27,31 +30,51 @@ const defaultTimeoutMs = 300_000;
 const couldNotCompare = 2;
 
 /** Exit code 0 when all is the same, 1 when it differs, more when it could not be said: 2 when the manifests are not valid. */
-export async function diff(context: Context, options: Input & { output?: 'json' }): Promise<number> {
-  return compare(context, options, (report) => (options.output === 'json' ? json(report) : diffText(report, context.terminal.paint)));
+export async function diff(context: Context, options: Input & RefOptions): Promise<number> {
+  return compare(context, options, 'diff', (report) =>
+    options.output === 'json' ? json(report) : diffText(report, context.terminal.paint, withLive),
+  );
 }
 
 /** As diff, and what would happen. */
-export async function plan(context: Context, options: Input & { output?: 'json' | 'markdown' }): Promise<number> {
-  return compare(context, options, (report) => {
+export async function plan(context: Context, options: Input & RefOptions): Promise<number> {
+  return compare(context, options, 'plan', (report) => {
     if (options.output === 'json') return json(report);
-    return options.output === 'markdown' ? planMarkdown(report) : planText(report, screenOf(context.terminal));
+    return options.output === 'markdown' ? planMarkdown(report, withLive) : planText(report, screenOf(context.terminal), withLive);
   });
 }
 
-async function compare(context: Context, options: Input, show: (report: PlanReport) => string): Promise<number> {
-  let report: PlanReport;
+/** Refs with each other, or the manifests given with what is live. */
+async function compare(
+  context: Context,
+  options: Input & RefOptions,
+  verb: 'diff' | 'plan',
+  show: (report: PlanReport) => string,
+): Promise<number> {
+  const refs = namesRefs(options);
+  if (refs && options.filename !== undefined)
+    throw usage('-f compares with what is live, --from and --to compare two refs.', 'give one of them');
   try {
-    report = await (await context.admin()).plan(await proposalOf(context, options));
+    if (refs) return await (await import('./refs.ts')).compareRefs(context, options, verb);
+    if (options.output === 'github') throw usage('-o github is for --from and --to.', 'fairlead validate PATH -o github');
+    return told(context, await (await context.admin()).plan(await proposalOf(context, options)), show);
   } catch (thrown) {
     // 1 would say that they differ.
     if (exitCodeOf(thrown) > 1) throw thrown;
     tellError(context.terminal, thrown);
     return couldNotCompare;
   }
+}
+
+function told(context: Context, report: PlanReport, show: (report: PlanReport) => string): number {
   if (tellIssues(context, report)) return couldNotCompare;
   context.terminal.out(show(report));
   return real(report).length > 0 ? 1 : 0;
+}
+
+/** Whether the flags ask for refs rather than for what runs. */
+function namesRefs({ from, to, repo, path }: RefOptions): boolean {
+  return from !== undefined || to !== undefined || repo !== undefined || path !== undefined;
 }
 
 /** Exit code 0; 1 when a service came to a bad end (--wait); throws Refused and TimedOut. */
@@ -61,7 +84,7 @@ export async function apply(context: Context, options: Input & Waiting & { dryRu
   if (options.dryRun) {
     const report = await admin.plan(proposal);
     if (tellIssues(context, report)) return 1;
-    context.terminal.out(planText(report, screenOf(context.terminal)));
+    context.terminal.out(planText(report, screenOf(context.terminal), withLive));
     return 0;
   }
   return change(context, options, async () => admin.apply(proposal, options.plan ?? null));
@@ -125,7 +148,10 @@ async function settles(context: Context, name: string, deleted: boolean, snapsho
 
 async function proposalOf(context: Context, options: Input): Promise<Proposal> {
   if (options.filename === undefined || options.filename.length === 0)
-    throw usage('Say which manifests with -f PATH.', 'fairlead apply -f my-service.yaml');
+    throw usage(
+      'Say which manifests with -f PATH.',
+      'such as -f my-service.yaml; diff and plan also compare refs: --from origin/main --to HEAD',
+    );
   const { files } = await readManifests(context.terminal, options.filename);
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const texts = files.map(({ path, bytes }) => {
@@ -135,7 +161,8 @@ async function proposalOf(context: Context, options: Input): Promise<Proposal> {
       throw new FairleadError('Usage', `${path} is not UTF-8 text.`, { cause, data: { next: `fairlead validate ${path} tells where` } });
     }
   });
-  return { files: Object.fromEntries(texts), deletions: [], prune: options.prune === true };
+  const { source } = options;
+  return { files: Object.fromEntries(texts), deletions: [], prune: options.prune === true, ...(source === undefined ? {} : { source }) };
 }
 
 /** Prints Issues to stderr; true when one of them is an error. */

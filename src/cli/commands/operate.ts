@@ -12,7 +12,9 @@ interface Target {
 
 export async function reconcile(context: Context, source: string | undefined): Promise<number> {
   await (await context.admin()).reconcile(source ?? null);
-  context.terminal.out(`${source === undefined ? 'every source' : `source/${source}`} read again, every service looked at\n`);
+  context.terminal.out(
+    `${source === undefined ? 'every source read again, every service' : `source/${source} read again, its services`} looked at\n`,
+  );
   return 0;
 }
 

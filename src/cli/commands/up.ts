@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventResource, Overview, ResourceList } from '../../model/resource.ts';
+import type { SourceSettings } from '../../model/source-settings.ts';
 import { ApiClient } from '../client.ts';
 import type { Context, SupervisorEvent } from '../context.ts';
 import { screenOf } from '../terminal.ts';
@@ -19,7 +20,9 @@ const lookAgainMs = 200;
 export async function up(context: Context, path: string | undefined, options: UpOptions): Promise<number> {
   const { terminal } = context;
   const settings = upSettings(context, path, options);
-  terminal.out(`${terminal.paint.bold('Fairlead')} keeps ${settings.root} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`);
+  terminal.out(
+    `${terminal.paint.bold('Fairlead')} keeps ${whereFrom(settings.sources)} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`,
+  );
   const startedAt = terminal.now();
   const following = new AbortController();
   const ready = Promise.withResolvers<{ gatewayUrl: string; statusUrl: string }>();
@@ -57,6 +60,10 @@ export async function up(context: Context, path: string | undefined, options: Up
     log.catch(() => {});
     release();
   }
+}
+
+function whereFrom(sources: readonly SourceSettings[]): string {
+  return sources.map((source) => (source.kind === 'folder' ? source.path : source.url)).join(', ');
 }
 
 function processText(event: Exclude<SupervisorEvent, { kind: 'ready' }>): string {

@@ -1,4 +1,4 @@
-/** A PlanReport as a unified diff, as words, and as Markdown for a pull request. Pure. */
+/** A PlanReport as a unified diff and as words. Pure. */
 import { createTwoFilesPatch } from 'diff';
 import type { Applied, PlanReport, ServiceChange } from '../../ports/admin.ts';
 import { contractLines } from './contract.ts';
@@ -12,21 +12,42 @@ const actionWords: Record<ServiceChange['action'], string> = {
   unchanged: 'unchanged',
 };
 
+/** What two states are called in the heads of a diff, and where they are of: what runs, or two refs of a repository. */
+export interface Sides {
+  readonly before: string;
+  readonly after: string;
+  /** The refs compared; null when it was with what runs. */
+  readonly refs: Refs | null;
+}
+
+/** Two states of a repository; a commit is null for the working tree. */
+export interface Refs {
+  readonly from: { readonly ref: string; readonly commit: string | null };
+  readonly to: { readonly ref: string; readonly commit: string | null };
+}
+
+export const withLive: Sides = { before: 'live/', after: 'declared/', refs: null };
+
+export function betweenRefs(refs: Refs): Sides {
+  return { before: `${refs.from.ref}:`, after: `${refs.to.ref}:`, refs };
+}
+
 /** Changes that are any. */
 export function real(report: PlanReport): ServiceChange[] {
   return report.changes.filter(({ action }) => action !== 'unchanged');
 }
 
 /** Unified diff of resolved services, those that change only. */
-export function diffText(report: PlanReport, paint: Paint): string {
+export function diffText(report: PlanReport, paint: Paint, sides: Sides): string {
   return real(report)
-    .map((change) => colourDiff(patchOf(change), paint))
+    .map((change) => colourDiff(patchOf(change, sides), paint))
     .join('');
 }
 
-function patchOf({ service, action, before, after }: ServiceChange): string {
-  const from = action === 'create' ? '/dev/null' : `live/${service}`;
-  const to = action === 'delete' ? '/dev/null' : `declared/${service}`;
+/** The unified diff of one resolved Service. */
+export function patchOf({ service, action, before, after }: ServiceChange, sides: Sides): string {
+  const from = action === 'create' ? '/dev/null' : `${sides.before}${service}`;
+  const to = action === 'delete' ? '/dev/null' : `${sides.after}${service}`;
   return createTwoFilesPatch(from, to, before, after, undefined, undefined, { context: 3 }).replace(/^=+\n/, '');
 }
 
@@ -42,7 +63,7 @@ function colourDiff(patch: string, paint: Paint): string {
 }
 
 /** The diff, what would happen, what is held back, and the token that `apply --plan` takes. */
-export function planText(report: PlanReport, { paint, columns }: Screen): string {
+export function planText(report: PlanReport, { paint, columns }: Screen, sides: Sides): string {
   const changes = real(report);
   const lines = changes.flatMap((change) => [
     `${paint.bold(change.service)}: would be ${actionWords[change.action]}; ${revisionText(change)}`,
@@ -56,45 +77,9 @@ export function planText(report: PlanReport, { paint, columns }: Screen): string
   const tail =
     changes.length === 0
       ? [`Nothing would change (${same} services compared).`]
-      : [`${tally(changes)}; ${same} unchanged.`, `Plan ${report.token}: fairlead apply --plan ${report.token} …`];
+      : [`${tally(changes)}; ${same} unchanged.`, tokenText(report.token, sides)];
   // A diff is for copying, too: its lines stay as they are.
-  return `${diffText(report, paint)}${fit([...lines, ...held, ...tail].join('\n'), columns)}\n`;
-}
-
-export function planMarkdown(report: PlanReport): string {
-  const changes = real(report);
-  if (changes.length === 0) return 'Fairlead: nothing would change.\n';
-  const rows = changes.map(
-    (change) =>
-      `| \`${change.service}\` | ${change.action} | ${revisionText(change)} | ${change.dependants.map((name) => `\`${name}\``).join(', ') || '–'} |`,
-  );
-  const details = changes.map((change) =>
-    [
-      `<details><summary><code>${change.service}</code>: what would happen</summary>`,
-      '',
-      ...change.steps.map((step, index) => `${index + 1}. \`${step.replaceAll('`', "'")}\``),
-      ...change.warnings.map((warning) => `- **warning**: ${warning}`),
-      '',
-      ...contractMarkdown(change),
-      fenced(patchOf(change), 'diff'),
-      '',
-      '</details>',
-    ].join('\n'),
-  );
-  const held = report.pruneHeld.length === 0 ? [] : ['', `**Held back**, too many deletions at once: ${report.pruneHeld.join(', ')}`];
-  return [
-    `### Fairlead: ${tally(changes)}`,
-    '',
-    '| service | change | revision | needed by |',
-    '| --- | --- | --- | --- |',
-    ...rows,
-    ...held,
-    '',
-    ...details,
-    '',
-    `Plan token: \`${report.token}\``,
-    '',
-  ].join('\n');
+  return `${diffText(report, paint, sides)}${fit([...lines, ...held, ...tail].join('\n'), columns)}\n`;
 }
 
 /** What the rollout would mean for clients; nothing where only the target's start will tell. */
@@ -105,15 +90,9 @@ function contractOf({ contract, revision }: ServiceChange, paint: Paint): readon
     : ['contract:', ...contractLines(contract, paint).map((line) => `  ${line}`)];
 }
 
-function contractMarkdown({ contract }: ServiceChange): readonly string[] {
-  return contract === null || contract.class === null ? [] : ['Contract:', '', fenced(contractLines(contract).join('\n'), ''), ''];
-}
-
-/** A code fence longer than any run of backticks inside, so that no manifest can end it. */
-function fenced(text: string, language: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+/** The token of two refs names their resolved states: whoever compares them again sees whether anything moved. */
+function tokenText(token: string, { refs }: Sides): string {
+  return refs === null ? `Plan ${token}: fairlead apply --plan ${token} …` : `Plan ${token}.`;
 }
 
 function revisionText({ revision, strategy }: ServiceChange): string {
@@ -121,7 +100,8 @@ function revisionText({ revision, strategy }: ServiceChange): string {
   return `rollout (${strategy}) ${revision.stable ?? 'nothing'} → ${revision.target ?? 'nothing'}`;
 }
 
-function tally(changes: readonly ServiceChange[]): string {
+/** `1 to create, 2 to update`. */
+export function tally(changes: readonly ServiceChange[]): string {
   const of = (action: ServiceChange['action']): number => changes.filter((change) => change.action === action).length;
   return (['create', 'update', 'delete'] as const)
     .filter((action) => of(action) > 0)

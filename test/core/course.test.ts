@@ -1,10 +1,10 @@
 /** What `plan` says of a Rollout before it begins: the course of each strategy, in order and in words. */
 import { expect, it } from 'vitest';
-import { courseOf } from '../../src/controller/course.ts';
+import { courseOf } from '../../src/core/course.ts';
 import { decide } from '../../src/core/decide.ts';
 import type { Rollout } from '../../src/model/rollout.ts';
 import type { Service } from '../../src/model/service.ts';
-import { revision, service, serving } from '../core/situation.ts';
+import { revision, service, serving } from './situation.ts';
 import { migrationOf, type MigrationParts } from '../fixtures/migration.ts';
 
 const stable = revision('v1');

@@ -1,8 +1,8 @@
 /**
  * What the heart would do about a Service from here on, if everything went well: `decide` itself, over and over, with an
- * imagined Host that obeys at once and whose Instances all prove themselves. Nothing is stored and nothing is sent.
+ * imagined Host that obeys at once and whose Instances all prove themselves. Nothing is stored and nothing is sent. Pure.
  */
-import type { Decide } from '../core/decide.ts';
+import type { Decide } from './decide.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { Plan, PlannedInstance } from '../model/plan.ts';
@@ -42,6 +42,25 @@ export function rehearse(
     now = Math.max(now, decision.wakeAt);
   }
   return steps;
+}
+
+/** A Service at rest: its Record, and what a Host would see of it. */
+export interface AtRest {
+  readonly record: ServiceRecord;
+  readonly observation: Observation;
+}
+
+/** How a Service would stand that had been deployed from nothing as it is declared (`desired` says so), and had come to rest. */
+export function atRest(decide: Decide, desired: Desired, now: number): AtRest {
+  const host = new ImaginedHost(desired.service, null);
+  let record: ServiceRecord | null = null;
+  for (let passes = 0; passes < mostPasses; passes += 1) {
+    const decision = decide(desired, record, host.observation, now);
+    if (decision.record === record && !host.obey(decision.plan, now)) break;
+    record = decision.record;
+    host.obey(decision.plan, now);
+  }
+  return { record: record!, observation: host.observation };
 }
 
 /** Whether there is more to come than the waiting of a Service that is well. */

@@ -1,0 +1,135 @@
+/**
+ * One Source as the controller keeps it: its Intake, how it stands, and what of it outlives the process. The id of a Snapshot
+ * is stored before anything of it is acted upon, so that the Source can be told after any crash what it must not fall behind.
+ */
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Compilation } from '../ports/compiler.ts';
+import type { SourceEvent } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import { Intake } from './intake.ts';
+import type { SourceParts, SourceState } from './parts.ts';
+import type { SourceDeclarations } from './source-declarations.ts';
+
+export interface SourceKeeperParts {
+  readonly source: SourceParts;
+  readonly declared: SourceDeclarations;
+  readonly store: Store;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly listener: SourceListener;
+}
+
+/** What a controller does about one of its Sources; `source` is the name. */
+interface SourceListener {
+  /** `isNew`: it is not the Snapshot that was applied last. */
+  compiled(keeper: SourceKeeper, compilation: Compilation, isNew: boolean): void;
+  failure(keeper: SourceKeeper, message: string | null): void;
+  happened(keeper: SourceKeeper, event: SourceEvent): void;
+  /** Something was not stored. True when it makes no sense to try again. */
+  unstored(thrown: unknown): boolean;
+}
+
+const retryMs = 1_000;
+
+export class SourceKeeper {
+  readonly parts: SourceParts;
+  readonly declared: SourceDeclarations;
+  readonly state: SourceState = { snapshot: null, readAt: null, manifests: 0, issues: [], issuesBySubject: new Map() };
+  readonly #store: Store;
+  readonly #epoch: number;
+  readonly #clock: Clock;
+  readonly #listener: SourceListener;
+  readonly #intake: Intake;
+  readonly #closing = Promise.withResolvers<void>();
+  #lastApplied: string | null = null;
+  #closed = false;
+
+  constructor({ source, declared, store, epoch, clock, listener }: SourceKeeperParts) {
+    this.parts = source;
+    this.declared = declared;
+    this.#store = store;
+    this.#epoch = epoch;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#intake = new Intake(source.source, source.compiler, clock, {
+      compiled: async (snapshot, compilation) => this.#compiled(snapshot, compilation),
+      failure: (message) => {
+        declared.failure = message;
+        listener.failure(this, message);
+      },
+      happened: (event) => listener.happened(this, event),
+    });
+  }
+
+  get name(): string {
+    return this.parts.source.name;
+  }
+
+  /** What is remembered from before; to be called before `start`. */
+  async load(): Promise<void> {
+    this.#lastApplied = await this.#store.setting(this.#key('snapshot'));
+    this.declared.suspended = (await this.#store.setting(this.#key('suspended'))) !== null;
+    if (this.declared.suspended) this.parts.source.suspend();
+  }
+
+  async start(): Promise<void> {
+    await this.#intake.start(this.#lastApplied);
+  }
+
+  /** Reads again now; resolves once what came of it has been compiled, stored and told. */
+  async refresh(): Promise<void> {
+    await this.#intake.refresh();
+  }
+
+  async settled(): Promise<void> {
+    await this.#intake.settled();
+  }
+
+  async suspend(suspended: boolean): Promise<void> {
+    await this.#store.saveSetting(this.#epoch, this.#key('suspended'), suspended ? 'true' : null);
+    this.declared.suspended = suspended;
+    if (suspended) {
+      this.parts.source.suspend();
+      return;
+    }
+    this.parts.source.resume();
+    await this.#intake.refresh();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#closing.resolve();
+    await this.#intake.close();
+  }
+
+  async #compiled(snapshot: Snapshot, compilation: Compilation): Promise<void> {
+    const isNew = this.#lastApplied !== snapshot.id;
+    if (isNew && !(await this.#remember(snapshot.id))) return;
+    this.state.snapshot = snapshot;
+    this.state.readAt = snapshot.takenAt;
+    this.state.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
+    this.state.issues = compilation.issues;
+    this.state.issuesBySubject = Map.groupBy(compilation.issues, ({ subject }) => subject ?? '');
+    this.#listener.compiled(this, compilation, isNew);
+  }
+
+  /** Stores which Snapshot is applied from now on, however often that takes; false when it is not to be any more. */
+  async #remember(id: string): Promise<boolean> {
+    while (!this.#closed) {
+      try {
+        await this.#store.saveSetting(this.#epoch, this.#key('snapshot'), id);
+        this.#lastApplied = id;
+        return true;
+      } catch (thrown) {
+        if (this.#listener.unstored(thrown)) return false;
+      }
+      await Promise.race([new Promise<void>((done) => void this.#clock.after(retryMs, done)), this.#closing.promise]);
+    }
+    return false;
+  }
+
+  #key(of: 'snapshot' | 'suspended'): string {
+    return `${of}:${this.name}`;
+  }
+}

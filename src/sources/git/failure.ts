@@ -1,0 +1,77 @@
+/** What a failed git command means, in words for people. No secret comes through: those that were used are blotted out, whatever form they have. */
+import { blot, redact } from '../../base/redact.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { GitFailed } from './git.ts';
+import type { Remote } from './environment.ts';
+
+const brokenOff = /timed out|Operation too slow|Connection (to .* )?closed|early EOF|hung up|Connection reset|RPC failed/i;
+const damage =
+  /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary|\.lock'/;
+
+/** stderr of git 2.x (LC_ALL=C) and ssh → what to do about it. The first that fits counts. `HOST` is filled in. */
+const meanings: readonly (readonly [RegExp, string])[] = [
+  [/Host key verification failed/, 'the key of HOST is not in knownHostsFile'],
+  [/Permission denied \(/, 'HOST refused the key'],
+  [/could not read (Username|Password)|Authentication failed|returned error: 401/, 'HOST refused the credentials, or wants some'],
+  [/returned error: 403/, 'HOST does not allow it with these credentials'],
+  [
+    /returned error: 404|repository '[^']*' not found|does not appear to be a git repository|not a git repository/i,
+    'there is no such repository on HOST, or it is not shown to these credentials',
+  ],
+  [/returned error: 429/, 'HOST has had too many requests'],
+  [/returned error: (5\d\d)/, 'HOST has a problem of its own'],
+  [/Could not resolve host(name)?/i, 'the name HOST is not known'],
+  [/Connection refused|Failed to connect|Couldn't connect/i, 'HOST does not accept connections'],
+  [/redirection|returned error: 30\d/, 'HOST sends to another address, which is not followed; write that one in `url`'],
+  [/SSL certificate problem|certificate verif|server certificate/i, 'the certificate of HOST is not trusted'],
+  [brokenOff, 'the exchange with HOST broke off'],
+  [/dubious ownership/, 'HOST belongs to another user of this machine'],
+  [/transport '[^']*' not allowed/, 'that transport is not allowed'],
+  [/No space left on device/, 'the disk is full'],
+  [/ENOENT/, 'there is no `git` on this machine'],
+  [/fsck error/, 'what HOST sent is built to mislead, or broken'],
+  [damage, 'objects that HOST sent are missing or broken'],
+];
+
+/** Whether objects are missing or broken, on the server or in the mirror. */
+export function isDamage(thrown: unknown): boolean {
+  return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words);
+}
+
+/** One clause, without a full stop: why the exchange with the remote failed. */
+export function explainFailure(thrown: unknown, remote: Remote): string {
+  const { host } = remote.address;
+  if (!(thrown instanceof GitFailed)) return blotted(thrown instanceof Error ? thrown.message : String(thrown), remote);
+  if (thrown.ended === 'time') return `${host} did not answer within ${formatDuration(remote.timeoutMs)}`;
+  const meaning = meanings.find(([words]) => words.test(thrown.words))?.[1];
+  const said = saidBy(thrown, remote);
+  if (meaning === undefined) return said;
+  return `${meaning.replace('HOST', host)}${said === '' ? '' : ` (${said})`}`;
+}
+
+/** The line of git's that says most, fit to be shown: what a server says in it is anybody's text. */
+function saidBy({ words }: GitFailed, remote: Remote): string {
+  const lines = words.split('\n').map((line) => line.trim());
+  const line = lines.find((candidate) => /^(fatal|error|remote): /.test(candidate)) ?? lines.find((candidate) => candidate !== '') ?? '';
+  // Cut last: half a secret is not known for one.
+  return blotted(line.replace(/^(fatal|error): /, '').slice(0, 4_000), remote)
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
+    .slice(0, 300);
+}
+
+function blotted(text: string, { login }: Remote): string {
+  let shown = text;
+  if (login !== null && 'password' in login && login.password !== '')
+    for (const form of [
+      login.password,
+      encodeURIComponent(login.password),
+      basic(login.username, login.password),
+      basic('', login.password),
+    ])
+      shown = shown.replaceAll(form, blot);
+  return redact(shown);
+}
+
+function basic(username: string, password: string): string {
+  return Buffer.from(username === '' ? password : `${username}:${password}`).toString('base64');
+}

@@ -1,0 +1,295 @@
+/**
+ * A git repository as a Source. One `ls-remote` a poll, and nothing else while nothing moved; then the one commit, read
+ * from the object store. What is handed out has been fetched whole, follows from what was handed out before, and is signed
+ * as the settings ask; whatever does not is refused with its reason, and what was applied goes on.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compare } from 'semver';
+import { formatDuration } from '../../base/duration.ts';
+import { FairleadError, messageOf } from '../../base/error.ts';
+import { hashFraction } from '../../base/hash.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Source, SourceEvent, SourceListener } from '../../ports/source.ts';
+import { judgeAddress, type Address } from './address.ts';
+import { factsOf, type Commit } from './commit.ts';
+import { Contents } from './contents.ts';
+import type { Remote } from './environment.ts';
+import { ExportedTree } from './exported-tree.ts';
+import { GitFailed } from './git.ts';
+import { resolveLogin } from './login.ts';
+import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
+import { Mirror, RemoteFailed, TooLarge } from './mirror.ts';
+import { judgeGitSettings, refWords, type GitSettings } from './settings.ts';
+import { patternsOf, tipOf, type Tip } from './tip.ts';
+import { createVerifier, type Verifier } from './verification.ts';
+
+export interface GitSourceOptions {
+  readonly settings: GitSettings;
+  /** Where it keeps its mirror and its exported tree; absolute, and this Source's alone. */
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+/** Throws Refused, with everything that is wrong, when the settings are. */
+export function createGitSource(options: GitSourceOptions): Source {
+  const problems = judgeGitSettings(options.settings);
+  const address = judgeAddress(options.settings.url, options.settings.allowLocal);
+  if (problems.length > 0 || 'problem' in address) {
+    const words = problems.map(({ field, message }) => `${field}: ${message}`).join(' ');
+    throw new FairleadError('Refused', `The source ${options.settings.name} cannot be: ${words}`, { data: { problems } });
+  }
+  return new GitSource(options, address);
+}
+
+/** Why what there is is not taken. */
+class CommitRefused extends Error {
+  readonly event: SourceEvent;
+
+  constructor(reason: SourceEvent['reason'], message: string, snapshot: string) {
+    super(message);
+    this.name = 'CommitRefused';
+    this.event = { type: 'Warning', reason, message: `${message}.`, snapshot };
+  }
+}
+
+class GitSource implements Source {
+  readonly name: string;
+  readonly #settings: GitSettings;
+  readonly #address: Address;
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #mirror: Mirror;
+  readonly #contents: Contents;
+  readonly #exported: ExportedTree;
+  readonly #verifier: Verifier;
+  readonly #closing = new AbortController();
+  /** The settings that name the line of history. */
+  readonly #line: string;
+  #memory: Memory | null = null;
+  #listener: SourceListener | null = null;
+  /** What there is to hand out, and what was handed out last. */
+  #newest: Snapshot | null = null;
+  #handedOut: Snapshot | null = null;
+  /** The id of the tip that was judged last, and why it was refused, if it was. */
+  #judged: string | null = null;
+  #refused: CommitRefused | null = null;
+  #failure: string | null = null;
+  #toldUnreadable = false;
+  /** A damaged mirror is thrown away once; damaged again at once, it is not the mirror's fault. */
+  #mirrorIsNew = false;
+  #polls = 0;
+  #cancelPoll = (): void => {};
+  #suspended = false;
+  #closed = false;
+  /** A refresh that waits for its turn. */
+  #refreshing: Promise<void> | null = null;
+  /** Polls, one after the other. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor({ settings, folder, clock }: GitSourceOptions, address: Address) {
+    this.name = settings.name;
+    this.#settings = settings;
+    this.#address = address;
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#mirror = new Mirror(folder, clock, settings, this.#closing.signal);
+    this.#exported = new ExportedTree(join(folder, 'tree'));
+    const { paths, maxBytes } = settings;
+    this.#contents = new Contents({ objects: this.#mirror.objects, exported: this.#exported, paths, maxBytes });
+    this.#verifier = createVerifier(settings.verify, this.#mirror.objects, folder);
+    this.#line = JSON.stringify([settings.url, settings.ref]);
+  }
+
+  async start(listener: SourceListener): Promise<void> {
+    this.#listener = listener;
+    await this.refresh();
+  }
+
+  /** Asks the server now, and looks again also at a commit that was refused. Asked often at once, it does so once. */
+  async refresh(): Promise<void> {
+    this.#refreshing ??= this.#inTurn(async () => {
+      this.#refreshing = null;
+      if (this.#refused !== null) this.#judged = null;
+      await this.#poll();
+    });
+    await this.#refreshing;
+  }
+
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    this.#pollAfter(0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelPoll();
+    this.#closing.abort();
+    await this.#work;
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#work.then(work);
+    this.#work = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #pollAfter(delayMs: number): void {
+    this.#cancelPoll();
+    if (this.#closed) return;
+    this.#cancelPoll = this.#clock.after(delayMs, () => void this.#inTurn(() => this.#poll()));
+  }
+
+  /** Never rejects: what fails is told to the listener. */
+  async #poll(): Promise<void> {
+    if (this.#closed || this.#suspended) return;
+    try {
+      this.#memory ??= await this.#begin();
+      const remote = await this.#remote();
+      const tip = await this.#tip(remote);
+      if (tip.id !== this.#judged) await this.#take(tip, remote);
+      if (this.#refused !== null) throw this.#refused;
+      this.#failure = null;
+      this.#mirrorIsNew = false;
+      this.#handOut();
+    } catch (thrown) {
+      await this.#fail(thrown);
+    }
+    this.#polls += 1;
+    // A tenth earlier or later, so that many sources do not ask one server at one moment.
+    this.#pollAfter(this.#settings.intervalMs * (0.9 + 0.2 * hashFraction(`${this.name} ${this.#polls}`)));
+  }
+
+  /** Opens the mirror. What an earlier run had applied is handed out from it at once, whether the server answers or not. */
+  async #begin(): Promise<Memory> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#mirror.open();
+    const { applied, exported } = await readMemory(this.#folder);
+    const memory = { applied: applied?.line === this.#line ? applied : null, exported };
+    const asBefore = exported?.paths.join('\0') === this.#settings.paths.join('\0') && (await this.#exported.isThere());
+    if (exported !== null && asBefore) this.#contents.resume(exported.commit);
+    this.#memory = memory;
+    if (memory.applied === null || (await this.#mirror.objects.commitId(memory.applied.commit)) === null) return memory;
+    if ((await this.#verifier.objection(memory.applied)) !== null) return memory;
+    await this.#load(memory.applied, await this.#mirror.objects.commit(memory.applied.commit), null);
+    this.#judged = memory.applied.tag ?? memory.applied.commit;
+    return this.#memory;
+  }
+
+  async #remote(): Promise<Remote> {
+    const { credentials, timeoutMs } = this.#settings;
+    return { address: this.#address, login: await resolveLogin(credentials), timeoutMs };
+  }
+
+  async #tip(remote: Remote): Promise<Tip> {
+    const { ref } = this.#settings;
+    const patterns = patternsOf(ref);
+    const listed = patterns === null ? new Map<string, string>() : await this.#mirror.remoteRefs(remote, patterns);
+    const tip = tipOf(ref, listed);
+    if (tip !== null) return tip;
+    const applied = this.#memory?.applied ?? null;
+    const words = `${this.#address.host} has no ${refWords(ref)}`;
+    if (applied === null) throw new Error(`${words}${listed.size === 0 ? ' yet' : ''}`);
+    throw new CommitRefused('RefGone', `${words} any more; commit ${short(applied.commit)} stays applied`, applied.commit);
+  }
+
+  /** Fetches the tip, judges it and hands it out, or remembers why not. */
+  async #take(tip: Tip, remote: Remote): Promise<void> {
+    try {
+      const { commit, tag } = await this.#mirror.fetch(remote, tip.ref, !this.#settings.paths.includes('.'));
+      const next: Applied = { line: this.#line, ref: tip.ref, commit: commit.id, tag, version: tip.version };
+      const rewound = await this.#judgeHistory(next, commit, remote);
+      const objection = await this.#verifier.objection(next);
+      if (objection !== null)
+        throw new CommitRefused('CommitUnverified', `Commit ${short(next.commit)} is refused: ${objection}`, next.commit);
+      await this.#load(next, commit, remote);
+      if (rewound !== null) this.#listener?.happened?.(rewound);
+      this.#refused = null;
+    } catch (thrown) {
+      // What is too large stays so: it is not fetched again before something moved.
+      if (thrown instanceof TooLarge)
+        this.#refused = new CommitRefused('CommitTooLarge', `${this.#address.host}: ${thrown.message}`, tip.id);
+      else if (thrown instanceof CommitRefused) this.#refused = thrown;
+      else throw thrown;
+    }
+    this.#judged = tip.id;
+  }
+
+  /** Throws when the commit does not follow from the applied one and must; the event to tell when it need not; else null. */
+  async #judgeHistory(next: Applied, commit: Commit, remote: Remote): Promise<SourceEvent | null> {
+    const applied = this.#memory?.applied ?? null;
+    if (applied === null) return null;
+    const ordered = applied.version !== null && next.version !== null ? compare(next.version, applied.version) : 0;
+    if (ordered > 0) return null;
+    if (ordered === 0 && (await this.#mirror.follows(remote, next.ref, applied.commit, commit))) return null;
+    const what = `Commit ${short(next.commit)} (${refWords(this.#settings.ref)}) does not follow from ${short(applied.commit)}: it is older, or the history was rewritten`;
+    if (this.#settings.allowRewind) return { type: 'Warning', reason: 'HistoryRewound', message: `${what}.`, snapshot: next.commit };
+    throw new CommitRefused('RewindRefused', `${what}. It is taken with \`allowRewind: true\`, or once a commit follows`, next.commit);
+  }
+
+  /** Reads the commit, brings the exported tree to it, and hands it out. */
+  async #load(next: Applied, commit: Commit, remote: Remote | null): Promise<void> {
+    const { paths } = this.#settings;
+    const files = await this.#contents.load(next.commit, {
+      fetchBlobs: (ids) => (remote === null ? Promise.resolve() : this.#mirror.fetchBlobs(remote, ids)),
+      beforeExport: () => this.#remember({ applied: this.#memory?.applied ?? null, exported: null }),
+    });
+    await this.#remember({ applied: next, exported: { commit: next.commit, paths } });
+    this.#newest = {
+      source: this.name,
+      id: commit.id,
+      root: this.#exported.root,
+      takenAt: this.#clock.now(),
+      files,
+      commit: factsOf(commit),
+    };
+    this.#handOut();
+    await this.#mirror.keep(next.tag ?? next.commit);
+  }
+
+  async #remember(memory: Memory): Promise<void> {
+    this.#memory = memory;
+    await saveMemory(this.#folder, memory);
+  }
+
+  /** Hands the newest out, unless it is what the listener has already. */
+  #handOut(): void {
+    const snapshot = this.#newest;
+    if (snapshot === null || this.#suspended || this.#closed) return;
+    if (snapshot.id === this.#handedOut?.id && !this.#toldUnreadable) return;
+    this.#toldUnreadable = false;
+    this.#handedOut = snapshot;
+    this.#listener?.snapshot(snapshot);
+  }
+
+  /** Tells what failed, once. What was read of a damaged mirror is read anew the next time. */
+  async #fail(thrown: unknown): Promise<void> {
+    if (this.#closed) return;
+    const damaged = (thrown instanceof GitFailed && thrown.ended === null) || (thrown instanceof RemoteFailed && thrown.damaged);
+    if (damaged && !this.#mirrorIsNew) {
+      this.#mirrorIsNew = true;
+      this.#contents.forget();
+      this.#judged = null;
+      await this.#mirror.discard();
+      return this.#poll();
+    }
+    const refused = thrown instanceof CommitRefused;
+    const again = `Tried again every ${formatDuration(this.#settings.intervalMs)}.`;
+    const reason = thrown instanceof GitFailed ? `its mirror in ${this.#folder} cannot be read` : messageOf(thrown);
+    const message = refused ? `${reason}. ${again}` : `The repository ${this.#address.url} cannot be read: ${reason}. ${again}`;
+    if (message === this.#failure || this.#suspended) return;
+    this.#failure = message;
+    this.#toldUnreadable = true;
+    this.#listener?.unreadable(message);
+    if (refused) this.#listener?.happened?.(thrown.event);
+  }
+}
+
+function short(commit: string): string {
+  return commit.slice(0, 10);
+}

@@ -1,0 +1,101 @@
+/**
+ * Running git: one command with its time, its environment and its output, by simple-git. A command that ends with another
+ * exit code than 0 rejects with GitFailed, whatever it wrote; one that takes too long is ended.
+ */
+import debug from 'debug';
+import { simpleGit, type SimpleGit } from 'simple-git';
+import type { Clock } from '../../ports/clock.ts';
+
+// Whoever sets DEBUG would be shown the environment of every command, with the secrets in it.
+debug.enable([process.env['DEBUG'], '-simple-git*'].filter(Boolean).join(','));
+
+export interface GitCommand {
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly input?: string;
+  /** Ends it early; the reason becomes the failure's. */
+  readonly signal?: AbortSignal;
+}
+
+/** git said no. `words` is its stderr as it is: nothing to show before it has been through `explainFailure`. */
+export class GitFailed extends Error {
+  readonly exitCode: number | null;
+  readonly words: string;
+  /** Why it was ended from outside, if it was. */
+  readonly ended: 'time' | 'asked' | null;
+
+  constructor(command: string, exitCode: number | null, words: string, ended: 'time' | 'asked' | null = null) {
+    super(`git ${command} failed`);
+    this.name = 'GitFailed';
+    this.exitCode = exitCode;
+    this.words = words;
+    this.ended = ended;
+  }
+}
+
+export class Git {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+
+  /** `folder`: where it runs; it must exist. `signal` ends all that is under way. */
+  constructor(folder: string, clock: Clock, signal: AbortSignal) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  /** What it wrote, as text. */
+  text(args: readonly string[], command: GitCommand): Promise<string> {
+    return this.#run(args, command, (git) => git.raw([...args]));
+  }
+
+  /** What `cat-file` wrote, byte for byte. */
+  catFile(args: readonly string[], command: GitCommand): Promise<Buffer> {
+    return this.#run(['cat-file', ...args], command, (git) => git.binaryCatFile([...args]) as Promise<Buffer>);
+  }
+
+  async #run<T>(args: readonly string[], command: GitCommand, ask: (git: SimpleGit) => PromiseLike<T>): Promise<T> {
+    const name = args[0] ?? '';
+    const ending = new AbortController();
+    let failure: GitFailed | null = null;
+    const end = (why: 'time' | 'asked'): void => {
+      failure ??= new GitFailed(name, null, '', why);
+      ending.abort(failure);
+    };
+    const asked = (): void => end('asked');
+    const callOff = this.#clock.after(command.timeoutMs, () => end('time'));
+    // Whoever ends it does not wait for a helper of git's that still holds its output.
+    const stopped = new Promise<never>((_, reject) => {
+      ending.signal.addEventListener('abort', () => reject(ending.signal.reason as GitFailed));
+    });
+    const signal = command.signal === undefined ? this.#signal : AbortSignal.any([this.#signal, command.signal]);
+    signal.addEventListener('abort', asked);
+    try {
+      if (signal.aborted) asked();
+      const git = this.#prepared(command, ending.signal, (exitCode, words) => (failure = new GitFailed(name, exitCode, words)));
+      return await Promise.race([stopped, ask(git)]);
+    } catch (thrown) {
+      // simple-git passes on no more than the words of an error.
+      throw failure ?? thrown;
+    } finally {
+      callOff();
+      signal.removeEventListener('abort', asked);
+    }
+  }
+
+  #prepared({ env, input }: GitCommand, abort: AbortSignal, failed: (exitCode: number, words: string) => Error): SimpleGit {
+    return simpleGit({
+      baseDir: this.#folder,
+      abort,
+      // It has ended when all that it wrote has been read.
+      completion: { onClose: true, onExit: false },
+      // By itself simple-git takes a failure without words for a success.
+      errors: (error, { exitCode, stdErr }) => (exitCode === 0 ? error : failed(exitCode, Buffer.concat(stdErr).toString())),
+      // These guard against what others put into the environment; this one is built from empty by us.
+      unsafe: { allowUnsafeConfigEnvCount: true, allowUnsafeConfigPaths: true, allowUnsafeSshCommand: true, allowUnsafeHooksPath: true },
+      allowEnvironment: Object.keys(env),
+      ...(input === undefined ? {} : { input: () => input }),
+    }).env({ ...env });
+  }
+}
