@@ -152,7 +152,7 @@ export class Controller {
   #compiled(keeper: SourceKeeper, compilation: Compilation, isNew: boolean): void {
     const { name, state, declared } = keeper;
     const first = declared.snapshot === null;
-    const heldBefore = new Map(this.declarations.sources.map((source) => [source.name, this.declarations.heldOf(source.name)]));
+    const heldBefore = this.#held();
     const { affected, questions } = this.declarations.take(name, compilation, this.#remembered(), this.#approvals.names);
     this.#heard();
     this.loop.queue(affected);
@@ -209,6 +209,13 @@ export class Controller {
     this.#asking.add(asking);
   }
 
+  /** What waited for this source may have moved on meanwhile, to one that was read before that. */
+  #readableAgain(keeper: SourceKeeper): void {
+    const questions = this.declarations.question(this.#remembered().keys());
+    if (questions.length > 0) this.#ask(keeper, questions, this.#held());
+    this.loop.queueAll();
+  }
+
   #tellWaiting({ name }: SourceKeeper, names: readonly string[]): void {
     const held = new Set(this.declarations.heldOf(name));
     const waiting = names.filter((service) => this.declarations.of(service).kind === 'unknown' && !held.has(service));
@@ -252,6 +259,10 @@ export class Controller {
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 
+  #held(): ReadonlyMap<string, readonly string[]> {
+    return new Map(this.declarations.sources.map(({ name }) => [name, this.declarations.heldOf(name)]));
+  }
+
   /** `before`: what was held of each source when this was last told. */
   #tellHeld(before: ReadonlyMap<string, readonly string[]>): void {
     this.#tell([...before].flatMap(([source, held]) => this.#heldEvents(this.source(source), held)));
@@ -270,10 +281,11 @@ export class Controller {
     return [event(this.parts.clock.now(), 'Warning', 'PruneHeld', message, null, { snapshot: declared.snapshot })];
   }
 
-  #failure({ name }: SourceKeeper, message: string | null): void {
+  #failure(keeper: SourceKeeper, message: string | null): void {
     const { clock } = this.parts;
+    const { name } = keeper;
     if (message !== null) this.#heard();
-    else if (this.sources.size > 1) this.loop.queueAll();
+    else if (this.sources.size > 1) this.#readableAgain(keeper);
     const told =
       message === null
         ? event(clock.now(), 'Normal', 'SourceReadable', `${name} can be read again.`)
