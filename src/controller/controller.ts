@@ -158,7 +158,11 @@ export class Controller {
     this.loop.queue(affected);
     this.#tell(this.#snapshotEvents(keeper, compilation, isNew ? (first ? compilation.changed.length : affected.size) : 0));
     if (questions.length === 0) this.#tellHeld(heldBefore);
-    else this.#ask(keeper, questions, heldBefore);
+    else
+      this.#ask(keeper, questions, () => {
+        this.#tellHeld(heldBefore);
+        this.#tellWaiting(keeper, questions);
+      });
     this.#dropApprovals();
     this.#rememberSources(state.snapshot!, compilation.changed);
     for (const service of affected) this.#reader.tellChange(service);
@@ -196,15 +200,14 @@ export class Controller {
   }
 
   /** Names that have gone from one Source may have moved to another whose change has not been seen: those are read again first. */
-  #ask(keeper: SourceKeeper, names: readonly string[], heldBefore: ReadonlyMap<string, readonly string[]>): void {
+  #ask(keeper: SourceKeeper, names: readonly string[], told = (): void => {}): void {
     const others = [...this.sources.values()].filter((other) => other !== keeper && !other.declared.suspended);
     const asking = Promise.allSettled(others.map(async (other) => other.refresh())).then(() => {
       this.#asking.delete(asking);
       if (this.#closed) return;
       this.declarations.answered(names);
       this.loop.queue(names);
-      this.#tellHeld(heldBefore);
-      this.#tellWaiting(keeper, names);
+      told();
     });
     this.#asking.add(asking);
   }
@@ -212,7 +215,7 @@ export class Controller {
   /** What waited for this source may have moved on meanwhile, to one that was read before that. */
   #readableAgain(keeper: SourceKeeper): void {
     const questions = this.declarations.question(this.#remembered().keys());
-    if (questions.length > 0) this.#ask(keeper, questions, this.#held());
+    if (questions.length > 0) this.#ask(keeper, questions);
     this.loop.queueAll();
   }
 
