@@ -160,13 +160,17 @@ export class Controller {
   #compiled(keeper: SourceKeeper, compilation: Compilation, isNew: boolean): void {
     const { name, state, declared } = keeper;
     const first = declared.snapshot === null;
-    const heldBefore = new Map(this.declarations.sources.map((source) => [source.name, this.declarations.heldOf(source.name)]));
+    const heldBefore = this.#held();
     const { affected, questions } = this.declarations.take(name, compilation, this.#remembered(), this.#approvals.names);
     this.#heard();
     this.loop.queue(affected);
     this.#tell(this.#snapshotEvents(keeper, compilation, isNew ? (first ? compilation.changed.length : affected.size) : 0));
     if (questions.length === 0) this.#tellHeld(heldBefore);
-    else this.#ask(keeper, questions, heldBefore);
+    else
+      this.#ask(keeper, questions, () => {
+        this.#tellHeld(heldBefore);
+        this.#tellWaiting(keeper, questions);
+      });
     this.#dropApprovals();
     this.#rememberSources(state.snapshot!, compilation.changed);
     for (const service of affected) this.#reader.tellChange(service);
@@ -205,17 +209,23 @@ export class Controller {
   }
 
   /** Names that have gone from one Source may have moved to another whose change has not been seen: those are read again first. */
-  #ask(keeper: SourceKeeper, names: readonly string[], heldBefore: ReadonlyMap<string, readonly string[]>): void {
+  #ask(keeper: SourceKeeper, names: readonly string[], told = (): void => {}): void {
     const others = [...this.sources.values()].filter((other) => other !== keeper && !other.declared.suspended);
     const asking = Promise.allSettled(others.map(async (other) => other.refresh())).then(() => {
       this.#asking.delete(asking);
       if (this.#closed) return;
       this.declarations.answered(names);
       this.loop.queue(names);
-      this.#tellHeld(heldBefore);
-      this.#tellWaiting(keeper, names);
+      told();
     });
     this.#asking.add(asking);
+  }
+
+  /** What waited for this source may have moved on meanwhile, to one that was read before that. */
+  #readableAgain(keeper: SourceKeeper): void {
+    const questions = this.declarations.question(this.#remembered().keys());
+    if (questions.length > 0) this.#ask(keeper, questions);
+    this.loop.queueAll();
   }
 
   #tellWaiting({ name }: SourceKeeper, names: readonly string[]): void {
@@ -261,6 +271,10 @@ export class Controller {
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 
+  #held(): ReadonlyMap<string, readonly string[]> {
+    return new Map(this.declarations.sources.map(({ name }) => [name, this.declarations.heldOf(name)]));
+  }
+
   /** `before`: what was held of each source when this was last told. */
   #tellHeld(before: ReadonlyMap<string, readonly string[]>): void {
     this.#tell([...before].flatMap(([source, held]) => this.#heldEvents(this.source(source), held)));
@@ -279,10 +293,11 @@ export class Controller {
     return [event(this.parts.clock.now(), 'Warning', 'PruneHeld', message, null, { snapshot: declared.snapshot })];
   }
 
-  #failure({ name }: SourceKeeper, message: string | null): void {
+  #failure(keeper: SourceKeeper, message: string | null): void {
     const { clock } = this.parts;
+    const { name } = keeper;
     if (message !== null) this.#heard();
-    else if (this.sources.size > 1) this.loop.queueAll();
+    else if (this.sources.size > 1) this.#readableAgain(keeper);
     const told =
       message === null
         ? event(clock.now(), 'Normal', 'SourceReadable', `${name} can be read again.`)

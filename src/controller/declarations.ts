@@ -158,9 +158,16 @@ export class Declarations {
     this.#approved = approved;
     if (affected.size > 0) this.#tidy(affected);
     this.#holdAll(remembered, affected);
-    const questions = this.#sources.size === 1 ? [] : [...affected].filter((name) => recorded.has(name) && this.#isMissing(name));
-    for (const name of questions) this.#questioned.add(name);
-    return { affected, questions };
+    const gone = [...affected].filter((name) => recorded.has(name));
+    return { affected, questions: this.question(gone) };
+  }
+
+  /** Those of these names that nobody declares, and that are to be asked for; `answered` is to be called then. */
+  question(names: Iterable<string>): readonly string[] {
+    if (this.#sources.size === 1) return [];
+    const missing = [...names].filter((name) => this.#isMissing(name));
+    for (const name of missing) this.#questioned.add(name);
+    return missing;
   }
 
   /** Somebody asked for these deletions, or takes that back. */

@@ -80,27 +80,35 @@ export class Intake {
   }
 
   #begin(): void {
-    if (this.#working !== null || this.#closed) return;
-    this.#working = this.#work().finally(() => {
-      this.#working = null;
-    });
+    if (this.#working === null && this.#next !== null && !this.#closed) this.#working = this.#work();
   }
 
   async #work(): Promise<void> {
-    for (let snapshot = this.#take(); snapshot !== null && !this.#closed; snapshot = this.#take()) {
-      let compilation: Compilation;
-      try {
-        compilation = await this.#compiler.compile(snapshot);
-      } catch (thrown) {
-        this.#fail(`The manifests could not be compiled: ${messageOf(thrown)}`);
-        this.#retryLater(snapshot);
-        return;
+    try {
+      for (let snapshot = this.#take(); snapshot !== null && !this.#closed; snapshot = this.#take()) {
+        const compilation = await this.#compile(snapshot);
+        if (compilation === null) return;
+        await this.#listener.compiled(snapshot, compilation);
+        // Only now: as long as what it holds is not known to all, it counts as one that cannot be read.
+        this.#fail(this.#unreadable);
       }
+    } finally {
+      // In the same turn in which nothing more was found: a Snapshot that comes after that begins anew.
+      this.#working = null;
+    }
+  }
+
+  /** null when it is to be tried again later. */
+  async #compile(snapshot: Snapshot): Promise<Compilation | null> {
+    try {
+      const compilation = await this.#compiler.compile(snapshot);
       this.#retryMs = firstRetryMs;
       this.#cancelRetry();
-      await this.#listener.compiled(snapshot, compilation);
-      // Only now: as long as what it holds is not known to all, it counts as one that cannot be read.
-      this.#fail(this.#unreadable);
+      return compilation;
+    } catch (thrown) {
+      this.#fail(`The manifests could not be compiled: ${messageOf(thrown)}`);
+      this.#retryLater(snapshot);
+      return null;
     }
   }
 

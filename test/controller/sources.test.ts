@@ -317,6 +317,23 @@ describe('a service that moves', () => {
 });
 
 describe('the prune guard', () => {
+  it('is not taken for another source’s silence when that one can be read again', async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const world = await worldOf(
+      names.map((name) => of('north', name)),
+      [],
+    );
+    world.guardPrune = heldDeletions;
+    world.north.declare([]);
+    await world.settle();
+    world.south.unreadable('refused', true);
+    await world.settle();
+    world.south.declare([]);
+    await world.settle();
+    expect(await world.reasons()).not.toContain('DeletionWaits');
+    expect(names.map((name) => world.state(name))).toEqual(names.map(() => 'Active'));
+  });
+
   it('counts each source for itself', async () => {
     const world = await worldOf(
       ['a', 'b', 'c', 'd'].map((name) => of('north', name)),

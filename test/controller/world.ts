@@ -179,6 +179,11 @@ export class FakeSource implements WritableSource, Compiler {
     this.#listener!.unreadable(message);
   }
 
+  /** Nothing can be read of it until something is declared. */
+  stayDown(): void {
+    this.#down = true;
+  }
+
   happens(event: SourceEvent): void {
     this.#listener!.happened!(event);
   }
