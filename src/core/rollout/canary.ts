@@ -7,6 +7,7 @@ import type { Shadow } from '../../model/plan.ts';
 import type { CanaryStep } from '../../model/service.ts';
 import {
   beforeTraffic,
+  contractsWait,
   checksPass,
   checksWait,
   groupWait,
@@ -39,6 +40,9 @@ export function canary(standing: Standing): Step {
   const missing = instancesLeft(replicas - proven, replicas);
   if (standing.held !== null)
     return { ...waiting(standing, 'Stepping', 'person', standing.held), ...at, weight: Math.min(weight, standing.weight) };
+  // What the target offers has changed since it was let through: no more calls until that is compared too.
+  if (!standing.gateOpen)
+    return { ...waiting(standing, 'Stepping', 'instances', contractsWait), ...at, weight: Math.min(weight, standing.weight) };
   if (!enough && (step.type === 'setWeight' || step.type === 'setReplicas'))
     return { ...waiting(standing, 'Stepping', 'instances', missing), ...at };
   return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progressOf(standing, step, index, weight, replicas) };
@@ -102,6 +106,8 @@ function afterSteps(standing: Standing, replicas: number, proven: number): Step 
   }
   if (phase === 'Switching') return switching(standing);
   if (!checksPass(standing, replicas)) return { ...waiting(standing, 'Stepping', 'instances', checksWait), weight };
+  if (!standing.gateOpen)
+    return { ...waiting(standing, 'Stepping', 'instances', contractsWait), weight: Math.min(weight, standing.weight) };
   if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), weight };
   return switching(standing);
 }
