@@ -26,7 +26,8 @@ export function problems(world: World): string[] {
   if (record.commandId !== world.store.commands.length) found.push('a command was not taken');
   if (host === null || world.controllers.at(-1)?.alive !== true) found.push('somebody is down');
   found.push(...leftovers(world, record));
-  if (host?.inForce?.generation !== record.planGeneration) found.push(`plan ${record.planGeneration} is not in force`);
+  if (record.desired !== null && host?.inForce?.generation !== record.planGeneration)
+    found.push(`plan ${record.planGeneration} is not in force`);
   if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
   else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
   const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);

@@ -253,6 +253,7 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   const { stable, stableContract } = after;
   const offers = serving(after, stable?.hash ?? '', false).map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
   const other = offers.find((hash) => hash != null && hash !== stableContract && desired.contracts[hash] !== undefined);
+  if (stableContract !== null && desired.contracts[stableContract] === undefined) return null;
   if (other != null && after.drift === null) return `stable offers ${other} rather than ${stableContract}, and no drift is said`;
   const drifted = after.conditions.find(({ type }) => type === 'Drifted')?.status ?? 'Unknown';
   if ((after.drift !== null) !== (drifted === 'True'))
@@ -261,6 +262,17 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   if (after.drift.from !== after.stableContract) return 'drift from another contract than stable was promoted with';
   const expected = classOf(offerOf(after.drift.from), offerOf(after.drift.to));
   return after.drift.class === expected ? null : `drift is said to be ${after.drift.class}, it is ${expected}`;
+};
+
+/** What stable was promoted with is another only after a promotion, or when a commit has approved it. */
+const stableContractHolds: Invariant = (judged) => {
+  const { before, after } = judged;
+  const manifest = after.stableService ?? after.desired;
+  const { approved, drift } = manifest?.migration.contract ?? { approved: null, drift: 'warn' };
+  if (after.quarantine.length > 0 && drift !== 'quarantine') return 'tools are hidden though drift is only to be told';
+  if (before?.stableContract == null || before.stableContract === after.stableContract || promotion(judged) !== null) return null;
+  const commit = approved !== null && after.stableContract?.startsWith(approved) === true;
+  return commit ? null : `stable's contract became ${after.stableContract}, and nobody approved that`;
 };
 
 export const releaseInvariants = {
@@ -276,5 +288,6 @@ export const releaseInvariants = {
   phasesAreOfTheStrategy,
   promotedIsInOrder,
   driftIsSeen,
+  stableContractHolds,
 };
 export const releaseAlways = { deadlineLeavesOutWaits };

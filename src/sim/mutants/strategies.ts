@@ -191,7 +191,12 @@ export const strategyMutants: readonly Mutant[] = [
     find: 'if (before !== null) return before;',
     replace: "if (before !== null && before.waitsFor !== 'the contracts of both revisions') return before;",
   },
-  { name: 'a paused canary gets its next weight', file: canary, find: 'weight: Math.min(weight, standing.weight) }', replace: 'weight }' },
+  {
+    name: 'a paused canary gets its next weight',
+    file: canary,
+    find: "'person', standing.held), ...at, weight: Math.min(weight, standing.weight) }",
+    replace: "'person', standing.held), ...at, weight }",
+  },
   {
     name: 'a step does not keep its start',
     file: engine,
