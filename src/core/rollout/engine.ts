@@ -216,7 +216,8 @@ function beginStep(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
   const step = rollout.step + 1;
-  record.rollout = { ...rollout, step, stepStartedAt: now };
+  // What mirrored calls came to in a step before judges no other step.
+  record.rollout = { ...rollout, step, stepStartedAt: now, shadow: null };
   tellStep(pass);
 }
 
