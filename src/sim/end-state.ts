@@ -204,14 +204,13 @@ export function differences(faulty: World, twin: World): string[] {
  * have missed the last manifest that could be read, or the last moment at which a dependency was ready.
  */
 function storyDependsOnTiming(world: World): boolean {
-  if (wasKeptBackByOthers(world)) return true;
+  if (wasKeptBackByOthers(world) || isLoaded(world)) return true;
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
   const { record } = world.store;
   const held = record !== null && record.rollout !== null && isHeld(world, record);
-  const loaded = record?.desired != null && world.workload.behaviours.get(record.desired.revision.hash)?.worth === 'loaded';
-  return !readable || waits || held || loaded || world.operatorActs || wasRejectedLate(world);
+  return !readable || waits || held || world.operatorActs || wasRejectedLate(world);
 }
 
 /** Whether a Revision is caught that is bad under load only depends on when calls came; so does all that is compared with it later. */
@@ -228,6 +227,12 @@ function wasKeptBackByOthers(world: World): boolean {
     rejection !== undefined &&
     judgedElsewhere.has(rejection.reason)
   );
+}
+
+/** Whether load tells on what is declared: how much of it comes while stable is there to be held against, and when, is a matter of faults. */
+function isLoaded({ store, workload }: World): boolean {
+  const desired = store.record?.desired ?? null;
+  return desired !== null && workload.behaviours.get(desired.revision.hash)?.worth === 'loaded';
 }
 
 function wasRejectedLate({ store }: World): boolean {

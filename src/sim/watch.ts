@@ -63,7 +63,15 @@ export class Watch {
     const was = before?.rollout ?? null;
     const is = after.rollout;
     const stepsOn = is !== null && was?.number === is.number && is.phase === 'Stepping' && was.stepsHash === is.stepsHash;
-    if (!stepsOn || observation === null || is.stable === null || !isBad(judged, is) || commanded(desired, before, 'retry')) {
+    // What stable was called for before the target had calls tells nothing of the target.
+    if (
+      !stepsOn ||
+      observation === null ||
+      is.stable === null ||
+      is.analysis === null ||
+      !isBad(judged, is) ||
+      commanded(desired, before, 'retry')
+    ) {
       this.forget();
       return;
     }

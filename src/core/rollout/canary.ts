@@ -40,12 +40,14 @@ export function canary(standing: Standing): Step {
   const missing = instancesLeft(replicas - proven, replicas);
   if (standing.held !== null)
     return { ...waiting(standing, 'Stepping', 'person', standing.held), ...at, weight: Math.min(weight, standing.weight) };
-  // What the target offers has changed since it was let through: no more calls until that is compared too.
-  if (!standing.gateOpen)
-    return { ...waiting(standing, 'Stepping', 'instances', contractsWait), ...at, weight: Math.min(weight, standing.weight) };
   if (!enough && (step.type === 'setWeight' || step.type === 'setReplicas'))
     return { ...waiting(standing, 'Stepping', 'instances', missing), ...at };
-  return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progressOf(standing, step, index, weight, replicas) };
+  const progress = progressOf(standing, step, index, weight, replicas);
+  if (standing.gateOpen) return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progress };
+  // What the target offers has changed since it was let through: no more calls, and no other step, until that is compared too.
+  const waits = waiting(standing, 'Stepping', 'instances', contractsWait);
+  const goesOn = progress.stepDone || step.type === 'setWeight' ? {} : progress;
+  return { ...waits, ...at, weight: Math.min(weight, standing.weight), ...goesOn };
 }
 
 type Progress = Pick<Step, 'stepDone' | 'waitsOn' | 'waitsFor' | 'until'>;

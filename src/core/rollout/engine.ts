@@ -216,8 +216,10 @@ function beginStep(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
   const step = rollout.step + 1;
-  // What mirrored calls came to in a step before judges no other step.
-  record.rollout = { ...rollout, step, stepStartedAt: now, shadow: null };
+  const { steps } = migrationOf(pass, rollout.target).canary;
+  // What mirrored calls came to in a step before is told, and judges no other step. Two in a row mirror as one.
+  const mirrorsAnew = rollout.strategy === 'canary' && steps[step]?.type === 'shadow' && steps[step - 1]?.type !== 'shadow';
+  record.rollout = { ...rollout, step, stepStartedAt: now, shadow: mirrorsAnew ? null : rollout.shadow };
   tellStep(pass);
 }
 
