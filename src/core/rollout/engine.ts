@@ -215,10 +215,10 @@ function heldBy(pass: Pass): string | null {
 function beginStep(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
-  const step = rollout.step + 1;
   const { steps } = migrationOf(pass, rollout.target).canary;
-  // What mirrored calls came to in a step before is told, and judges no other step. Two in a row mirror as one.
-  const mirrorsAnew = rollout.strategy === 'canary' && steps[step]?.type === 'shadow' && steps[step - 1]?.type !== 'shadow';
+  const step = rollout.step + 1;
+  const mirrorsAnew = steps[step]?.type === 'shadow' && (record.route?.shadow ?? null) === null;
+  // What mirrored calls came to some steps before judges nothing any more.
   record.rollout = { ...rollout, step, stepStartedAt: now, shadow: mirrorsAnew ? null : rollout.shadow };
   tellStep(pass);
 }
