@@ -165,10 +165,9 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'cuts the sessions of a superseded target',
     file: verdict,
-    find: "result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain'",
-    replace: "'drain'",
+    find: "(result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive",
+    replace: 'false',
   },
-  { name: 'cuts sessions that retire from a rollout before', file: 'instances.ts', find: ' && instance.dutySince >= since', replace: '' },
   { name: 'a rollout that ended keeps its route', file: engine, find: 'setRoute(pass, restingRoute({ [hash]: 100 }));', replace: '' },
   {
     name: 'keeps the replicas of a manifest that was taken back',
@@ -186,8 +185,8 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'cuts the sessions of a target that was superseded twice',
     file: verdict,
-    find: "result === 'Superseded' && !target.run.exclusive ? 'retire'",
-    replace: "result === 'Superseded' && rollout.topWeight > 0 && !target.run.exclusive ? 'retire'",
+    find: "result === 'Superseded' || rollout.topWeight === 0",
+    replace: "result === 'Superseded' && rollout.topWeight > 0",
   },
   // Carrying out
   {

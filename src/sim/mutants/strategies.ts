@@ -158,12 +158,6 @@ export const strategyMutants: readonly Mutant[] = [
     replace: "steps.slice(0, index + 2).findLast((step) => step.type === 'setWeight')",
   },
   {
-    name: 'a weight grows before its instances are there',
-    file: canary,
-    find: "step.type === 'setWeight' && !enough ? index - 1 : index",
-    replace: 'index',
-  },
-  {
     name: 'a target without instances keeps its weight',
     file: canary,
     find: 'const weight = proven === 0 ? 0 : weightAt',
@@ -200,8 +194,8 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'a step does not keep its start',
     file: engine,
-    find: 'const step = rollout.step + 1; record.rollout = { ...rollout, step, stepStartedAt: now };',
-    replace: 'const step = rollout.step + 1;\n  record.rollout = { ...rollout, step };',
+    find: 'record.rollout = { ...rollout, step, stepStartedAt: now, shadow',
+    replace: 'record.rollout = { ...rollout, step, shadow',
   },
   {
     name: 'a canary restarts its step when it enters its phase',
