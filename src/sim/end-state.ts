@@ -146,7 +146,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
 function summary(world: World): Record<string, unknown> {
   const { record } = world.store;
   const { calm } = world.workload;
-  if (record === null) return { archived: world.store.archived !== null };
+  // Gone is gone, whether it was archived or never got as far as being stored.
+  if (record === null) return {};
   const goal = goalOf(record);
   const common = { goal, suspended: record.suspended, desired: record.desired?.specHash ?? null, commandId: record.commandId };
   if (!calm || wasLoaded(world) || world.partnerWasRejected) {

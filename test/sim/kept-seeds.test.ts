@@ -14,10 +14,7 @@ const kept: readonly { readonly seed: number; readonly fault: string }[] = [
 ];
 
 const run = (seed: number, mutant: string | null) =>
-  runBatch(
-    { from: seed, seeds: 1, steps: 200, threads: 1, untilFirst: true, mutant, enumerate: false, strategy: null },
-    () => undefined,
-  );
+  runBatch({ from: seed, seeds: 1, steps: 200, threads: 1, untilFirst: true, mutant, enumerate: false, strategy: null }, () => undefined);
 
 describe.each(kept)('seed $seed', ({ seed, fault }) => {
   test(`passes, and notices a heart that ${fault}`, async () => {
