@@ -180,7 +180,7 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
       if (!so) return `${compared.from} → ${compared.to}`;
       const policy = reason === 'ContractBreaking' ? migration.contract.breaking : migration.contract.descriptions;
       if (policy !== 'block') return `the manifest says ${policy}`;
-      return sameManifest && !world.drifted && rollout !== null && weightOf(before!, rollout.target) > 0 ? 'it has got calls before' : null;
+      return sameManifest && !world.drifted && rollout !== null && weightOf(before, rollout.target) > 0 ? 'it has got calls before' : null;
     }
     case 'GroupRejected':
       if (migration.releaseTogether === null) return 'it is in no group';

@@ -140,7 +140,7 @@ const previewIsHeeded: Invariant = (judged) => {
   const { migration, health } = serviceFor(after, both.is.target)!;
   const shown = observation?.preview?.revision === both.is.target && world.host?.inForce?.route?.preview === both.is.target;
   if (!shown || !migration.rollback.automatic || after.routePlan > observation.routeGeneration) return null;
-  const down = observation.preview!.checks.find(
+  const down = observation.preview.checks.find(
     ({ name, failsInARow, errorsInARow }) =>
       migration.blueGreen.prePromotion.includes(name) && (failsInARow >= health.failureThreshold || errorsInARow >= 4),
   );

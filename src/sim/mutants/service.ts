@@ -5,7 +5,6 @@ const instances = 'instances.ts';
 const declaration = 'declaration.ts';
 const commands = 'commands.ts';
 const conditions = 'conditions.ts';
-const inPlace = 'rollout/in-place.ts';
 
 export const serviceMutants: readonly Mutant[] = [
   // Manifests and commands
