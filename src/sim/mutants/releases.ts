@@ -95,7 +95,6 @@ export const releaseMutants: readonly Mutant[] = [
     find: 'if (record.drift !== null) accept(pass, record.stableContract',
     replace: 'if (false) accept(pass, record.stableContract',
   },
-  { name: 'drift outlives a promotion', file: verdict, find: 'record.drift = null;', replace: '' },
   // Group
   { name: 'no group waits', file: standing, find: "given.group.every(({ stands }) => stands !== 'moving')", replace: 'true' },
   {
@@ -159,7 +158,6 @@ export const releaseMutants: readonly Mutant[] = [
     replace: '',
   },
   { name: 'a fallback goes by steps', file: engine, find: "return 'fallback';", replace: 'return null;' },
-  { name: 'a fallback waits for the group', file: standing, find: 'released || fallsBack(pass) ||', replace: 'released ||' },
   { name: 'failures before a promotion count after it', file: regression, find: ' && at > promotedAt && at <= now', replace: '' },
   { name: 'a failure of before the clock was set back counts', file: regression, find: ' && at <= now', replace: '' },
 ];
