@@ -40,13 +40,6 @@ export const serviceMutants: readonly Mutant[] = [
     find: '[known.status, known.reason, known.message]',
     replace: "['True', 'Compiled', '']",
   },
-  {
-    name: 'drops what a new host has started of those that leave',
-    file: instances,
-    find: ' || observed(pass, id) !== undefined',
-    replace: '',
-    from: 1_046_474,
-  },
   // What is said
   {
     name: 'claims Synced for what is not',
