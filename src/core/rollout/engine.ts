@@ -243,9 +243,11 @@ const isBeyondGroup = new Set<RolloutPhase>(['Swapping', 'Replacing', 'Switching
 function enterPhase(pass: Pass, phase: RolloutPhase): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
+  // Also for a Service that joins a group when it is that far already.
+  const released = rollout.released || (pass.given.group.length > 0 && isBeyondGroup.has(phase));
+  if (released !== rollout.released) record.rollout = { ...rollout, released };
   if (phase === rollout.phase) return;
   const revision = record.target!.name;
-  const released = rollout.released || (pass.given.group.length > 0 && isBeyondGroup.has(phase));
   record.rollout = { ...rollout, phase, phaseStartedAt: now, released };
   if (phase === 'Stepping' && rollout.phase === 'Proving') {
     record.rollout = { ...record.rollout, stepStartedAt: now };
