@@ -6,7 +6,6 @@ const drift = 'drift.ts';
 const regression = 'rollout/regression.ts';
 const judge = 'rollout/judge.ts';
 const standing = 'rollout/standing.ts';
-const verdict = 'rollout/verdict.ts';
 const inPlace = 'rollout/in-place.ts';
 const engine = 'rollout/engine.ts';
 

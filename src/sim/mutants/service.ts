@@ -1,7 +1,6 @@
 /** Mistakes about manifests, commands and what is said of a Service. */
 import type { Mutant } from './mutant.ts';
 
-const instances = 'instances.ts';
 const declaration = 'declaration.ts';
 const commands = 'commands.ts';
 const conditions = 'conditions.ts';
