@@ -17,6 +17,7 @@ export const serviceMutants: readonly Mutant[] = [
     file: conditions,
     find: 'const applied = record.desired?.origin.snapshot;',
     replace: 'const applied = record.observedSnapshot;',
+    from: 2_301,
   },
   { name: 'takes commands again', file: commands, find: 'if (command.id <= record.commandId) continue;', replace: '' },
   { name: 'a command stands for all', file: commands, find: 'record.commandId = command.id;', replace: 'record.commandId = Infinity;' },
@@ -32,6 +33,7 @@ export const serviceMutants: readonly Mutant[] = [
     file: 'adopt.ts',
     find: 'planGeneration: record.planGeneration + 1,',
     replace: '',
+    from: 8_901,
   },
   {
     name: 'forgets that a manifest is spoilt when it cannot be read',
