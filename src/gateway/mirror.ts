@@ -49,6 +49,14 @@ interface Tally {
   examples: readonly ShadowDifference[];
 }
 
+/** Named by the manifest: as it is, or by a pattern, which does not stand for a tool that says of itself that it destroys something. */
+function isSafe({ tools }: Shadow, { tool, member }: Answered): boolean {
+  if (tools.includes(tool)) return true;
+  if (!tools.some((pattern) => fits(pattern, tool))) return false;
+  const known = member.instance.contract.tools.find(({ name }) => name === tool);
+  return (known?.annotations as { destructiveHint?: unknown } | undefined)?.destructiveHint !== true;
+}
+
 export class Mirror {
   readonly #members: Members;
   readonly #clock: Clock;
@@ -84,7 +92,7 @@ export class Mirror {
   heard(call: Answered): void {
     const [shadow, tally] = [this.#shadow, this.#tally];
     if (shadow === null || tally === null || call.member.instance.revision === shadow.revision) return;
-    if (!shadow.tools.some((pattern) => fits(pattern, call.tool)) || isOneRoundOfMore(call)) return;
+    if (!isSafe(shadow, call) || isOneRoundOfMore(call)) return;
     if (this.#points.next() * 100 >= shadow.percent) return;
     if (this.#underWay >= maxUnderWay) {
       tally.skipped++;

@@ -71,7 +71,7 @@ const metricsAreJudgedRight: Invariant = (judged) => {
   const { checks, intervalMs } = serviceFor(after, both.is.target)!.migration.canary.analysis;
   for (const check of checks) {
     if (check.type !== 'http' && check.type !== 'prometheus') continue;
-    const reading = observation.metrics.find(({ name }) => name === check.name);
+    const reading = observation.metrics.find(({ name, at }) => name === check.name && at >= both.is.analysis!.startedAt);
     const expected = expectedOf(check, reading, staleIntervals * intervalMs, now);
     const said = latest.judgements.find((judgement) => judgement.check === check.name)?.outcome;
     if (said !== expected) return `metric ${check.name} is ${expected}, and said to be ${said}`;

@@ -68,7 +68,7 @@ const wakesForSteps: Invariant = ({ after, decision, now }) => {
   if (rollout === null || rollout.phase !== 'Stepping' || rollout.paused !== null || rollout.promoted !== null) return null;
   const step = stepsOf(rollout, after)[rollout.step];
   const forMs = step?.type === 'pause' ? step.durationMs : step?.type === 'analysis' || step?.type === 'shadow' ? step.forMs : null;
-  if (forMs === null || rollout.waitsOn === 'person') return null;
+  if (forMs === null || (rollout.waitsOn !== 'time' && rollout.waitsOn !== 'data')) return null;
   const endsAt = rollout.stepStartedAt + forMs;
   return endsAt > now && (decision.wakeAt === null || decision.wakeAt > endsAt) ? `nobody wakes for the end of step ${rollout.step}` : null;
 };

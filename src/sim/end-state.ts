@@ -26,7 +26,8 @@ export function problems(world: World): string[] {
   if (record.commandId !== world.store.commands.length) found.push('a command was not taken');
   if (host === null || world.controllers.at(-1)?.alive !== true) found.push('somebody is down');
   found.push(...leftovers(world, record));
-  if (host?.inForce?.generation !== record.planGeneration) found.push(`plan ${record.planGeneration} is not in force`);
+  if (record.desired !== null && host?.inForce?.generation !== record.planGeneration)
+    found.push(`plan ${record.planGeneration} is not in force`);
   if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
   else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
   const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);
@@ -145,7 +146,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
 function summary(world: World): Record<string, unknown> {
   const { record } = world.store;
   const { calm } = world.workload;
-  if (record === null) return { archived: world.store.archived !== null };
+  // Gone is gone, whether it was archived or never got as far as being stored.
+  if (record === null) return {};
   const goal = goalOf(record);
   const common = { goal, suspended: record.suspended, desired: record.desired?.specHash ?? null, commandId: record.commandId };
   if (!calm || wasLoaded(world) || world.partnerWasRejected) {
@@ -203,14 +205,13 @@ export function differences(faulty: World, twin: World): string[] {
  * have missed the last manifest that could be read, or the last moment at which a dependency was ready.
  */
 function storyDependsOnTiming(world: World): boolean {
-  if (wasKeptBackByOthers(world)) return true;
+  if (wasKeptBackByOthers(world) || isLoaded(world)) return true;
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
   const { record } = world.store;
   const held = record !== null && record.rollout !== null && isHeld(world, record);
-  const loaded = record?.desired != null && world.workload.behaviours.get(record.desired.revision.hash)?.worth === 'loaded';
-  return !readable || waits || held || loaded || world.operatorActs || wasRejectedLate(world);
+  return !readable || waits || held || world.operatorActs || wasRejectedLate(world);
 }
 
 /** Whether a Revision is caught that is bad under load only depends on when calls came; so does all that is compared with it later. */
@@ -227,6 +228,12 @@ function wasKeptBackByOthers(world: World): boolean {
     rejection !== undefined &&
     judgedElsewhere.has(rejection.reason)
   );
+}
+
+/** Whether load tells on what is declared: how much of it comes while stable is there to be held against, and when, is a matter of faults. */
+function isLoaded({ store, workload }: World): boolean {
+  const desired = store.record?.desired ?? null;
+  return desired !== null && workload.behaviours.get(desired.revision.hash)?.worth === 'loaded';
 }
 
 function wasRejectedLate({ store }: World): boolean {

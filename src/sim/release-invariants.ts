@@ -90,6 +90,10 @@ const groupMovesTogether: Invariant = (judged) => {
 
 const releasedStaysReleased: Invariant = (judged) => {
   const both = ongoing(judged);
+  const { rollout } = judged.after;
+  if (rollout?.phase === 'Switching' && judged.desired.group.length > 0 && !rollout.released)
+    return 'it switches, and its group has not let it go on';
+  if (both?.was.released === true && both.is.phase === 'Gathering') return 'it waits for its group, which had let it go on';
   if (both === null || !both.was.released || both.was.stepsHash !== both.is.stepsHash) return null;
   return both.is.released ? null : 'its group had let it go on, and holds it again';
 };
@@ -180,10 +184,11 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
       if (!so) return `${compared.from} → ${compared.to}`;
       const policy = reason === 'ContractBreaking' ? migration.contract.breaking : migration.contract.descriptions;
       if (policy !== 'block') return `the manifest says ${policy}`;
-      return sameManifest && !world.drifted && rollout !== null && weightOf(before!, rollout.target) > 0 ? 'it has got calls before' : null;
+      return sameManifest && !world.drifted && rollout !== null && weightOf(before, rollout.target) > 0 ? 'it has got calls before' : null;
     }
     case 'GroupRejected':
       if (migration.releaseTogether === null) return 'it is in no group';
+      if (revision === before?.stable?.hash && !leftByGroup(judged)) return 'nobody who was released with it was taken back';
       return desired.group.some(({ stands }) => stands === 'rejected') ? null : 'no member of its group was taken back';
     case 'UnhealthyAfterPromotion':
       return wrongRegression(revision, judged);
@@ -202,6 +207,31 @@ function shadowStep({ before }: Judged) {
   const step = before!.desired?.migration.canary.steps[before!.rollout!.step];
   return step?.type === 'shadow' ? step : null;
 }
+
+/** Whether a member that was promoted in one release with stable was taken back since. */
+function leftByGroup({ before, desired }: Judged): boolean {
+  const together = before?.promoted[0]?.together;
+  return desired.group.some(({ service, stands, snapshot }) => stands === 'rejected' && together?.[service] === snapshot);
+}
+
+/** Rule 10, the other way round: where there is a reason to go back, and somewhere to go back to, it goes back. */
+const regressionIsHeeded: Invariant = (judged) => {
+  const { before, after, now, observation } = judged;
+  const { stable, desired, promoted, rejections, rollout } = after;
+  if (before === null || stable === null || rollout !== null || before.rollout !== null || goalOf(after) !== 'running') return null;
+  if (stable.hash !== desired!.revision.hash || before.stable?.hash !== stable.hash || promoted[0]?.revision.hash !== stable.hash)
+    return null;
+  const earlier = promoted[1]?.revision.hash;
+  if (earlier === undefined || rejections.some(({ revision }) => revision === stable.hash || revision === earlier)) return null;
+  if (leftByGroup(judged)) return 'a member that was released with it was taken back, and it stays';
+  const withinMs = desired!.migration.rollback.ifUnhealthyWithinMs;
+  if (now - promoted[0].at >= withinMs || now < promoted[0].at) return null;
+  const down = serving(after, stable.hash, false).find(({ id }) => {
+    const seen = observation?.instances.find((one) => one.id === id);
+    return seen?.phase === 'connected' && isOver(seen, after);
+  });
+  return down === undefined ? null : `${down.id} fails its checks, and its promotion is not taken back`;
+};
 
 /** After its promotion: in time, where its manifest says so, and because it fails and nobody else. */
 function wrongRegression(revision: string, { before, after, now, world, observation }: Judged): string | null {
@@ -253,6 +283,9 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   const { stable, stableContract } = after;
   const offers = serving(after, stable?.hash ?? '', false).map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
   const other = offers.find((hash) => hash != null && hash !== stableContract && desired.contracts[hash] !== undefined);
+  if (stableContract !== null && desired.contracts[stableContract] === undefined) return null;
+  const asPromoted = offers.length > 0 && offers.every((hash) => hash === stableContract);
+  if (asPromoted && after.drift !== null) return `drift to ${after.drift.to} though stable offers what it was promoted with`;
   if (other != null && after.drift === null) return `stable offers ${other} rather than ${stableContract}, and no drift is said`;
   const drifted = after.conditions.find(({ type }) => type === 'Drifted')?.status ?? 'Unknown';
   if ((after.drift !== null) !== (drifted === 'True'))
@@ -263,6 +296,17 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   return after.drift.class === expected ? null : `drift is said to be ${after.drift.class}, it is ${expected}`;
 };
 
+/** What stable was promoted with is another only after a promotion, or when a commit has approved it. */
+const stableContractHolds: Invariant = (judged) => {
+  const { before, after } = judged;
+  const manifest = after.stableService ?? after.desired;
+  const { approved, drift } = manifest?.migration.contract ?? { approved: null, drift: 'warn' };
+  if (after.quarantine.length > 0 && drift !== 'quarantine') return 'tools are hidden though drift is only to be told';
+  if (before?.stableContract == null || before.stableContract === after.stableContract || promotion(judged) !== null) return null;
+  const commit = approved !== null && after.stableContract?.startsWith(approved) === true;
+  return commit ? null : `stable's contract became ${after.stableContract}, and nobody approved that`;
+};
+
 export const releaseInvariants = {
   directIsForAReason,
   strategyIsTheDeclared,
@@ -271,10 +315,12 @@ export const releaseInvariants = {
   groupMovesTogether,
   releasedStaysReleased,
   fallbackIsAllowed,
+  regressionIsHeeded,
   waitsAreCounted,
   reasonsAreTrue,
   phasesAreOfTheStrategy,
   promotedIsInOrder,
   driftIsSeen,
+  stableContractHolds,
 };
 export const releaseAlways = { deadlineLeavesOutWaits };

@@ -47,7 +47,14 @@ const rollingKeepsItsFloor: Invariant = (judged) => {
   const ready = hashes.flatMap((hash) => serving(after, hash, true)).filter(isReady);
   const sent = hashes
     .flatMap((hash) => serving(before, hash, true))
-    .filter((instance) => isReady(instance) && !after.instances.some(({ id, duty }) => id === instance.id && duty === 'serve'));
+    .filter(({ id }) => !after.instances.some((instance) => instance.id === id && instance.duty === 'serve'))
+    .filter(
+      ({ id }) =>
+        !isOver(
+          observation?.instances.find((seen) => seen.id === id),
+          after,
+        ),
+    );
   if (sent.length === 0) return null;
   const fewest = Math.min(wantedOf(after, stable!.hash), wantedOf(after, rollout!.target));
   const floor = fewest - unavailableOf(desired!.migration.rolling, fewest);
@@ -133,7 +140,7 @@ const previewIsHeeded: Invariant = (judged) => {
   const { migration, health } = serviceFor(after, both.is.target)!;
   const shown = observation?.preview?.revision === both.is.target && world.host?.inForce?.route?.preview === both.is.target;
   if (!shown || !migration.rollback.automatic || after.routePlan > observation.routeGeneration) return null;
-  const down = observation.preview!.checks.find(
+  const down = observation.preview.checks.find(
     ({ name, failsInARow, errorsInARow }) =>
       migration.blueGreen.prePromotion.includes(name) && (failsInARow >= health.failureThreshold || errorsInARow >= 4),
   );
@@ -161,6 +168,8 @@ const keptStaysUp: Invariant = (judged) => {
     return after.kept !== null && goalOf(after) === 'running' && now >= after.kept.until ? 'it is kept beyond its time' : null;
   const { hash } = before.kept.revision;
   if ([after.rollout?.target, after.desired?.revision.hash].includes(hash) || after.rollout?.direct === 'exclusive') return null;
+  const tried = after.verdicts.some(({ target, endedAt }) => target === before.kept!.revision.name && endedAt === now);
+  if (tried) return null;
   if (after.kept === null) return 'what was kept is let go before its time';
   for (const { id } of serving(before, hash, false)) {
     if (after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) continue;

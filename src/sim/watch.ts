@@ -63,7 +63,15 @@ export class Watch {
     const was = before?.rollout ?? null;
     const is = after.rollout;
     const stepsOn = is !== null && was?.number === is.number && is.phase === 'Stepping' && was.stepsHash === is.stepsHash;
-    if (!stepsOn || observation === null || is.stable === null || !isBad(judged, is) || commanded(desired, before, 'retry')) {
+    // What stable was called for before the target had calls tells nothing of the target.
+    if (
+      !stepsOn ||
+      observation === null ||
+      is.stable === null ||
+      is.analysis === null ||
+      !isBad(judged, is) ||
+      commanded(desired, before, 'retry')
+    ) {
       this.forget();
       return;
     }
@@ -88,18 +96,21 @@ function callsOf(counters: TrafficCounters | undefined): number {
 }
 
 /** Whether what is bad of the target is looked for. */
-function isBad({ after, world }: Judged, { target, strategy, direct }: Rollout): boolean {
+function isBad({ after, world }: Judged, { stable, target, strategy, direct }: Rollout): boolean {
   if (strategy !== 'canary' || direct !== null) return false;
   const kind = world.workload.behaviours.get(target)?.kind;
+  // Held against what is as bad itself it looks well.
+  if (stable !== null && world.workload.behaviours.get(stable)?.worth === 'loaded') return false;
   const checks = after.desired?.migration.canary.analysis.checks ?? [];
   if (kind === 'errors-under-load') return checks.some(({ type }) => type === 'errorRate');
   return kind === 'slow-under-load' && checks.some(({ type }) => type === 'latency');
 }
 
-function waits(rollout: Rollout, { before }: Judged, surely: boolean): boolean {
+function waits(rollout: Rollout, { before, world }: Judged, surely: boolean): boolean {
   if (rollout.phase === 'Gathering') return true;
   const gone = rollout.promoted === 'full' || rollout.promoted?.step === rollout.step;
   const step = rollout.phase === 'Stepping' && !gone ? stepsOf(rollout, before!)[rollout.step]?.type : undefined;
-  if (step === 'pause' || step === 'analysis' || step === 'shadow') return true;
+  // While a Contract that drifted is awaited, the step's own time may be over.
+  if (step === 'pause' || step === 'analysis' || step === 'shadow') return !(surely && world.drifted);
   return !surely && (rollout.paused !== null || rollout.phase === 'Previewing' || before?.desired?.migration.rollback.automatic === false);
 }

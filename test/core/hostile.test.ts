@@ -247,7 +247,7 @@ describe('shadow', () => {
     const shadow: CanaryStep = { type: 'shadow', forMs: minute, tools: ['*'], percent: 100, maxDifferent: 0.1 };
     const it = moving({ strategy: 'canary', canary: { steps: [shadow] } });
     it.shadow = { revision: v2.hash, calls: 100, same: 50, different: 50, failed: 0, skipped: 0, examples: [] };
-    it.settle();
+    it.later(1).settle();
     expect(it.verdicts()[0]).toBe('RolledBack/ShadowDiffers');
     it.command('retry').settle();
     expect(it.record!.rollout!.phase).toBe('Proving');

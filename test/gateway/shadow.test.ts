@@ -3,7 +3,18 @@ import { FairleadError } from '../../src/base/error.ts';
 import type { Shadow } from '../../src/model/plan.ts';
 import type { ShadowReport } from '../../src/model/observation.ts';
 import type { GatewayInstance } from '../../src/ports/gateway.ts';
-import { Client, FakeUpstream, instance, result, startWorld, systemClock, type Heard, type PlanShape, type World } from './world.ts';
+import {
+  Client,
+  contractOf,
+  FakeUpstream,
+  instance,
+  result,
+  startWorld,
+  systemClock,
+  type Heard,
+  type PlanShape,
+  type World,
+} from './world.ts';
 
 let world: World;
 let stable: FakeUpstream;
@@ -107,6 +118,19 @@ describe('no second call is made', () => {
     await (await open()).call('get_later');
     await mirrored(1);
     expect(target.heard.slice(calls).map(({ message }) => JSON.parse(message.text).params.name)).toEqual(['get_later']);
+  });
+
+  it('of a tool that says that it destroys something, unless it is named as it is', async () => {
+    const contract = { ...contractOf([]), tools: [{ name: 'get_and_drop', inputSchema: {}, annotations: { destructiveHint: true } }] };
+    world.route(shadow(), instance(stable, 'old', contract), instance(target, 'new', contract));
+    const client = await open();
+    await client.call('get_and_drop');
+    await client.call('get_one');
+    await mirrored(1);
+    world.route(shadow({ tools: ['get_*', 'get_and_drop'] }), instance(stable, 'old', contract), instance(target, 'new', contract));
+    await client.call('get_and_drop');
+    await mirrored(2);
+    expect(target.heard.map(({ message }) => JSON.parse(message.text).params.name)).toEqual(['get_one', 'get_and_drop']);
   });
 
   it('of a call in which the service asks for more', async () => {

@@ -25,7 +25,7 @@ export function measure(analysis: Analysis, state: AnalysisState, metrics: reado
   const judgements = analysis.checks.map((check) =>
     check.type === 'errorRate' || check.type === 'latency'
       ? judgeTraffic(check, state.window, analysis.minCalls, chance)
-      : judgeMetric(check, readingOf(check, metrics), now, staleIntervals * analysis.intervalMs),
+      : judgeMetric(check, readingOf(check, metrics, state.startedAt), now, staleIntervals * analysis.intervalMs),
   );
   return {
     at: now,
@@ -47,8 +47,9 @@ function trafficLimits(check: AnalysisCheck): number[] {
   return limits.filter((limit) => limit !== null);
 }
 
-function readingOf({ name }: MetricCheck, metrics: readonly MetricReading[]): MetricReading | null {
-  return metrics.find((reading) => reading.name === name) ?? null;
+/** The answer to a check, unless it is from before the analysis began: it spoke of another target then. */
+function readingOf({ name }: MetricCheck, metrics: readonly MetricReading[], startedAt: number): MetricReading | null {
+  return metrics.find((reading) => reading.name === name && reading.at >= startedAt) ?? null;
 }
 
 function judgeMetric(check: MetricCheck, reading: MetricReading | null, now: number, staleMs: number): Judgement {

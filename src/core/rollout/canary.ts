@@ -7,6 +7,7 @@ import type { Shadow } from '../../model/plan.ts';
 import type { CanaryStep } from '../../model/service.ts';
 import {
   beforeTraffic,
+  contractsWait,
   checksPass,
   checksWait,
   groupWait,
@@ -41,7 +42,12 @@ export function canary(standing: Standing): Step {
     return { ...waiting(standing, 'Stepping', 'person', standing.held), ...at, weight: Math.min(weight, standing.weight) };
   if (!enough && (step.type === 'setWeight' || step.type === 'setReplicas'))
     return { ...waiting(standing, 'Stepping', 'instances', missing), ...at };
-  return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progressOf(standing, step, index, weight, replicas) };
+  const progress = progressOf(standing, step, index, weight, replicas);
+  if (standing.gateOpen) return { ...waiting(standing, 'Stepping', 'instances', missing), ...at, ...progress };
+  // What the target offers has changed since it was let through: no more calls, and no other step, until that is compared too.
+  const waits = waiting(standing, 'Stepping', 'instances', contractsWait);
+  const goesOn = progress.stepDone || step.type === 'setWeight' ? {} : progress;
+  return { ...waits, ...at, weight: Math.min(weight, standing.weight), ...goesOn };
 }
 
 type Progress = Pick<Step, 'stepDone' | 'waitsOn' | 'waitsFor' | 'until'>;
@@ -102,6 +108,8 @@ function afterSteps(standing: Standing, replicas: number, proven: number): Step 
   }
   if (phase === 'Switching') return switching(standing);
   if (!checksPass(standing, replicas)) return { ...waiting(standing, 'Stepping', 'instances', checksWait), weight };
+  if (!standing.gateOpen)
+    return { ...waiting(standing, 'Stepping', 'instances', contractsWait), weight: Math.min(weight, standing.weight) };
   if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), weight };
   return switching(standing);
 }

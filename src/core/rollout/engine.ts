@@ -215,8 +215,11 @@ function heldBy(pass: Pass): string | null {
 function beginStep(pass: Pass): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
+  const { steps } = migrationOf(pass, rollout.target).canary;
   const step = rollout.step + 1;
-  record.rollout = { ...rollout, step, stepStartedAt: now };
+  const mirrorsAnew = steps[step]?.type === 'shadow' && (record.route?.shadow ?? null) === null;
+  // What mirrored calls came to some steps before judges nothing any more.
+  record.rollout = { ...rollout, step, stepStartedAt: now, shadow: mirrorsAnew ? null : rollout.shadow };
   tellStep(pass);
 }
 
@@ -240,9 +243,11 @@ const isBeyondGroup = new Set<RolloutPhase>(['Swapping', 'Replacing', 'Switching
 function enterPhase(pass: Pass, phase: RolloutPhase): void {
   const { record, now } = pass;
   const rollout = record.rollout!;
+  // Also for a Service that joins a group when it is that far already.
+  const released = rollout.released || (pass.given.group.length > 0 && isBeyondGroup.has(phase));
+  if (released !== rollout.released) record.rollout = { ...rollout, released };
   if (phase === rollout.phase) return;
   const revision = record.target!.name;
-  const released = rollout.released || (pass.given.group.length > 0 && isBeyondGroup.has(phase));
   record.rollout = { ...rollout, phase, phaseStartedAt: now, released };
   if (phase === 'Stepping' && rollout.phase === 'Proving') {
     record.rollout = { ...record.rollout, stepStartedAt: now };

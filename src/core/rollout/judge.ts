@@ -74,10 +74,10 @@ function analysisFailure(pass: Pass): Finding {
 
 /** Differences between answers are only listed unless the step says how many may differ. */
 function shadowFailure(pass: Pass): Finding {
-  const { shadow, step, target, strategy, direct } = pass.record.rollout!;
+  const { shadow, step, stepStartedAt, target, strategy, direct } = pass.record.rollout!;
   const { steps, analysis } = migrationOf(pass, target).canary;
   const at = strategy === 'canary' && direct === null ? steps[step] : undefined;
-  if (shadow === null || at?.type !== 'shadow' || at.maxDifferent === null) return null;
+  if (shadow === null || at?.type !== 'shadow' || at.maxDifferent === null || pass.now <= stepStartedAt) return null;
   const compared = shadow.same + shadow.different;
   if (compared < analysis.minCalls || shadow.different <= at.maxDifferent * compared) return null;
   return ['ShadowDiffers', `${shadow.different} of ${compared} mirrored calls were answered otherwise than by stable`];

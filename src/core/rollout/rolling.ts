@@ -5,7 +5,7 @@
  * stable that failed and is in back-off is free: a fix need not wait for what is broken.
  */
 import type { Amount, Migration } from '../../model/service.ts';
-import { groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
+import { contractsWait, groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
 
 /** `rollout.step` is the number of target Instances that have taken over. */
 export function rolling(standing: Standing): Step {
@@ -17,7 +17,7 @@ export function rolling(standing: Standing): Step {
   if (standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
   if (replaced >= replicas) return { ...switching(standing), stable: counts.stable };
   if (proven <= replaced) return { ...waiting(standing, phase, 'instances', instancesLeft(replicas - proven, replicas)), ...counts };
-  if (!standing.gateOpen) return { ...waiting(standing, phase, 'instances', 'the contracts of both revisions'), ...counts };
+  if (!standing.gateOpen) return { ...waiting(standing, phase, 'instances', contractsWait), ...counts };
   if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), ...counts };
   const confirmed = (standing.inForce?.weights[rollout.target] ?? 0) === counts.weight;
   return {

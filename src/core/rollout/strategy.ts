@@ -98,7 +98,7 @@ export function beforeTraffic(standing: Standing, count: number): Step | null {
   const proven = provenOf(standing, count);
   if (standing.held !== null) return { ...waiting(standing, 'Proving', 'person', standing.held), target: count };
   if (proven < count) return { ...waiting(standing, 'Proving', 'instances', instancesLeft(count - proven, count)), target: count };
-  if (!standing.gateOpen) return { ...waiting(standing, 'Proving', 'instances', 'the contracts of both revisions'), target: count };
+  if (!standing.gateOpen) return { ...waiting(standing, 'Proving', 'instances', contractsWait), target: count };
   return null;
 }
 
@@ -107,6 +107,7 @@ export function instancesLeft(missing: number, count: number): string {
 }
 
 export const checksWait = 'the target to pass its checks again';
+export const contractsWait = 'the contracts of both revisions';
 export const groupWait = 'the other services of its group';
 /** What waits for these words goes on when somebody says so; nothing else that waits for a person does. */
 export const promoteWait = 'somebody to say `rollout promote`';

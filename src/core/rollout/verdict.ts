@@ -93,9 +93,10 @@ export function end(pass: Pass, result: RolloutResult, reason: string, message: 
   });
   record.rollout = null;
   record.target = null;
-  // What was superseded did nothing wrong: its sessions, those of a Rollout before included, may go on for a while. What was
-  // taken back gets no call any more.
-  if (result !== 'Promoted') leave(pass, target, result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain', rollout.startedAt);
+  // What was superseded did nothing wrong, and the sessions of what got no call in this Rollout are from before (it was stable
+  // then): they may go on for a while. What had calls and was taken back gets none any more.
+  const mayGoOn = (result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive;
+  if (result !== 'Promoted') leave(pass, target, mayGoOn ? 'retire' : 'drain', rollout.startedAt);
 }
 
 /** `since`: what retired before that instant keeps the time that it was promised. */

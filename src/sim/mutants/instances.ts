@@ -34,12 +34,6 @@ export const instanceMutants: readonly Mutant[] = [
     replace: '({ ...instance, dutySeenAt: null })',
   },
   { name: 'takes every observation for one of a new host', file: instances, find: 'record.hostId = observation.hostId;', replace: '' },
-  {
-    name: 'what is kept is on probation',
-    file: instances,
-    find: 'instance.revision === pass.record.target?.hash',
-    replace: 'instance.revision !== pass.record.stable?.hash',
-  },
   // Instances
   { name: 'uses instance ids twice', file: instances, find: 'record.nextIncarnation = incarnation + 1;', replace: '' },
   { name: 'does not scale down', file: instances, find: "if (instance.ordinal >= count) setDuty(pass, instance, 'retire');", replace: '' },
@@ -60,12 +54,6 @@ export const instanceMutants: readonly Mutant[] = [
     file: instances,
     find: '|| other.hash === revision.hash || !mayBeAlive(pass, other.hash)',
     replace: '|| !mayBeAlive(pass, null)',
-  },
-  {
-    name: 'believes an observation older than the plan',
-    file: instances,
-    find: 'observation === null || (before !== null && observation.planGeneration < before.planGeneration)',
-    replace: 'observation === null',
   },
   {
     name: 'stops without draining',

@@ -6,7 +6,6 @@ const drift = 'drift.ts';
 const regression = 'rollout/regression.ts';
 const judge = 'rollout/judge.ts';
 const standing = 'rollout/standing.ts';
-const verdict = 'rollout/verdict.ts';
 const inPlace = 'rollout/in-place.ts';
 const engine = 'rollout/engine.ts';
 
@@ -40,12 +39,6 @@ export const releaseMutants: readonly Mutant[] = [
     replace: 'return true;',
   },
   {
-    name: 'a contract that is not seen is taken for none',
-    file: gate,
-    find: 'return !blocks || (pass.observation !== null && (hashesOf(pass)[0] === null || offersNothing(pass)));',
-    replace: 'return !blocks || hashesOf(pass).includes(null);',
-  },
-  {
     name: 'the gate never opens while contracts are unknown',
     file: gate,
     find: 'if (from !== to && (stable === undefined || target === undefined)) return;',
@@ -63,18 +56,6 @@ export const releaseMutants: readonly Mutant[] = [
     find: 'record.stableContract ?? contractOf(pass, record.stable!.hash)',
     replace: 'contractOf(pass, record.stable!.hash) ?? record.stableContract',
   },
-  {
-    name: 'a comparison stands for whatever is offered later',
-    file: gate,
-    find: 'return gateFailure(pass) === null && (!blocks || isOfNow(pass, contract));',
-    replace: 'return gateFailure(pass) === null;',
-  },
-  {
-    name: 'compares once and never again',
-    file: gate,
-    find: 'rollout.contract?.from === from && rollout.contract.to === to',
-    replace: 'rollout.contract !== null',
-  },
   // Drift
   {
     name: 'drift is not seen',
@@ -89,21 +70,8 @@ export const releaseMutants: readonly Mutant[] = [
     replace: 'record.stableContract = offered[0]!;',
   },
   { name: 'drift is hidden though it is only to be told', file: drift, find: "policy === 'quarantine' ?", replace: 'true ?' },
-  {
-    name: 'drift that is over is not forgotten',
-    file: drift,
-    find: 'if (record.drift !== null) accept(pass, record.stableContract',
-    replace: 'if (false) accept(pass, record.stableContract',
-  },
-  { name: 'drift outlives a promotion', file: verdict, find: 'record.drift = null;', replace: '' },
   // Group
   { name: 'no group waits', file: standing, find: "given.group.every(({ stands }) => stands !== 'moving')", replace: 'true' },
-  {
-    name: 'a group waits though it was let go',
-    file: standing,
-    find: 'return released || fallsBack(pass)',
-    replace: 'return fallsBack(pass)',
-  },
   {
     name: 'forgets that the group let it go',
     file: engine,
@@ -134,7 +102,6 @@ export const releaseMutants: readonly Mutant[] = [
     find: "stands === 'rejected')) return; record",
     replace: 'true)) return;\n  record',
   },
-  { name: 'stays promoted when its group is taken back', file: regression, find: ' ?? leftByGroup(pass)', replace: '' },
   { name: 'is taken back for a later release of its group', file: regression, find: ' && together?.[service] === snapshot', replace: '' },
   // Fallback
   { name: 'never falls back', file: regression, find: 'if (found === null) return;', replace: 'if (true) return;' },
@@ -147,19 +114,11 @@ export const releaseMutants: readonly Mutant[] = [
   { name: 'falls back at any time', file: regression, find: 'withinMs === 0 || now >= endsAt', replace: 'withinMs === 0' },
   { name: 'falls back after one failure', file: regression, find: 'const failuresThatCount = 2;', replace: 'const failuresThatCount = 1;' },
   {
-    name: 'falls back to what was taken back itself',
-    file: 'pass.ts',
-    find: 'before === undefined || rejectionOf(pass, before.revision.hash) !== undefined ? null : before',
-    replace: 'before ?? null',
-  },
-  {
     name: 'does not remember what it fell back from',
     file: regression,
     find: 'remember(pass, stable, reason, message, record.stableService?.origin.snapshot ?? record.observedSnapshot);',
     replace: '',
   },
   { name: 'a fallback goes by steps', file: engine, find: "return 'fallback';", replace: 'return null;' },
-  { name: 'a fallback waits for the group', file: standing, find: 'released || fallsBack(pass) ||', replace: 'released ||' },
   { name: 'failures before a promotion count after it', file: regression, find: ' && at > promotedAt && at <= now', replace: '' },
-  { name: 'a failure of before the clock was set back counts', file: regression, find: ' && at <= now', replace: '' },
 ];

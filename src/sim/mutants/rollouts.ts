@@ -19,12 +19,6 @@ export const rolloutMutants: readonly Mutant[] = [
     replace: 'false',
   },
   {
-    name: 'judges stable only while no rollout was superseded',
-    file: engine,
-    find: 'if (record.rollout === null) judgeStable(pass);',
-    replace: 'if (pass.before?.rollout == null) judgeStable(pass);',
-  },
-  {
     name: 'a rollout begins with the time of the one before',
     file: engine,
     find: 'waitingSince: null, waitedMs: 0,',
@@ -44,19 +38,6 @@ export const rolloutMutants: readonly Mutant[] = [
     file: engine,
     find: "if (target.run.exclusive || stable.run.exclusive) return 'exclusive';",
     replace: '',
-  },
-  {
-    name: 'what fails before it began holds the place of others',
-    file: engine,
-    find: 'while (record.rollout === null && mayBegin',
-    replace: 'if (record.rollout === null && mayBegin',
-  },
-  { name: 'what returns is not on probation', file: engine, find: 'takeObservation(pass); look(pass);', replace: 'look(pass);' },
-  {
-    name: 'an update that begins while it comes up is a deployment',
-    file: 'state.ts',
-    find: " || record.state === 'Updating' || serves",
-    replace: " || record.state === 'Updating'",
   },
   // Failing
   {
@@ -118,18 +99,6 @@ export const rolloutMutants: readonly Mutant[] = [
     find: 'if (failure !== null) reject',
     replace: 'if (failure !== null && record.rollout!.paused === null) reject',
   },
-  {
-    name: 'what fails for good is hidden by a failed start',
-    file: judge,
-    find: 'const finding = gateFailure(pass)',
-    replace: 'if (startFailure(pass) !== null) return null;\n  const finding = gateFailure(pass)',
-  },
-  {
-    name: 'new steps have the time that is left',
-    file: engine,
-    find: '...fromTheStart(now, stepsHash), ...anew, phase',
-    replace: '...fromTheStart(now, stepsHash), phase',
-  },
   // Ending
   {
     name: 'a target that was taken back becomes stable',
@@ -165,10 +134,9 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'cuts the sessions of a superseded target',
     file: verdict,
-    find: "result === 'Superseded' && !target.run.exclusive ? 'retire' : 'drain'",
-    replace: "'drain'",
+    find: "(result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive",
+    replace: 'false',
   },
-  { name: 'cuts sessions that retire from a rollout before', file: 'instances.ts', find: ' && instance.dutySince >= since', replace: '' },
   { name: 'a rollout that ended keeps its route', file: engine, find: 'setRoute(pass, restingRoute({ [hash]: 100 }));', replace: '' },
   {
     name: 'keeps the replicas of a manifest that was taken back',
@@ -183,12 +151,6 @@ export const rolloutMutants: readonly Mutant[] = [
     replace: 'rejectionOf',
   },
   { name: 'promotes without the contract that came with it', file: verdict, find: 'record.stableContract = contract;', replace: '' },
-  {
-    name: 'cuts the sessions of a target that was superseded twice',
-    file: verdict,
-    find: "result === 'Superseded' && !target.run.exclusive ? 'retire'",
-    replace: "result === 'Superseded' && rollout.topWeight > 0 && !target.run.exclusive ? 'retire'",
-  },
   // Carrying out
   {
     name: 'stops stable before the target is proven',
@@ -227,14 +189,7 @@ export const rolloutMutants: readonly Mutant[] = [
     find: 'observation.routeGeneration >= before.routePlan',
     replace: 'true',
   },
-  {
-    name: 'waits for the newest plan rather than the route',
-    file: standing,
-    find: 'observation.routeGeneration >= before.routePlan',
-    replace: 'observation.routeGeneration >= before.planGeneration',
-  },
   { name: 'forgets which plan brought the route', file: engine, find: 'record.routePlan = record.planGeneration + 1;', replace: '' },
-  { name: 'takes the route of a rollout before for its own', file: standing, find: 'isOfThisRollout && ', replace: '' },
   {
     name: 'sends calls to nobody during a rollout',
     file: engine,

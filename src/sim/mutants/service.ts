@@ -1,11 +1,9 @@
 /** Mistakes about manifests, commands and what is said of a Service. */
 import type { Mutant } from './mutant.ts';
 
-const instances = 'instances.ts';
 const declaration = 'declaration.ts';
 const commands = 'commands.ts';
 const conditions = 'conditions.ts';
-const inPlace = 'rollout/in-place.ts';
 
 export const serviceMutants: readonly Mutant[] = [
   // Manifests and commands
@@ -19,6 +17,7 @@ export const serviceMutants: readonly Mutant[] = [
     file: conditions,
     find: 'const applied = record.desired?.origin.snapshot;',
     replace: 'const applied = record.observedSnapshot;',
+    from: 2_301,
   },
   { name: 'takes commands again', file: commands, find: 'if (command.id <= record.commandId) continue;', replace: '' },
   { name: 'a command stands for all', file: commands, find: 'record.commandId = command.id;', replace: 'record.commandId = Infinity;' },
@@ -34,19 +33,13 @@ export const serviceMutants: readonly Mutant[] = [
     file: 'adopt.ts',
     find: 'planGeneration: record.planGeneration + 1,',
     replace: '',
+    from: 8_901,
   },
   {
     name: 'forgets that a manifest is spoilt when it cannot be read',
     file: conditions,
     find: '[known.status, known.reason, known.message]',
     replace: "['True', 'Compiled', '']",
-  },
-  {
-    name: 'drops what a new host has started of those that leave',
-    file: instances,
-    find: ' || observed(pass, id) !== undefined',
-    replace: '',
-    from: 1_046_474,
   },
   // What is said
   {

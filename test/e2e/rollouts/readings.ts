@@ -47,13 +47,13 @@ function read(stand: Stand): Readings {
   };
 }
 
-/** The reading once the host has closed no more descriptors for a while: idle connections are closed by both ends within some seconds. */
+/** The reading once nobody has closed a descriptor for longer than a connection is kept idle (5 s). */
 async function settled(look: () => Readings): Promise<Readings> {
   let last = look();
-  for (let unchanged = 0, looks = 0; unchanged < 5 && looks < 40; unchanged += 1, looks += 1) {
+  for (let unchanged = 0, looks = 0; unchanged < 14 && looks < 80; unchanged += 1, looks += 1) {
     await pause(500);
     const now = look();
-    if (now.host.descriptors < last.host.descriptors) unchanged = 0;
+    if (processes.some((who) => now[who].descriptors < last[who].descriptors)) unchanged = 0;
     last = now;
   }
   return last;
