@@ -26,6 +26,12 @@ export const errorCodes = {
     'backoff',
   ),
   Refused: code('The request was understood and refused; the message says why.', 409, 4),
+  SourceMoved: code(
+    'Somebody else changed the source at the same moment, several times over. Nothing was written; plan again.',
+    409,
+    4,
+    'backoff',
+  ),
   TimedOut: code(
     'It did not finish in the time given. It goes on; look again with `fairlead rollout status` or wait longer.',
     504,

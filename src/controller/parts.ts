@@ -5,12 +5,24 @@ import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
-import type { Forge } from '../ports/forge.ts';
+import type { Forge, PullRequest, PullRequestDraft } from '../ports/forge.ts';
 import type { HostLink } from '../ports/host-link.ts';
 import type { About } from '../ports/read-model.ts';
 import type { Source, WritableSource } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { GuardPrune } from './declarations.ts';
+
+/** Where branches that are pushed to a Source are proposed to be merged. */
+export interface Proposals {
+  /** The branch that is followed. */
+  readonly base: string;
+  /** The page on which a person opens the pull request of a pushed branch; null where no forge is known. */
+  compareUrl(branch: string): string | null;
+  /** Opens it; null when nobody gave a token for that. */
+  readonly propose: ((draft: PullRequestDraft) => Promise<PullRequest>) | null;
+  /** A commit that was rolled back opens a proposal that takes it back. */
+  readonly reverts: boolean;
+}
 
 export interface SourceParts {
   readonly source: Source | WritableSource;
@@ -21,6 +33,8 @@ export interface SourceParts {
   readonly compiler: Compiler;
   /** Told what became of its commits; null (or left out) when nobody is. */
   readonly forge?: Forge | null;
+  /** null (or left out) where nothing can be proposed: a folder, or a repository that is not followed by a branch. */
+  readonly proposals?: Proposals | null;
 }
 
 export interface ControllerParts {

@@ -5,13 +5,16 @@
 import { resolve } from 'node:path';
 import { parseDuration } from '../base/duration.ts';
 import type {
+  CommitStatusSpec,
   ControllerSpec,
   CredentialsSpec,
   GitRefSpec,
   GitSpec,
+  PullRequestsSpec,
   SecretReference as SecretSpec,
   SourceSpec,
   VerifySpec,
+  WritesSpec,
 } from '../model/gen/controller.ts';
 import type {
   CommitStatusSettings,
@@ -22,6 +25,7 @@ import type {
   HookSettings,
   SecretReference,
   SourceSettings,
+  WriteSettings,
 } from '../model/source-settings.ts';
 import type { Segment } from './place.ts';
 import type { Finding } from './schema.ts';
@@ -63,7 +67,9 @@ function gitSettings(name: string, git: GitSpec, base: string): GitSettings {
     allowLocal: git.allowLocal ?? false,
     allowRewind: git.allowRewind ?? false,
     verify: git.verify === undefined ? null : verificationOf(git.verify, base),
-    commitStatus: git.commitStatus === undefined ? null : commitStatusOf(git.commitStatus, base),
+    commitStatus: git.commitStatus === undefined ? null : forgeOf(git.commitStatus, base),
+    pullRequests: git.pullRequests === undefined ? null : forgeOf(git.pullRequests, base),
+    writes: writesOf(git.writes, base),
     drift: git.drift ?? 'correct',
     revertProposals: git.revertProposals ?? false,
   };
@@ -92,7 +98,15 @@ function verificationOf({ mode, sshAllowedSigners, gpgKeys }: VerifySpec, base: 
   };
 }
 
-function commitStatusOf({ forge, tokenFrom, apiUrl }: NonNullable<GitSpec['commitStatus']>, base: string): CommitStatusSettings {
+function writesOf({ name, email, signingKeyFile }: WritesSpec = {}, base: string): WriteSettings {
+  return {
+    name: name ?? 'Fairlead',
+    email: email ?? 'fairlead@localhost',
+    signingKeyFile: signingKeyFile === undefined ? null : resolve(base, signingKeyFile),
+  };
+}
+
+function forgeOf({ forge, tokenFrom, apiUrl }: CommitStatusSpec | PullRequestsSpec, base: string): CommitStatusSettings {
   return { forge, token: reference(tokenFrom, base), apiUrl: apiUrl ?? null };
 }
 

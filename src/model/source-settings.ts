@@ -30,6 +30,18 @@ export interface CommitStatusSettings {
   readonly apiUrl: string | null;
 }
 
+/** How a forge is asked to open pull requests. */
+export type PullRequestSettings = CommitStatusSettings;
+
+/** How commits of Fairlead's own are made. */
+export interface WriteSettings {
+  /** The committer, and the author where nobody else is. */
+  readonly name: string;
+  readonly email: string;
+  /** A private ssh key without a passphrase that commits are signed with; null: they are not signed. */
+  readonly signingKeyFile: string | null;
+}
+
 export interface FolderSettings {
   readonly kind: 'folder';
   readonly name: string;
@@ -51,6 +63,9 @@ export interface GitSettings {
   readonly allowRewind: boolean;
   readonly verify: GitVerification | null;
   readonly commitStatus: CommitStatusSettings | null;
+  /** null: branches are pushed, and a person opens the pull request. */
+  readonly pullRequests: PullRequestSettings | null;
+  readonly writes: WriteSettings;
   /** What is done about what differs from the Plan: corrected, or only shown. */
   readonly drift: 'correct' | 'report';
   /** A commit that was rolled back opens a proposal that takes it back. */

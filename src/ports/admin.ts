@@ -2,6 +2,7 @@
 import type { CommandKind } from '../model/command.ts';
 import type { ContractComparison } from '../model/contract.ts';
 import type { Issue } from '../model/issue.ts';
+import type { Person } from './source.ts';
 
 /** A proposed change of the source of truth: manifests as text, or names to delete. */
 export interface Proposal {
@@ -12,6 +13,27 @@ export interface Proposal {
   readonly prune: boolean;
   /** The source that it is about; needed where there are several, and what is proposed is new or in more than one of them. */
   readonly source?: string;
+}
+
+/** How a change is to be written to a Source that keeps history. */
+export interface Writing {
+  /** First line and, after an empty one, the rest; null: words that say what changes. */
+  readonly message: string | null;
+  /** As git has it, by the caller's own configuration; null: the Source's own. */
+  readonly author: Person | null;
+  /** Push a branch for somebody to merge instead of what is followed: of that name, or `true` for one that says what changes. */
+  readonly propose: string | boolean;
+}
+
+/** Where a proposed change waits for somebody to merge it. */
+export interface Proposed {
+  readonly branch: string;
+  readonly base: string;
+  /** The page on which a person opens the pull request; null where no forge is known. */
+  readonly compareUrl: string | null;
+  /** The pull request, where a token lets Fairlead open it; `problem`: why it could not, though it should have. */
+  readonly pullRequest: { readonly number: number; readonly url: string; readonly created: boolean } | null;
+  readonly problem: string | null;
 }
 
 export interface ServiceChange {
@@ -49,6 +71,8 @@ export interface Applied {
   readonly changes: readonly { readonly service: string; readonly action: ServiceChange['action'] }[];
   /** Files written or deleted, relative to the source's root. */
   readonly files: readonly string[];
+  /** Set when it was pushed as a branch: nothing changes before somebody merges it. */
+  readonly proposed: Proposed | null;
 }
 
 export interface Admin {
@@ -59,9 +83,9 @@ export interface Admin {
   suspendSource(source: string, suspended: boolean, uid: number): Promise<void>;
   plan(proposal: Proposal): Promise<PlanReport>;
   /** Refused with the Issues in `data.issues` when the Proposal does not compile, or with the token stale. */
-  apply(proposal: Proposal, planToken: string | null, uid: number): Promise<Applied>;
-  /** Writes the manifest of an older promoted Revision to the source; null: the one before stable. */
-  undo(service: string, toRevision: string | null, uid: number): Promise<Applied>;
+  apply(proposal: Proposal, planToken: string | null, writing: Writing, uid: number): Promise<Applied>;
+  /** Writes the manifest of an older promoted Revision to the source; null: the one before stable. For git a commit that reverts, where one does it. */
+  undo(service: string, toRevision: string | null, writing: Writing, uid: number): Promise<Applied>;
   backup(path: string, uid: number): Promise<void>;
   /** Drains and stops everything; resolves when the supervisor has been told. */
   stop(uid: number): Promise<void>;

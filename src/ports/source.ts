@@ -36,8 +36,43 @@ export interface Source {
   close(): Promise<void>;
 }
 
-/** A Source that can be written to: `apply`, `delete` and `rollout undo` go through it. */
+/** Who made a change, as commits name people. */
+export interface Person {
+  readonly name: string;
+  readonly email: string;
+}
+
+/** A change of a Source's files, all or none. */
+export interface Change {
+  /** By path relative to the root of the Source: the text, or null to delete. */
+  readonly files: Readonly<Record<string, string | null>>;
+  /** Id of the Snapshot that it was worked out against. */
+  readonly onto: string;
+  /** What is said of it where history is kept. A folder keeps none. */
+  readonly subject: string;
+  /** Paragraphs below the subject; empty for none. */
+  readonly body: string;
+  /** `Key: value` lines at the end, such as `Fairlead-Verb`. */
+  readonly trailers: readonly (readonly [key: string, value: string])[];
+  /** null: the Source's own name. */
+  readonly author: Person | null;
+  /** Push it as a new branch of this name, for somebody to merge, instead of to what is followed; null for the latter. */
+  readonly branch: string | null;
+}
+
+export interface Written {
+  /** Id of the Snapshot that holds the change: the commit, for git. */
+  readonly snapshot: string;
+  /** The branch that it was pushed to; null for a folder. */
+  readonly branch: string | null;
+}
+
+/** A Source that can be written to: `apply`, `delete`, `lock` and `rollout undo` go through it. */
 export interface WritableSource extends Source {
-  /** Writes or deletes (null) files by path relative to the root, all or none, and returns the id of the Snapshot that holds them. */
-  write(files: Readonly<Record<string, string | null>>): Promise<string>;
+  /**
+   * Writes the change. When it was written to what is followed, the listener has been handed that Snapshot before this
+   * resolves (unless the Source is suspended). Rejects SourceMoved when the Source is another than `onto` by now: read it
+   * again, work the change out anew, and write that; and Refused, with why, when this Source takes no such change.
+   */
+  write(change: Change): Promise<Written>;
 }

@@ -11,7 +11,7 @@ import { FairleadError, messageOf } from '../base/error.ts';
 import { sha256 } from '../base/hash.ts';
 import type { Snapshot, SnapshotFile } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { SourceListener, WritableSource } from '../ports/source.ts';
+import type { Change, SourceListener, WritableSource, Written } from '../ports/source.ts';
 import { isIgnored, isManifestPath, listManifests, readManifest, type KnownFile } from './folder-scan.ts';
 
 export interface FolderSourceOptions {
@@ -101,7 +101,8 @@ class FolderSource implements WritableSource {
     this.#watcher = null;
   }
 
-  write(files: Readonly<Record<string, string | null>>): Promise<string> {
+  async write({ files, branch }: Change): Promise<Written> {
+    if (branch !== null) throw new FairleadError('Refused', `${this.name} is a folder: it has no branches to propose a change on.`);
     return this.#inTurn(async () => {
       const paths = Object.keys(files);
       for (const path of paths) this.#refuseBadPath(path);
@@ -109,7 +110,7 @@ class FolderSource implements WritableSource {
       // What was written is whole: no need to wait for the folder to become quiet.
       await this.#read(paths);
       this.#unsettled = new Set([...this.#unsettled].filter((path) => !paths.includes(path)));
-      return this.#handOut();
+      return { snapshot: this.#handOut(), branch: null };
     });
   }
 

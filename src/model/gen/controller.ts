@@ -122,6 +122,8 @@ export interface GitSpec {
   allowRewind?: boolean;
   verify?: VerifySpec;
   commitStatus?: CommitStatusSpec;
+  pullRequests?: PullRequestsSpec;
+  writes?: WritesSpec;
   /**
    * What is done about what differs from what is declared: corrected, or only shown.
    */
@@ -236,6 +238,47 @@ export interface SecretReference2 {
   file?: string;
 }
 /**
+ * Opens pull requests of the branches that `--propose` and `revertProposals` push. Without it the address of the page is printed on which a person opens one.
+ */
+export interface PullRequestsSpec {
+  forge: ForgeName;
+  tokenFrom: SecretReference3;
+  /**
+   * Root of the forge’s API, where the address of the repository does not tell it.
+   */
+  apiUrl?: string;
+}
+/**
+ * A token that may open pull requests.
+ */
+export interface SecretReference3 {
+  /**
+   * The environment variable.
+   */
+  env?: string;
+  /**
+   * The file, relative to this one. Its last line break is not part of the secret.
+   */
+  file?: string;
+}
+/**
+ * How commits are made by `apply`, `delete`, `lock`, `rollout undo` and `revertProposals`.
+ */
+export interface WritesSpec {
+  /**
+   * The committer, and the author where nobody else is.
+   */
+  name?: string;
+  /**
+   * Address of the committer.
+   */
+  email?: string;
+  /**
+   * A private ssh key without a passphrase that these commits are signed with.
+   */
+  signingKeyFile?: string;
+}
+/**
  * A listener that forges tell of pushes, so that nobody has to wait for the next poll. Off when left out.
  */
 export interface Webhooks {
@@ -250,12 +293,12 @@ export interface Hooks {
 }
 export interface HookSpec {
   forge: ForgeName;
-  secretFrom: SecretReference3;
+  secretFrom: SecretReference4;
 }
 /**
  * The secret that was given to the forge: for GitLab its signing token (whsec_…) or its secret token.
  */
-export interface SecretReference3 {
+export interface SecretReference4 {
   /**
    * The environment variable.
    */
