@@ -1,7 +1,7 @@
 /** What every Source promises, as a suite to run against each. The harness changes what the Source reads from, by whatever means it has. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../src/model/snapshot.ts';
-import type { Source, SourceListener, WritableSource } from '../../src/ports/source.ts';
+import type { Change, Source, SourceListener, WritableSource } from '../../src/ports/source.ts';
 
 export interface SourceHarness {
   /** A Source that has not been started. */
@@ -51,6 +51,11 @@ export class SourceWitness implements SourceListener {
   #wake(): void {
     for (const wake of this.#waiting.splice(0)) wake();
   }
+}
+
+/** A change of those files against a Snapshot, as somebody may write it; `own`: what a test is about. */
+export function changeOf(files: Change['files'], onto: string, own: Partial<Change> = {}): Change {
+  return { files, onto, subject: 'Change', body: '', trailers: [], author: null, branch: null, ...own };
 }
 
 /** Path → text of a Snapshot. */
@@ -173,11 +178,14 @@ export function writableSourceContract(
       await harness.source.start(witness);
       await witness.until(() => true);
     };
+    /** Writes against the Snapshot that was handed out last; the id of the one that holds it. */
+    const write = async (files: Change['files']): Promise<string> =>
+      (await harness.source.write(changeOf(files, witness.snapshots.at(-1)!.id))).snapshot;
     afterEach(() => harness.end());
 
     it('writes and deletes several files as one, and returns the id of the Snapshot that the listener gets', async () => {
       await start({ 'a.yaml': '1', 'b.yaml': '1' });
-      const id = await harness.source.write({ 'a.yaml': '2', 'b.yaml': null, 'new/c.yaml': '3' });
+      const id = await write({ 'a.yaml': '2', 'b.yaml': null, 'new/c.yaml': '3' });
       const snapshot = await witness.until((candidate) => candidate.id === id);
       expect(textsOf(snapshot)).toEqual({ 'a.yaml': '2', 'new/c.yaml': '3' });
       await harness.source.refresh();
@@ -191,7 +199,7 @@ export function writableSourceContract(
       'refuses the path %j, and writes nothing else of the same change',
       async (path) => {
         await start({ 'a.yaml': '1' });
-        await expect(harness.source.write({ 'b.yaml': '1', [path]: 'x' })).rejects.toMatchObject({ code: 'Refused' });
+        await expect(write({ 'b.yaml': '1', [path]: 'x' })).rejects.toMatchObject({ code: 'Refused' });
         await harness.source.refresh();
         expect(textsOf(witness.snapshots.at(-1)!)).toEqual({ 'a.yaml': '1' });
       },
@@ -199,7 +207,7 @@ export function writableSourceContract(
 
     it('leaves everything as it was when a part cannot be written', async () => {
       await start({ 'a.yaml': '1', 'b.yaml': '1' });
-      await expect(harness.source.write({ 'a.yaml': '2', 'b.yaml': null, 'a.yaml/c.yaml': '3' })).rejects.toMatchObject({
+      await expect(write({ 'a.yaml': '2', 'b.yaml': null, 'a.yaml/c.yaml': '3' })).rejects.toMatchObject({
         code: 'Refused',
       });
       await harness.source.refresh();
@@ -209,7 +217,7 @@ export function writableSourceContract(
     it('takes in a write while suspended without handing it out', async () => {
       await start({ 'a.yaml': '1' });
       harness.source.suspend();
-      const id = await harness.source.write({ 'a.yaml': '2' });
+      const id = await write({ 'a.yaml': '2' });
       expect(witness.snapshots).toHaveLength(1);
       harness.source.resume();
       await witness.until((snapshot) => snapshot.id === id);

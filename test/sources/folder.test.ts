@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { WritableSource } from '../../src/ports/source.ts';
 import { createFolderSource } from '../../src/sources/folder.ts';
-import { SourceWitness, sourceContract, textsOf, writableSourceContract, type SourceHarness } from '../ports/source-contract.ts';
+import { changeOf, SourceWitness, sourceContract, textsOf, writableSourceContract, type SourceHarness } from '../ports/source-contract.ts';
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -177,7 +177,7 @@ describe('a folder', () => {
 
   it('leaves nothing of its own behind after a write', async () => {
     await start({ 'a.yaml': '1' });
-    await harness.source.write({ 'a.yaml': '2', 'b.yaml': '1' });
+    await harness.source.write(changeOf({ 'a.yaml': '2', 'b.yaml': '1' }, witness.snapshots.at(-1)!.id));
     expect((await readdir(harness.root)).sort()).toEqual(['a.yaml', 'b.yaml']);
   });
 });
