@@ -1,6 +1,6 @@
 /**
  * A whole Fairlead in a folder of its own for one test or chaos run: real supervisor, controller, host and services, on ports
- * of its own, with two echo services (`alpha` over stdio, `beta` over HTTP). `stop` proves that no process is left.
+ * of its own, over a folder of echo services or over whatever a `fairlead.yaml` names. `stop` proves that no process is left.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,38 +36,63 @@ export interface EchoSpec {
   readonly limits?: object;
 }
 
+/** Where a Stand keeps its things. */
+interface Place {
+  readonly dir: string;
+  readonly manifests: string;
+  /** The echo services' own logs. */
+  readonly logDir: string;
+  readonly dataDir: string;
+}
+
 export class Stand {
   readonly dir: string;
   readonly manifests: string;
   readonly logDir: string;
+  readonly dataDir: string;
   readonly #supervisor: ChildProcess;
   #output = '';
 
-  private constructor(dir: string, supervisor: ChildProcess) {
-    this.dir = dir;
-    this.manifests = join(dir, 'manifests');
-    this.logDir = join(dir, 'log');
+  private constructor(place: Place, args: readonly string[], secrets: Readonly<Record<string, string>> = {}) {
+    ({ dir: this.dir, manifests: this.manifests, logDir: this.logDir, dataDir: this.dataDir } = place);
+    const supervisor = spawn(process.execPath, [launcher, 'up', ...args], {
+      cwd: this.dir,
+      env: { ...process.env, ...secrets },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#supervisor = supervisor;
-    for (const stream of [supervisor.stdout!, supervisor.stderr!])
+    for (const stream of [supervisor.stdout, supervisor.stderr])
       stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString('utf8')));
   }
 
   /** Declares the services and starts Fairlead; resolves once all of them are Active. */
   static async start(specs: readonly EchoSpec[]): Promise<Stand> {
-    const dir = mkdtempSync(join(tmpdir(), 'fairlead-stand-'));
-    const manifests = join(dir, 'manifests');
-    mkdirSync(manifests);
-    mkdirSync(join(dir, 'log'));
-    for (const spec of specs) writeFileSync(join(manifests, `${spec.name}.yaml`), manifestOf(spec, join(dir, 'log')));
-    const [gateway, status] = [await freePort(), await freePort()];
-    const listeners = ['--gateway', `127.0.0.1:${gateway}`, '--status', `127.0.0.1:${status}`];
-    const supervisor = spawn(process.execPath, [launcher, 'up', manifests, ...listeners], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const stand = new Stand(dir, supervisor);
+    const place = newPlace('manifests/.fairlead');
+    const { manifests, logDir } = place;
+    for (const spec of specs) writeFileSync(join(manifests, `${spec.name}.yaml`), manifestOf(spec, logDir));
+    const stand = new Stand(place, [manifests, ...(await listeners())]);
+    return stand.#once(() => stand.untilActive(specs.map((spec) => spec.name)));
+  }
+
+  /**
+   * Starts Fairlead with a `fairlead.yaml` of that `spec`, and the secrets that it refers to in the environment; resolves once
+   * the status API answers.
+   */
+  static async follow(spec: object, secrets: Readonly<Record<string, string>>): Promise<Stand> {
+    const place = newPlace('.fairlead');
+    const manifest = { apiVersion: 'fairlead.dev/v1alpha1', kind: 'Controller', spec };
+    writeFileSync(join(place.dir, 'fairlead.yaml'), JSON.stringify(manifest));
+    const stand = new Stand(place, ['-c', 'fairlead.yaml', ...(await listeners())], secrets);
+    return stand.#once(() => stand.until('the status API answers', () => true));
+  }
+
+  /** Itself, once that has come about; ended when it has not. */
+  async #once(begun: () => Promise<unknown>): Promise<Stand> {
     try {
-      await stand.untilActive(specs.map((spec) => spec.name));
-      return stand;
+      await begun();
+      return this;
     } catch (error) {
-      await stand.stop();
+      await this.stop();
       throw error;
     }
   }
@@ -87,7 +112,7 @@ export class Stand {
   /** Who runs and where, as last written; null while it is being replaced. */
   runFile(): RunFile | null {
     try {
-      return JSON.parse(readFileSync(join(this.manifests, '.fairlead/run.json'), 'utf8')) as RunFile;
+      return JSON.parse(readFileSync(join(this.dataDir, 'run.json'), 'utf8')) as RunFile;
     } catch {
       return null;
     }
@@ -208,7 +233,7 @@ export async function pause(ms: number): Promise<void> {
 }
 
 /** A manifest of an echo service, with a functional check that only a well one passes. */
-function manifestOf({ name, transport, tag, mode = 'ok', replicas, migration, limits }: EchoSpec, logDir: string): string {
+export function manifestOf({ name, transport, tag, mode = 'ok', replicas, migration, limits }: EchoSpec, logDir: string): string {
   const command = mode === 'no-such-command' ? [join(logDir, 'no-such-command')] : [process.execPath, fixture];
   const args = ['--service', name, '--tag', tag, '--log', logDir, '--transport', transport, '--mode', mode];
   if (transport === 'http') args.push('--port', '${instance.port}');
@@ -261,7 +286,20 @@ function summaryOf(status: ServiceResource['status']): object {
   };
 }
 
-async function freePort(): Promise<number> {
+function newPlace(dataDir: string): Place {
+  const dir = mkdtempSync(join(tmpdir(), 'fairlead-stand-'));
+  const place = { dir, manifests: join(dir, 'manifests'), logDir: join(dir, 'log'), dataDir: join(dir, dataDir) };
+  mkdirSync(place.manifests);
+  mkdirSync(place.logDir);
+  return place;
+}
+
+async function listeners(): Promise<string[]> {
+  return ['--gateway', `127.0.0.1:${await freePort()}`, '--status', `127.0.0.1:${await freePort()}`];
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
