@@ -14,11 +14,14 @@ import type { RevisionSource } from '../ports/store.ts';
 import { Approvals } from './approvals.ts';
 import { CommitStatusReporter } from './commit-status-reporter.ts';
 import { CommitStatuses } from './commit-statuses.ts';
+import { Commits } from './commits.ts';
 import { Declarations, type Remembered } from './declarations.ts';
+import { Drafts } from './drafts.ts';
 import { event, Loop } from './loop.ts';
 import type { ControllerParts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { SourceKeeper } from './source-keeper.ts';
+import { Writer } from './writer.ts';
 
 export class Controller {
   readonly parts: ControllerParts;
@@ -28,6 +31,11 @@ export class Controller {
   readonly readModel: ReadModel;
   /** By name, in the order in which they were given. */
   readonly sources: ReadonlyMap<string, SourceKeeper>;
+  /** What is known of the commits that services speak of. */
+  readonly commits: Commits;
+  /** What a change of a Source would come to, and who writes it. */
+  readonly drafts = new Drafts(this);
+  readonly writer = new Writer(this);
   readonly #reader: Reader;
   readonly #approvals: Approvals;
   readonly #statuses: CommitStatuses;
@@ -65,10 +73,14 @@ export class Controller {
       happened: (keeper: SourceKeeper, happened: SourceEvent) => this.#happened(keeper, happened),
       unstored: (thrown: unknown) => this.#unstored(thrown),
     };
+    this.commits = new Commits(store, epoch, () => this.loop.records.values());
     this.sources = new Map(
       parts.sources.map((source) => {
         const { name } = source.source;
-        return [name, new SourceKeeper({ source, declared: this.declarations.source(name), store, epoch, clock, listener })];
+        return [
+          name,
+          new SourceKeeper({ source, declared: this.declarations.source(name), commits: this.commits, store, epoch, clock, listener }),
+        ];
       }),
     );
     this.#approvals = new Approvals(store, epoch);
@@ -88,6 +100,7 @@ export class Controller {
     const { clock } = this.parts;
     const keepers = [...this.sources.values()];
     await this.#approvals.load();
+    await this.commits.load();
     this.declarations.approve(this.#approvals.names);
     for (const keeper of keepers) await keeper.load();
     await this.loop.append([event(clock.now(), 'Normal', 'ControllerStarted', `Epoch ${this.epoch}.`)]);

@@ -3,12 +3,13 @@ import type { FairleadError } from '../base/error.ts';
 import type { Decide } from '../core/decide.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { PlanReport } from '../ports/admin.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
 import type { Forge, PullRequest, PullRequestDraft } from '../ports/forge.ts';
 import type { HostLink } from '../ports/host-link.ts';
 import type { About } from '../ports/read-model.ts';
-import type { Source, WritableSource } from '../ports/source.ts';
+import type { Source, SourceEvent, WritableSource } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { GuardPrune } from './declarations.ts';
 
@@ -20,6 +21,8 @@ export interface Proposals {
   compareUrl(branch: string): string | null;
   /** Opens it; null when nobody gave a token for that. */
   readonly propose: ((draft: PullRequestDraft) => Promise<PullRequest>) | null;
+  /** What would happen, as Markdown for the body of a pull request. */
+  planText(report: PlanReport): string;
   /** A commit that was rolled back opens a proposal that takes it back. */
   readonly reverts: boolean;
 }
@@ -57,6 +60,8 @@ export interface ControllerParts {
 export interface SourceState {
   snapshot: Snapshot | null;
   readAt: number | null;
+  /** Why the newest that there is was not taken, while that stands. */
+  refused: SourceEvent | null;
   manifests: number;
   issues: readonly Issue[];
   /** The same by the Service that each concerns. */

@@ -8,6 +8,7 @@ import type { About, ReadModel, ServiceView, SourceView } from '../ports/read-mo
 import type { EventQuery, UsageDay } from '../ports/store.ts';
 import type { Declarations } from './declarations.ts';
 import type { Loop } from './loop.ts';
+import type { Commits } from './commits.ts';
 import type { ControllerParts } from './parts.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 
@@ -18,6 +19,7 @@ export interface Readable {
   readonly loop: Loop;
   readonly declarations: Declarations;
   readonly sources: ReadonlyMap<string, SourceKeeper>;
+  readonly commits: Commits;
 }
 
 export class Reader implements ReadModel {
@@ -52,6 +54,8 @@ export class Reader implements ReadModel {
       kind,
       location,
       snapshot: declared.snapshot,
+      commit: state.snapshot?.commit ?? null,
+      refused: state.refused,
       readAt: state.readAt,
       suspended: declared.suspended,
       failure: declared.failure,
@@ -109,11 +113,17 @@ export class Reader implements ReadModel {
   }
 
   #viewOf(record: ServiceRecord): ServiceView {
-    const { loop, sources, declarations } = this.#controller;
+    const { loop, sources, declarations, commits } = this.#controller;
     const issues = [...sources.values()].flatMap(({ name, state }) =>
       declarations.amend(name, state.issuesBySubject.get(record.service) ?? [], record.service),
     );
-    return { record, observation: loop.observations.get(record.service) ?? null, issues, spec: this.#specOf(record) };
+    return {
+      record,
+      observation: loop.observations.get(record.service) ?? null,
+      issues,
+      spec: this.#specOf(record),
+      commits: commits.known,
+    };
   }
 
   #specOf({ desired }: ServiceRecord): Readonly<Record<string, unknown>> | null {

@@ -8,12 +8,14 @@ import type { Compilation } from '../ports/compiler.ts';
 import type { SourceEvent } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import { Intake } from './intake.ts';
+import type { Commits } from './commits.ts';
 import type { SourceParts, SourceState } from './parts.ts';
 import type { SourceDeclarations } from './source-declarations.ts';
 
 export interface SourceKeeperParts {
   readonly source: SourceParts;
   readonly declared: SourceDeclarations;
+  readonly commits: Commits;
   readonly store: Store;
   readonly epoch: number;
   readonly clock: Clock;
@@ -35,7 +37,8 @@ const retryMs = 1_000;
 export class SourceKeeper {
   readonly parts: SourceParts;
   readonly declared: SourceDeclarations;
-  readonly state: SourceState = { snapshot: null, readAt: null, manifests: 0, issues: [], issuesBySubject: new Map() };
+  readonly state: SourceState = { snapshot: null, readAt: null, refused: null, manifests: 0, issues: [], issuesBySubject: new Map() };
+  readonly #commits: Commits;
   readonly #store: Store;
   readonly #epoch: number;
   readonly #clock: Clock;
@@ -45,9 +48,10 @@ export class SourceKeeper {
   #lastApplied: string | null = null;
   #closed = false;
 
-  constructor({ source, declared, store, epoch, clock, listener }: SourceKeeperParts) {
+  constructor({ source, declared, commits, store, epoch, clock, listener }: SourceKeeperParts) {
     this.parts = source;
     this.declared = declared;
+    this.#commits = commits;
     this.#store = store;
     this.#epoch = epoch;
     this.#clock = clock;
@@ -56,9 +60,14 @@ export class SourceKeeper {
       compiled: async (snapshot, compilation) => this.#compiled(snapshot, compilation),
       failure: (message) => {
         declared.failure = message;
+        this.state.refused = null;
         listener.failure(this, message);
       },
-      happened: (event) => listener.happened(this, event),
+      happened: (event) => {
+        // A refusal is told after the failure that it is; a rewind that was let through is none.
+        if (event.reason !== 'HistoryRewound') this.state.refused = event;
+        listener.happened(this, event);
+      },
     });
   }
 
@@ -105,7 +114,7 @@ export class SourceKeeper {
 
   async #compiled(snapshot: Snapshot, compilation: Compilation): Promise<void> {
     const isNew = this.#lastApplied !== snapshot.id;
-    if (isNew && !(await this.#remember(snapshot.id))) return;
+    if (!(await this.#remember(snapshot, isNew))) return;
     this.state.snapshot = snapshot;
     this.state.readAt = snapshot.takenAt;
     this.state.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
@@ -114,11 +123,12 @@ export class SourceKeeper {
     this.#listener.compiled(this, compilation, isNew);
   }
 
-  /** Stores which Snapshot is applied from now on, however often that takes; false when it is not to be any more. */
-  async #remember(id: string): Promise<boolean> {
+  /** Stores which Snapshot is applied from now on, and what its commit says, however often that takes; false when it is not to be any more. */
+  async #remember({ id, commit }: Snapshot, isNew: boolean): Promise<boolean> {
     while (!this.#closed) {
       try {
-        await this.#store.saveSetting(this.#epoch, this.#key('snapshot'), id);
+        if (commit !== undefined) await this.#commits.keep(commit);
+        if (isNew) await this.#store.saveSetting(this.#epoch, this.#key('snapshot'), id);
         this.#lastApplied = id;
         return true;
       } catch (thrown) {

@@ -69,6 +69,16 @@ export interface AnalysisStatus {
   readonly nextAt: string;
 }
 
+/** What a commit says of itself: fit to be shown, one line each. */
+export interface CommitStatus {
+  readonly id: string;
+  readonly author: string;
+  readonly email: string;
+  readonly subject: string;
+  /** By the committer's clock. */
+  readonly committedAt: string;
+}
+
 export type MeasurementStatus = Told<Measurement>;
 export type ShadowStatus = Omit<ShadowReport, 'examples'> & { readonly examples: readonly Told<ShadowDifference>[] };
 
@@ -118,8 +128,9 @@ export interface RolloutStatus {
   readonly contract: ContractComparison | null;
   /** What mirrored calls came to. */
   readonly shadow: ShadowStatus | null;
-  /** The Snapshot that it carries out. */
+  /** The Snapshot that it carries out, and what that commit says; null for a folder, and when it is no longer known. */
   readonly snapshot: string;
+  readonly commit: CommitStatus | null;
 }
 
 export interface InstanceStatus {
@@ -151,6 +162,9 @@ export interface RevisionStatus {
   readonly reason: string;
   readonly message: string;
   readonly rejectedAt: string | null;
+  /** The Snapshot that brought it, empty when that is no longer known; and what that commit says. */
+  readonly snapshot: string;
+  readonly commit: CommitStatus | null;
   /** Until when it still runs for an instant return; null when it is no stable Revision of before that does. */
   readonly keptUntil: string | null;
 }
@@ -184,6 +198,11 @@ export interface ServiceStatus {
   readonly issues: readonly Issue[];
   readonly source: string | null;
   readonly file: string | null;
+  /** What the commit says that `observedCommit` names: the newest that its declaration was taken from. null for a folder. */
+  readonly commit: CommitStatus | null;
+  /** The Snapshot whose declaration runs; empty before anything of it did. And what that commit says. */
+  readonly appliedCommit: string;
+  readonly applied: CommitStatus | null;
 }
 
 export type ServiceResource = Resource<'Service', Readonly<Record<string, unknown>>, ServiceStatus>;
@@ -221,6 +240,10 @@ export interface SourceStatus {
   readonly readAt: string | null;
   readonly suspended: boolean;
   readonly failure: string | null;
+  /** What the commit says that `observedCommit` names; null for a folder. */
+  readonly commit: CommitStatus | null;
+  /** Why a newer commit (empty: none in particular) was not taken, while that stands: the reason of an Event, and its words. */
+  readonly refused: { readonly commit: string; readonly reason: string; readonly message: string } | null;
   readonly pruneHeld: readonly string[];
   readonly manifests: number;
   readonly issues: readonly Issue[];

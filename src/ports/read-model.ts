@@ -5,6 +5,8 @@ import type { Issue } from '../model/issue.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
+import type { CommitFacts } from '../model/snapshot.ts';
+import type { SourceEvent } from './source.ts';
 import type { EventQuery, UsageDay } from './store.ts';
 
 export interface ServiceView {
@@ -15,6 +17,8 @@ export interface ServiceView {
   readonly issues: readonly Issue[];
   /** The resolved spec as a manifest would write it (`spec` of get -o yaml); null when it never was valid. */
   readonly spec: Readonly<Record<string, unknown>> | null;
+  /** What is known of commits, by id; also of other services'. */
+  readonly commits: ReadonlyMap<string, CommitFacts>;
 }
 
 export interface SourceView {
@@ -22,6 +26,10 @@ export interface SourceView {
   readonly kind: 'folder' | 'git';
   readonly location: string;
   readonly snapshot: string | null;
+  /** What that commit says; null for a folder. */
+  readonly commit: CommitFacts | null;
+  /** Why the newest that there is was not taken, while that stands. */
+  readonly refused: SourceEvent | null;
   readonly readAt: number | null;
   readonly suspended: boolean;
   /** Set while the source cannot be read. */

@@ -25,7 +25,7 @@ import {
 } from '../model/resource.ts';
 import type { Revision, RunSpec } from '../model/revision.ts';
 import type { ServiceView, SourceView } from '../ports/read-model.ts';
-import { endedRollout, errorsOf, knownRevisions, revisionName, runningRollout } from './rollouts.ts';
+import { commitStatus, endedRollouts, errorsOf, knownRevisions, revisionName, runningRollout } from './rollouts.ts';
 
 /** How clients see a tool: its name at the service's own endpoint and at /mcp; null when its manifest hides it from them. */
 export type ToolNames = (
@@ -68,15 +68,18 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
     calls: traffic.reduce((sum, { calls }) => sum + calls, 0),
     errors: traffic.reduce((sum, counters) => sum + errorsOf(counters), 0),
     rollout: runningRollout(view),
-    history: record.verdicts.map(endedRollout),
+    history: endedRollouts(view),
     drift: record.drift,
     quarantine: record.quarantine,
-    revisions: revisionStatuses(record),
+    revisions: revisionStatuses(view),
     instances,
     dependsOn: desired?.dependsOn.map(({ service }) => service) ?? [],
     issues,
     source: desired?.origin.source ?? null,
     file: desired?.origin.file ?? null,
+    commit: commitStatus(view.commits.get(record.observedSnapshot)),
+    appliedCommit: record.appliedSnapshot,
+    applied: commitStatus(view.commits.get(record.appliedSnapshot)),
   });
 }
 
@@ -84,14 +87,15 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
 export function rolloutResources(view: ServiceView): RolloutResource[] {
   const { record } = view;
   const running = runningRollout(view);
-  return [...(running === null ? [] : [running]), ...record.verdicts.map(endedRollout)].map((status) =>
+  return [...(running === null ? [] : [running]), ...endedRollouts(view)].map((status) =>
     resource('Rollout', `${record.service}-${status.number}`, record, { strategy: status.strategy, target: status.target }, status),
   );
 }
 
-export function revisionResources({ record }: ServiceView): RevisionResource[] {
+export function revisionResources(view: ServiceView): RevisionResource[] {
+  const { record } = view;
   const runs = new Map(knownRevisions(record).map(({ hash, run }) => [hash, run]));
-  return revisionStatuses(record).map((status) => {
+  return revisionStatuses(view).map((status) => {
     const run = runs.get(status.hash);
     return resource('Revision', status.name, record, run === undefined ? {} : withoutValues(run), status);
   });
@@ -136,7 +140,7 @@ export function eventResource(event: Event): EventResource {
 }
 
 export function sourceResource(source: SourceView): SourceResource {
-  const { name, kind, location, readAt, suspended, failure, pruneHeld, manifests, issues } = source;
+  const { name, kind, location, readAt, suspended, failure, refused, pruneHeld, manifests, issues } = source;
   const condition = (type: ResourceCondition['type'], status: boolean | null, reason: string, message: string): ResourceCondition => ({
     type,
     status: status === null ? 'Unknown' : status ? 'True' : 'False',
@@ -154,12 +158,14 @@ export function sourceResource(source: SourceView): SourceResource {
       readAt: instantOrNull(readAt),
       suspended,
       failure,
+      commit: commitStatus(source.commit),
+      refused: refused === null ? null : { commit: refused.snapshot ?? '', reason: refused.reason, message: refused.message },
       pruneHeld,
       manifests,
       issues,
       conditions: [
         failure !== null
-          ? condition('Readable', false, 'Unreadable', failure)
+          ? condition('Readable', false, refused?.reason ?? 'Unreadable', failure)
           : readAt === null
             ? condition('Readable', null, 'NotReadYet', 'It has not been read yet.')
             : condition('Readable', true, 'Read', 'Its latest snapshot has been read.'),
@@ -207,13 +213,14 @@ function instanceStatus(record: ServiceRecord, planned: InstanceRecord | null, s
   };
 }
 
-function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
+function revisionStatuses({ record, commits }: ServiceView): RevisionStatus[] {
   const weights = record.route?.weights ?? {};
   const { kept } = record;
   const rows = new Map<string, RevisionStatus>();
   const add = (revision: Pick<Revision, 'name' | 'hash'>, role: RevisionStatus['role']): void => {
     const rejection = record.rejections.find((candidate) => candidate.revision === revision.hash);
     if (rows.has(revision.hash)) return;
+    const snapshot = snapshotOf(record, revision.hash);
     rows.set(revision.hash, {
       name: revision.name,
       hash: revision.hash,
@@ -222,6 +229,8 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
       reason: rejection?.reason ?? '',
       message: rejection?.message ?? '',
       rejectedAt: instantOrNull(rejection?.at ?? null),
+      snapshot,
+      commit: commitStatus(commits.get(snapshot)),
       keptUntil: instantOrNull(kept?.revision.hash === revision.hash ? kept.until : null),
     });
   };
@@ -231,6 +240,14 @@ function revisionStatuses(record: ServiceRecord): RevisionStatus[] {
   for (const { revision } of record.promoted) add(revision, 'promoted');
   for (const { name, revision } of record.rejections) add({ name, hash: revision }, 'rejected');
   return [...rows.values()];
+}
+
+/** The Snapshot that a Revision came with; empty when it is no longer known. */
+function snapshotOf({ rollout, promoted, rejections }: ServiceRecord, hash: string): string {
+  const promotion = promoted.find(({ revision }) => revision.hash === hash);
+  if (promotion !== undefined) return promotion.service.origin.snapshot;
+  if (rollout?.target === hash) return rollout.snapshot;
+  return rejections.find(({ revision }) => revision === hash)?.snapshot ?? '';
 }
 
 /** The run spec with the names of its environment and headers, and not what is in them: a value may be somebody's secret. */

@@ -55,6 +55,13 @@ const shadow = Type.Object({
   examples: Type.Array(Type.Object({ tool: text, path: text, stable: text, target: text, at: instant })),
 });
 
+export const commit = orNull(
+  Type.Object(
+    { id: text, author: text, email: text, subject: text, committedAt: instant },
+    { description: 'what a commit says of itself; null for a folder, and when it is no longer known' },
+  ),
+);
+
 export const rolloutStatus: Record<string, TSchema> = {
   number: count,
   strategy: oneOf('in-place', 'rolling', 'blue-green', 'canary'),
@@ -98,4 +105,5 @@ export const rolloutStatus: Record<string, TSchema> = {
   contract: orNull(contractComparison),
   shadow: orNull(shadow),
   snapshot: text,
+  commit,
 };

@@ -7,10 +7,11 @@ import { stepWords } from '../core/rollout/step-words.ts';
 import { quantileOfBuckets } from '../model/latency.ts';
 import { noTraffic, type ShadowReport, type TrafficCounters } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
-import type { MeasurementStatus, RolloutStatus, ShadowStatus, TrafficStatus } from '../model/resource.ts';
+import type { CommitStatus, MeasurementStatus, RolloutStatus, ShadowStatus, TrafficStatus } from '../model/resource.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Measurement, Rollout, Verdict } from '../model/rollout.ts';
 import type { CanaryStep, Migration } from '../model/service.ts';
+import type { CommitFacts } from '../model/snapshot.ts';
 import type { ServiceView } from '../ports/read-model.ts';
 
 const measurementsShown = 5;
@@ -19,7 +20,7 @@ const p95 = 0.95;
 const instant = (at: number): string => new Date(at).toISOString();
 
 /** The Rollout under way; null while there is none. */
-export function runningRollout({ record, observation }: ServiceView): RolloutStatus | null {
+export function runningRollout({ record, observation, commits }: ServiceView): RolloutStatus | null {
   const { rollout } = record;
   if (rollout === null) return null;
   const { migration } = serviceOf(record, rollout.target);
@@ -55,11 +56,16 @@ export function runningRollout({ record, observation }: ServiceView): RolloutSta
     contract,
     shadow: shadowStatus(rollout.shadow),
     snapshot: rollout.snapshot,
+    commit: commitStatus(commits.get(rollout.snapshot)),
   };
 }
 
-/** One that is over. */
-export function endedRollout(verdict: Verdict): RolloutStatus {
+/** Those that are over, newest first. */
+export function endedRollouts({ record, commits }: ServiceView): RolloutStatus[] {
+  return record.verdicts.map((verdict) => endedRollout(verdict, commits));
+}
+
+function endedRollout(verdict: Verdict, commits: ServiceView['commits']): RolloutStatus {
   const { number, strategy, direct, result, reason, message, stable, target, weight, contract, measurement, snapshot } = verdict;
   return {
     number,
@@ -91,7 +97,15 @@ export function endedRollout(verdict: Verdict): RolloutStatus {
     contract,
     shadow: shadowStatus(verdict.shadow),
     snapshot,
+    commit: commitStatus(commits.get(snapshot)),
   };
+}
+
+/** null for one that nothing is known of. */
+export function commitStatus(facts: CommitFacts | null | undefined): CommitStatus | null {
+  if (facts === null || facts === undefined) return null;
+  const { id, author, email, subject, committedAt } = facts;
+  return { id, author, email, subject, committedAt: instant(committedAt) };
 }
 
 /** Every Revision that the Record still has whole; one of them may be there several times. */

@@ -2,7 +2,7 @@
 import { Type, type TSchema } from 'typebox';
 import { errorCodes } from '../base/error-codes.ts';
 import { apiVersion } from '../model/resource.ts';
-import { contractComparison, rolloutStatus } from './rollout-schemas.ts';
+import { commit, contractComparison, rolloutStatus } from './rollout-schemas.ts';
 import { count, instant, map, oneOf, orNull, text } from './schema-words.ts';
 
 const anything = Type.Unknown();
@@ -77,6 +77,8 @@ const revisionStatus = {
   reason: text,
   message: text,
   rejectedAt: orNull(instant),
+  snapshot: text,
+  commit,
   keptUntil: orNull(instant),
 };
 
@@ -130,6 +132,9 @@ const resources: TSchema[] = [
     issues: Type.Array(issue),
     source: orNull(text),
     file: orNull(text),
+    commit,
+    appliedCommit: Type.String({ description: 'the snapshot whose declaration runs; empty before anything of it did' }),
+    applied: commit,
   }),
   resource('Rollout', Type.Object({ strategy: text, target: text }), rolloutStatus),
   resource('Revision', Type.Unknown({ description: 'the run spec; values of environment and headers are not shown' }), revisionStatus),
@@ -165,6 +170,10 @@ const resources: TSchema[] = [
     readAt: orNull(instant),
     suspended: Type.Boolean(),
     failure: orNull(text),
+    commit,
+    refused: Type.Union([Type.Object({ commit: text, reason: text, message: text }), Type.Null()], {
+      description: 'why a newer commit was not taken, while that stands',
+    }),
     pruneHeld: Type.Array(text),
     manifests: count,
     issues: Type.Array(issue),

@@ -24,6 +24,8 @@ const git = (name: string): GitSettings => ({
     allowRewind: false,
     verify: null,
     commitStatus: null,
+    pullRequests: null,
+    writes: { name: 'Fairlead', email: 'fairlead@localhost', signingKeyFile: null },
     drift: 'correct',
     revertProposals: false,
   },

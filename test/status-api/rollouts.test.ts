@@ -1,7 +1,7 @@
 /** A Rollout as the API tells it: made of a Record and what the Host saw, row by row. */
 import { describe, expect, test } from 'vitest';
 import type { Rollout } from '../../src/model/rollout.ts';
-import { endedRollout, runningRollout } from '../../src/status-api/rollouts.ts';
+import { endedRollouts, runningRollout } from '../../src/status-api/rollouts.ts';
 import { revisionResources, serviceResource } from '../../src/status-api/resources.ts';
 import { review, rolloutViews, weatherTarget } from '../fixtures/rollout-views.ts';
 import { startAt } from '../fixtures/service-views.ts';
@@ -101,7 +101,7 @@ test.each([
 });
 
 test('one that is over keeps what its verdict knows: contract, the deciding measurement, the largest share of calls', () => {
-  expect(endedRollout(rolloutViews.takenBack.record.verdicts[0]!)).toMatchObject({
+  expect(endedRollouts(rolloutViews.takenBack)[0]).toMatchObject({
     strategy: 'canary',
     direct: null,
     phase: 'RolledBack',

@@ -1,5 +1,5 @@
 /** All there is to know of one service, for a person. Pure. */
-import type { EventResource, InstanceStatus, ServiceResource, ToolResource } from '../../model/resource.ts';
+import type { CommitStatus, EventResource, InstanceStatus, ServiceResource, ToolResource } from '../../model/resource.ts';
 import { eventLine } from './event-line.ts';
 import { issueText } from './issues.ts';
 import { contractLines } from './contract.ts';
@@ -41,8 +41,12 @@ export function describeText({ service, tools, events, dependants }: Described, 
     ['Revision', status.stable ?? 'none yet'],
     [
       'Declared in',
-      status.file === null ? '' : `${status.file} of source ${status.source ?? '-'}, snapshot ${observedCommit.slice(0, 12)}`,
+      status.file === null
+        ? ''
+        : `${oneLine(status.file)} of source ${status.source ?? '-'}${status.commit === null ? `, snapshot ${observedCommit.slice(0, 12)}` : ''}`,
     ],
+    ['Commit', status.commit === null ? '' : commitText(status.commit, now)],
+    ['Runs commit', runningCommit(service, now)],
     ['Runs as', [status.type, status.transport].filter((word) => word !== null).join(' over ')],
     ['Labels', pairs(metadata.labels)],
     ['Tags', status.tags.join(', ')],
@@ -68,6 +72,19 @@ export function describeText({ service, tools, events, dependants }: Described, 
     section('Events', events.map((event) => eventLine(event, { paint, columns: null }, 0)).join(''), paint),
   ];
   return fit(sections.filter((text) => text !== '').join('\n'), columns);
+}
+
+/** Which commit, what it is about, whose it is and how old. Texts are anybody's. */
+function commitText({ id, subject, author, email, committedAt }: CommitStatus, now: number): string {
+  const who = email === '' ? oneLine(author) : `${oneLine(author)} <${oneLine(email)}>`;
+  return `${id.slice(0, 12)} “${oneLine(subject)}”, ${who}, ${age(committedAt, now)} ago`;
+}
+
+/** Where another commit runs than the one that is declared. */
+function runningCommit({ status, observedCommit }: ServiceResource, now: number): string {
+  const { commit, applied, appliedCommit } = status;
+  if (appliedCommit === '' || appliedCommit === observedCommit || (commit === null && applied === null)) return '';
+  return applied === null ? appliedCommit.slice(0, 12) : commitText(applied, now);
 }
 
 function section(title: string, body: string, paint: Paint): string {

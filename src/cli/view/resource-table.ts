@@ -17,6 +17,11 @@ import { directText, shareText, stepCell } from './rollout-words.ts';
 import { shorten } from './screen.ts';
 import type { Column } from './table.ts';
 
+/** As much of a commit, or of a folder's content hash, as tells it from others. */
+export function shortCommit(id: string): string {
+  return id.slice(0, 8);
+}
+
 const word = (text: string, paint: Paint): string => paintWord(paint, text);
 const or = (text: string | null | undefined): string => (text === null || text === undefined || text === '' ? '-' : text);
 
@@ -44,6 +49,8 @@ const services = (now: number): Column<ServiceResource>[] => [
   { header: 'CALLS', cell: ({ status }) => String(status.calls), order: ({ status }) => status.calls, wide: true },
   { header: 'ERRORS', cell: ({ status }) => String(status.errors), order: ({ status }) => status.errors, wide: true },
   { header: 'SYNCED', cell: (service) => syncedWord(service), tint: word, wide: true },
+  { header: 'COMMIT', cell: ({ observedCommit }) => or(shortCommit(observedCommit)), wide: true },
+  { header: 'APPLIED', cell: ({ status }) => or(shortCommit(status.appliedCommit)), wide: true },
   { header: 'FILE', yields: 'text', cell: ({ status }) => or(status.file), wide: true },
   ageColumn('AGE', ({ metadata }) => metadata.createdAt, now),
 ];
@@ -87,13 +94,14 @@ export function historyColumns(now: number): Column<RolloutResource>[] {
     { header: 'NUMBER', cell: ({ status }) => String(status.number) },
     { header: 'STRATEGY', yields: 'text', cell: ({ status }) => status.strategy + directText(status) },
     { header: 'TARGET', yields: 'name', cell: ({ status }) => status.target },
+    { header: 'COMMIT', cell: ({ status }) => or(shortCommit(status.snapshot)) },
     { header: 'RESULT', cell: ({ status }) => status.phase, tint: word },
-    { header: 'REASON', cell: ({ status }) => or(status.reason) },
+    { header: 'REASON', yields: 'text', cell: ({ status }) => or(status.reason) },
     { header: 'STARTED', cell: ({ status }) => `${age(status.startedAt, now)} ago`, passing: true },
     { header: 'TOOK', cell: ({ status }) => took(status, now), passing: true },
     weightColumn,
     { header: 'STABLE', yields: 'name', cell: ({ status }) => or(status.stable), wide: true },
-    { header: 'SNAPSHOT', cell: ({ status }) => or(status.snapshot.slice(0, 12)), wide: true },
+    { header: 'SUBJECT', yields: 'text', cell: ({ status }) => or(status.commit?.subject), wide: true },
     { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.message), wide: true },
   ];
 }
@@ -104,6 +112,9 @@ const revisions = (now: number): Column<RevisionResource>[] => [
   { header: 'ROLE', cell: ({ status }) => status.role },
   { header: 'WEIGHT', cell: ({ status }) => `${status.weight}%`, order: ({ status }) => status.weight },
   { header: 'REASON', cell: ({ status }) => or(status.reason) },
+  { header: 'COMMIT', cell: ({ status }) => or(shortCommit(status.snapshot)) },
+  { header: 'SUBJECT', yields: 'text', cell: ({ status }) => or(status.commit?.subject), wide: true },
+  { header: 'AUTHOR', yields: 'text', cell: ({ status }) => or(status.commit?.author), wide: true },
   { header: 'HASH', cell: ({ status }) => status.hash, wide: true },
   { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.message), wide: true },
   { ...ageColumn('REJECTED', ({ status }: RevisionResource) => status.rejectedAt, now), wide: true },
@@ -155,7 +166,9 @@ const sources = (now: number): Column<SourceResource>[] => [
     cell: ({ status }) => sourceState(status),
     tint: (text, paint) => (text === 'Read' ? paint.good(text) : paint.warn(text)),
   },
-  { header: 'SNAPSHOT', cell: ({ observedCommit }) => or(observedCommit.slice(0, 12)) },
+  { header: 'SNAPSHOT', cell: ({ observedCommit }) => or(shortCommit(observedCommit)) },
+  { header: 'SUBJECT', yields: 'text', cell: ({ status }) => or(status.commit?.subject) },
+  { header: 'AUTHOR', yields: 'text', cell: ({ status }) => or(status.commit?.author), wide: true },
   { header: 'MANIFESTS', cell: ({ status }) => String(status.manifests), order: ({ status }) => status.manifests },
   { header: 'ISSUES', cell: ({ status }) => String(status.issues.length), order: ({ status }) => status.issues.length },
   ageColumn('READ', ({ status }) => status.readAt, now),
@@ -163,7 +176,7 @@ const sources = (now: number): Column<SourceResource>[] => [
 ];
 
 function sourceState(status: SourceResource['status']): string {
-  if (status.failure !== null) return `Unreadable: ${status.failure}`;
+  if (status.failure !== null) return `${status.refused?.reason ?? 'Unreadable'}: ${status.failure}`;
   if (status.suspended) return 'Suspended';
   if (status.pruneHeld.length > 0) return `PruneHeld(${status.pruneHeld.length})`;
   return status.readAt === null ? 'Unread' : 'Read';
