@@ -16,8 +16,8 @@ export async function connectAdmin(socketPath: string): Promise<AdminClient> {
     reconcile: async (source) => call('reconcile', { source }),
     suspendSource: async (source, suspended) => call('suspendSource', { source, suspended }),
     plan: async (proposal) => call('plan', { proposal }),
-    apply: async (proposal, planToken) => call('apply', { proposal, planToken }),
-    undo: async (service, toRevision) => call('undo', { service, toRevision }),
+    apply: async (proposal, planToken, writing) => call('apply', { proposal, planToken, writing }),
+    undo: async (service, toRevision, writing) => call('undo', { service, toRevision, writing }),
     backup: async (path) => call('backup', { path }),
     stop: async () => call('stop', {}),
   };

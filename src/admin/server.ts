@@ -10,7 +10,7 @@ import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify';
 import { errorCodes } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
 import { commandKinds, type CommandKind } from '../model/command.ts';
-import type { Admin, Proposal } from '../ports/admin.ts';
+import type { Admin, Proposal, Writing } from '../ports/admin.ts';
 
 /** Proposals carry manifests as text: 10,000 of them fit. */
 const largestBodyBytes = 64 * 1024 * 1024;
@@ -22,7 +22,12 @@ export interface AdminServer {
 /** Serves `admin` at `path`. The caller makes sure that nobody else does; a socket left by a killed process is replaced. */
 export async function serveAdmin(admin: Admin, path: string): Promise<AdminServer> {
   const uid = process.getuid?.() ?? 0;
-  const app = Fastify({ bodyLimit: largestBodyBytes, forceCloseConnections: true });
+  const app = Fastify({
+    bodyLimit: largestBodyBytes,
+    forceCloseConnections: true,
+    // What is said is meant as it is said: a branch may be called `true`.
+    ajv: { customOptions: { coerceTypes: false } },
+  });
   app.setErrorHandler(async (thrown, _request, reply) => {
     const error = asFairleadError(thrown);
     await reply.code(errorCodes[error.code].status).send({ code: error.code, message: error.message, data: error.data });
@@ -56,6 +61,24 @@ const proposal = {
     source: text,
   },
 } as const;
+/** What git would otherwise take for the end of a name, or of a line. */
+const person = {
+  type: 'object',
+  required: ['name', 'email'],
+  properties: {
+    name: { type: 'string', pattern: '^[^<>\\u0000-\\u001f]{1,100}$' },
+    email: { type: 'string', pattern: '^[^<>\\s\\u0000-\\u001f]{1,200}$' },
+  },
+} as const;
+const writing = {
+  type: 'object',
+  required: ['message', 'author', 'propose'],
+  properties: {
+    message: { anyOf: [{ type: 'string', pattern: '\\S', maxLength: 65_536 }, { type: 'null' }] },
+    author: { anyOf: [person, { type: 'null' }] },
+    propose: { anyOf: [text, { type: 'boolean' }] },
+  },
+} as const;
 
 function bodyOf(properties: Record<string, unknown>): FastifySchema {
   return { body: { type: 'object', required: Object.keys(properties), properties } };
@@ -75,11 +98,15 @@ function addRoutes(app: FastifyInstance, admin: Admin, uid: number): void {
     admin.suspendSource(body.source, body.suspended, uid),
   );
   route<{ proposal: Proposal }>('plan', { proposal }, async (body) => admin.plan(body.proposal));
-  route<{ proposal: Proposal; planToken: string | null }>('apply', { proposal, planToken: textOrNull }, async (body) =>
-    admin.apply(body.proposal, body.planToken, uid),
+  route<{ proposal: Proposal; planToken: string | null; writing: Writing }>(
+    'apply',
+    { proposal, planToken: textOrNull, writing },
+    async (body) => admin.apply(body.proposal, body.planToken, body.writing, uid),
   );
-  route<{ service: string; toRevision: string | null }>('undo', { service: text, toRevision: textOrNull }, async (body) =>
-    admin.undo(body.service, body.toRevision, uid),
+  route<{ service: string; toRevision: string | null; writing: Writing }>(
+    'undo',
+    { service: text, toRevision: textOrNull, writing },
+    async (body) => admin.undo(body.service, body.toRevision, body.writing, uid),
   );
   route<{ path: string }>('backup', { path: text }, async ({ path }) => {
     if (!isAbsolute(path)) throw new FairleadError('Usage', `${path} must be an absolute path: the controller has a folder of its own.`);

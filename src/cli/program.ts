@@ -94,6 +94,13 @@ const withWait = (command: Command): Command =>
   command
     .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')
     .option('--timeout <duration>', 'how long to wait at most; exit 5 after that (5m)', duration);
+/** How a change is written to a source that keeps history. */
+const withWriting = (command: Command): Command =>
+  command
+    .option('-m, --message <text>', 'what the commit says (words that say what changes); a folder source keeps no history')
+    .option('--author <author>', 'whose change it is, as "Name <email>" (what git is configured to say here)')
+    .option('--propose', 'push a branch for somebody to merge, and open the pull request where the source has a token for it')
+    .option('--branch <name>', 'the name of that branch (fairlead/…)');
 
 function addRun(verbs: Verbs): void {
   verbs.bind(
@@ -262,12 +269,15 @@ function addChange(verbs: Verbs): void {
     async () => (await import('./commands/comment.ts')).comment,
   );
   verbs.bind(
-    withWait(
-      withInput(
-        verbs.add('change', 'apply', 'Write manifests to the source; what runs follows from there.', [
-          'fairlead apply -f files.yaml --wait',
-          'fairlead apply -f manifests --prune --dry-run',
-        ]),
+    withWriting(
+      withWait(
+        withInput(
+          verbs.add('change', 'apply', 'Write manifests to the source, a commit where that is git; what runs follows from there.', [
+            'fairlead apply -f files.yaml --wait',
+            'fairlead apply -f manifests --prune --dry-run',
+            'fairlead apply -f files.yaml --propose -m "Calls may take 90 seconds"',
+          ]),
+        ),
       ),
     )
       .option('--dry-run', 'only say what would happen')
@@ -278,7 +288,9 @@ function addChange(verbs: Verbs): void {
     'fairlead delete service files --wait',
   ]);
   verbs.bind(
-    withWait(verbs.add('change', 'service', 'Remove the manifests of services.', [], remove).argument('<services...>', 'their names')),
+    withWriting(
+      withWait(verbs.add('change', 'service', 'Remove the manifests of services.', [], remove).argument('<services...>', 'their names')),
+    ),
     async () => (await import('./commands/changes.ts')).remove,
   );
 }
@@ -327,10 +339,12 @@ function addRollout(verbs: Verbs): void {
     async () => (await import('./commands/rollout.ts')).history,
   );
   verbs.bind(
-    withWait(
-      named('undo', 'Write the manifest of an older revision to the source.').option(
-        '--to-revision <revision>',
-        'a promoted revision (unless told otherwise the newest that the manifest does not declare)',
+    withWriting(
+      withWait(
+        named('undo', 'Write the manifest of an older revision to the source.').option(
+          '--to-revision <revision>',
+          'a promoted revision (unless told otherwise the newest that the manifest does not declare)',
+        ),
       ),
     ),
     async () => (await import('./commands/changes.ts')).undo,

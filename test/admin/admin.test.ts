@@ -17,6 +17,7 @@ let server: AdminServer;
 let fail: FairleadError | null;
 const uid = process.getuid?.() ?? 0;
 const proposal = { files: { 'a.yaml': 'kind: Service' }, deletions: ['b'], prune: false };
+const writing = { message: 'Why', author: { name: 'Ada', email: 'ada@example.org' }, propose: true };
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fairlead-admin-'));
@@ -25,8 +26,8 @@ beforeEach(async () => {
   fail = null;
   const answers: Record<string, unknown> = {
     plan: { token: 't', changes: [], issues: [], pruneHeld: [] },
-    apply: { snapshot: 's', changes: [], files: [] },
-    undo: { snapshot: 'u', changes: [], files: [] },
+    apply: { snapshot: 's', changes: [], files: [], proposed: null },
+    undo: { snapshot: 'u', changes: [], files: [], proposed: null },
   };
   const admin = new Proxy({} as Admin, {
     get:
@@ -51,8 +52,8 @@ it('passes every method on with the uid of the caller', async () => {
   await client.reconcile(null);
   await client.suspendSource('folder', true);
   expect(await client.plan(proposal)).toMatchObject({ token: 't' });
-  expect(await client.apply(proposal, 'token')).toMatchObject({ snapshot: 's' });
-  expect(await client.undo('a', null)).toMatchObject({ snapshot: 'u' });
+  expect(await client.apply(proposal, 'token', writing)).toMatchObject({ snapshot: 's' });
+  expect(await client.undo('a', null, writing)).toMatchObject({ snapshot: 'u' });
   await client.backup('/tmp/backup.db');
   await client.stop();
   expect(calls).toEqual([
@@ -60,8 +61,8 @@ it('passes every method on with the uid of the caller', async () => {
     ['reconcile', null, uid],
     ['suspendSource', 'folder', true, uid],
     ['plan', proposal],
-    ['apply', proposal, 'token', uid],
-    ['undo', 'a', null, uid],
+    ['apply', proposal, 'token', writing, uid],
+    ['undo', 'a', null, writing, uid],
     ['backup', '/tmp/backup.db', uid],
     ['stop', uid],
   ]);
@@ -76,7 +77,7 @@ it('passes on every kind of command', async () => {
 it('hands errors on with code, words and data', async () => {
   fail = new FairleadError('Refused', 'not now', { data: { issues: [1] } });
   const client = await connectAdmin(path);
-  await expect(client.apply(proposal, null)).rejects.toMatchObject({ code: 'Refused', message: 'not now', data: { issues: [1] } });
+  await expect(client.apply(proposal, null, writing)).rejects.toMatchObject({ code: 'Refused', message: 'not now', data: { issues: [1] } });
 });
 
 it('refuses what is not a request of it, before anything is done', async () => {

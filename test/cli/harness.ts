@@ -9,7 +9,7 @@ import type { AdminClient, Parts, SupervisorEvent, UpSettings } from '../../src/
 import { run } from '../../src/cli/main.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { inColour, plain } from '../../src/cli/view/paint.ts';
-import type { PlanReport } from '../../src/ports/admin.ts';
+import type { Applied, PlanReport } from '../../src/ports/admin.ts';
 import { createStatusApi, type StatusApi } from '../../src/status-api/server.ts';
 import { fakeReadModel, fakeToolNames, startAt, type FakeReadModel } from '../fixtures/read-model.ts';
 
@@ -165,7 +165,12 @@ export class Harness {
         if (this.refuse !== null) throw this.refuse;
         return answer(...args);
       };
-    const applied = { snapshot: 'e1'.repeat(32), changes: [{ service: 'files', action: 'update' as const }], files: ['files.yaml'] };
+    const applied: Applied = {
+      snapshot: appliedSnapshot,
+      changes: [{ service: 'files', action: 'update' }],
+      files: ['files.yaml'],
+      proposed: null,
+    };
     const admin: AdminClient = {
       command: ask('command', (service, kind) => this.onCommand(String(service), kind as CommandKind)),
       reconcile: ask('reconcile', () => undefined),

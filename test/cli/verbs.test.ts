@@ -20,6 +20,8 @@ beforeEach(async () => {
 });
 afterEach(() => cli.stop());
 
+/** Written to what is followed, in Fairlead's own words. */
+const directly = { message: null, author: null, propose: false };
 const manifest = `apiVersion: fairlead.dev/v1alpha1
 kind: Service
 metadata:
@@ -344,7 +346,7 @@ describe('changes', () => {
   });
 
   test('apply says so when nothing changed', () => {
-    expect(appliedText({ snapshot: appliedSnapshot, changes: [], files: [] }, plain)).toBe('Nothing changed.\n');
+    expect(appliedText({ snapshot: appliedSnapshot, changes: [], files: [], proposed: null }, plain)).toBe('Nothing changed.\n');
   });
 
   test('apply passes the token and says what changed; --dry-run applies nothing', async () => {
@@ -352,7 +354,7 @@ describe('changes', () => {
       code: 0,
       out: 'service/files changed\n',
     });
-    expect(cli.asked).toEqual([['apply', { files: { 'files.yaml': manifest }, deletions: [], prune: true }, 'tok-1']]);
+    expect(cli.asked).toEqual([['apply', { files: { 'files.yaml': manifest }, deletions: [], prune: true }, 'tok-1', directly]]);
     await cli.run('apply', '-f', 'files.yaml', '--dry-run');
     expect(cli.asked.filter(([method]) => method === 'apply')).toHaveLength(1);
   });
@@ -384,12 +386,12 @@ describe('changes', () => {
     const running = await cli.run('delete', 'service', 'nobody');
     expect([running.code, cli.asked]).toEqual([1, []]);
     expect((await cli.run('delete', 'service', 'files')).code).toBe(0);
-    expect(cli.asked).toEqual([['apply', { files: {}, deletions: ['files'], prune: false }, null]]);
+    expect(cli.asked).toEqual([['apply', { files: {}, deletions: ['files'], prune: false }, null, directly]]);
   });
 
   test('undo writes an older revision', async () => {
     expect((await cli.run('rollout', 'undo', 'files', '--to-revision', 'files-aaaaaaaa')).code).toBe(0);
-    expect(cli.asked).toEqual([['undo', 'files', 'files-aaaaaaaa']]);
+    expect(cli.asked).toEqual([['undo', 'files', 'files-aaaaaaaa', directly]]);
   });
 });
 

@@ -9,7 +9,7 @@ import { Operator } from '../../src/controller/operator.ts';
 import { decide } from '../../src/core/decide.ts';
 import { heldDeletions } from '../../src/manifest/prune.ts';
 import type { ServiceRecord } from '../../src/model/record.ts';
-import type { Proposal } from '../../src/ports/admin.ts';
+import type { Proposal, Writing } from '../../src/ports/admin.ts';
 import type { Compiler } from '../../src/ports/compiler.ts';
 import { systemClock } from '../../src/processes/clock.ts';
 import { createFolderSource } from '../../src/sources/folder.ts';
@@ -91,6 +91,8 @@ const proposal = (files: Record<string, string>, more: Partial<Proposal> = {}): 
   prune: false,
   ...more,
 });
+/** Written to what is followed, in Fairlead's own words. */
+const directly: Writing = { message: null, author: null, propose: false };
 const events = async () => controller.parts.store.events({});
 
 describe('plan', () => {
@@ -139,7 +141,7 @@ describe('plan', () => {
     await start(Object.fromEntries(names.map((name) => [`${name}.yaml`, manifest(name, '1')])));
     const pruning = proposal({ 'a.yaml': manifest('a', '1') }, { prune: true });
     expect(await operator.plan(pruning)).toMatchObject({ pruneHeld: ['b', 'c', 'd', 'e'] });
-    await expect(operator.apply(pruning, null, 7)).rejects.toMatchObject({ code: 'Refused' });
+    await expect(operator.apply(pruning, null, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
     expect(existsSync(join(folder, 'b.yaml'))).toBe(true);
   });
 });
@@ -147,7 +149,7 @@ describe('plan', () => {
 describe('apply', () => {
   it('writes to the source, which brings the change about, and says who asked', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
-    const applied = await operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, 7);
+    const applied = await operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, directly, 7);
     expect(applied).toMatchObject({ files: ['a.yaml'], changes: [{ service: 'a', action: 'update' }] });
     const record = await until('a', ({ verdicts }) => verdicts.length === 2);
     expect(record).toMatchObject({ state: 'Active', observedSnapshot: applied.snapshot });
@@ -160,7 +162,7 @@ describe('apply', () => {
   it('refuses what does not compile, with every issue, and writes nothing', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
     const broken = proposal({ 'a.yaml': manifest('a', '2', '  replcas: 2\n') });
-    await expect(operator.apply(broken, null, 7)).rejects.toMatchObject({
+    await expect(operator.apply(broken, null, directly, 7)).rejects.toMatchObject({
       code: 'Refused',
       data: { issues: [expect.objectContaining({ file: 'a.yaml', severity: 'error' })] },
     });
@@ -171,27 +173,27 @@ describe('apply', () => {
     await start({ 'a.yaml': manifest('a', '1') });
     const wanted = proposal({ 'a.yaml': manifest('a', '2') });
     const { token } = await operator.plan(wanted);
-    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '3') }), token, 7)).rejects.toMatchObject({ code: 'Refused' });
-    await operator.apply(proposal({ 'b.yaml': manifest('b', '1') }), null, 7);
+    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '3') }), token, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
+    await operator.apply(proposal({ 'b.yaml': manifest('b', '1') }), null, directly, 7);
     await until('b', ({ state }) => state === 'Active');
-    await expect(operator.apply(wanted, token, 7)).rejects.toMatchObject({ code: 'Refused' });
+    await expect(operator.apply(wanted, token, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
     const fresh = await operator.plan(wanted);
-    await expect(operator.apply(wanted, fresh.token, 7)).resolves.toMatchObject({ files: ['a.yaml'] });
+    await expect(operator.apply(wanted, fresh.token, directly, 7)).resolves.toMatchObject({ files: ['a.yaml'] });
   });
 
   it('deletes by name, even the last one', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
-    await operator.apply(proposal({}, { deletions: ['a'] }), null, 7);
+    await operator.apply(proposal({}, { deletions: ['a'] }), null, directly, 7);
     await untilGone('a');
     expect(existsSync(join(folder, 'a.yaml'))).toBe(false);
-    await expect(operator.apply(proposal({}, { deletions: ['a'] }), null, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.apply(proposal({}, { deletions: ['a'] }), null, directly, 7)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   it('of one change right after another keeps both', async () => {
     await start({ 'a.yaml': `${manifest('a', '1')}---\n${manifest('b', '1')}` });
     await Promise.all([
-      operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, 7),
-      operator.apply(proposal({ 'x.yaml': manifest('b', '2') }), null, 7),
+      operator.apply(proposal({ 'x.yaml': manifest('a', '2') }), null, directly, 7),
+      operator.apply(proposal({ 'x.yaml': manifest('b', '2') }), null, directly, 7),
     ]);
     const text = readFileSync(join(folder, 'a.yaml'), 'utf8');
     expect(text.match(/server-\d/g)).toEqual(['server-2', 'server-2']);
@@ -200,13 +202,13 @@ describe('apply', () => {
   it('is refused while the source is suspended', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
     await operator.suspendSource('folder', true, 7);
-    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, 7)).rejects.toMatchObject({ code: 'Refused' });
+    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
     expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-1.js');
   });
 
   it('of what is there already writes nothing', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
-    expect(await operator.apply(proposal({ 'a.yaml': manifest('a', '1') }), null, 7)).toMatchObject({ files: [] });
+    expect(await operator.apply(proposal({ 'a.yaml': manifest('a', '1') }), null, directly, 7)).toMatchObject({ files: [] });
   });
 });
 
@@ -214,9 +216,9 @@ describe('undo', () => {
   it('writes the manifest of the Revision before as it was written', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
     const first = controller.loop.records.get('a')!.stable!;
-    await operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, 7);
+    await operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, directly, 7);
     await until('a', ({ verdicts }) => verdicts.length === 2);
-    await operator.undo('a', null, 7);
+    await operator.undo('a', null, directly, 7);
     const record = await until('a', ({ verdicts }) => verdicts.length === 3);
     expect(record.stable!.hash).toBe(first.hash);
     expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toBe(manifest('a', '1'));
@@ -231,7 +233,7 @@ describe('undo', () => {
     const first = controller.loop.records.get('a')!.stable!;
     writeFileSync(join(folder, 'a.yaml'), child + `---\n${template('2')}`);
     await until('a', ({ verdicts }) => verdicts.length === 2);
-    await operator.undo('a', first.name, 7);
+    await operator.undo('a', first.name, directly, 7);
     const record = await until('a', ({ verdicts }) => verdicts.length === 3);
     expect(record.stable!.hash).toBe(first.hash);
     expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-2.js');
@@ -239,9 +241,9 @@ describe('undo', () => {
 
   it('has nowhere to go back to without an earlier Revision, or to one that never was', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
-    await expect(operator.undo('a', null, 7)).rejects.toMatchObject({ code: 'NotFound' });
-    await expect(operator.undo('a', 'a-00000000', 7)).rejects.toMatchObject({ code: 'NotFound' });
-    await expect(operator.undo('nobody', null, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.undo('a', null, directly, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.undo('a', 'a-00000000', directly, 7)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(operator.undo('nobody', null, directly, 7)).rejects.toMatchObject({ code: 'NotFound' });
   });
 });
 
@@ -329,9 +331,9 @@ describe('with two sources', () => {
   });
 
   it('a change goes to the source that has the service, and something new to the one that is named', async () => {
-    await operator.apply(proposal('there', '2'), null, 7);
+    await operator.apply(proposal('there', '2'), null, directly, 7);
     expect(readFileSync(join(other, 'there.yaml'), 'utf8')).toContain(manifest('there', '2').split('\n').at(-2));
-    await operator.apply(proposal('fresh', '1', { source: 'south' }), null, 7);
+    await operator.apply(proposal('fresh', '1', { source: 'south' }), null, directly, 7);
     expect(existsSync(join(other, 'fresh.yaml'))).toBe(true);
     const record = await until('fresh', ({ state }) => state === 'Active');
     expect(record.desired!.origin.source).toBe('south');
@@ -344,9 +346,9 @@ describe('with two sources', () => {
   });
 
   it('undoes in the source that the service runs from', async () => {
-    await operator.apply(proposal('there', '2'), null, 7);
+    await operator.apply(proposal('there', '2'), null, directly, 7);
     await until('there', ({ promoted, rollout }) => promoted.length === 2 && rollout === null);
-    const applied = await operator.undo('there', null, 7);
+    const applied = await operator.undo('there', null, directly, 7);
     expect(applied.files).toEqual(['there.yaml']);
     expect(readFileSync(join(other, 'there.yaml'), 'utf8')).toBe(manifest('there', '1'));
   });
@@ -355,9 +357,9 @@ describe('with two sources', () => {
     const before = controller.loop.records.get('here')!;
     const report = await operator.plan(proposal('here', '1', { source: 'south' }));
     expect(report.issues).toMatchObject([{ code: 'DuplicateService', severity: 'warning', subject: 'here' }]);
-    await operator.apply(proposal('here', '1', { source: 'south' }), null, 7);
+    await operator.apply(proposal('here', '1', { source: 'south' }), null, directly, 7);
     expect(controller.loop.records.get('here')!.desired!.origin.source).toBe('north');
-    await operator.apply({ files: {}, deletions: ['here'], prune: false, source: 'north' }, null, 7);
+    await operator.apply({ files: {}, deletions: ['here'], prune: false, source: 'north' }, null, directly, 7);
     const record = await until('here', ({ desired }) => desired!.origin.source === 'south');
     // Its folder is another, so it is another Revision, which moves in as any other does.
     expect(record).toMatchObject({ deleting: false, createdAt: before.createdAt, rolloutCount: 2, stable: { hash: before.stable!.hash } });

@@ -358,7 +358,12 @@ describe('the prune guard', () => {
     world.guardPrune = heldDeletions;
     world.north.declare([]);
     await world.settle();
-    const applied = await new Operator(world.controller, () => {}).apply({ files: {}, deletions: ['a'], prune: false }, null, 7);
+    const applied = await new Operator(world.controller, () => {}).apply(
+      { files: {}, deletions: ['a'], prune: false },
+      null,
+      { message: null, author: null, propose: false },
+      7,
+    );
     await world.settle();
     expect(applied.changes).toEqual([{ service: 'a', action: 'delete' }]);
     expect([world.state('a'), world.state('b')]).toEqual([undefined, 'Active']);
@@ -389,7 +394,12 @@ describe('a source that is no longer configured', () => {
     world.sources[0]!.declare([of('north', 'a'), of('north', 'b')]);
     await world.settle();
     expect([sourceOf(world, 'b'), idsOf(world, 'b')]).toEqual(['north', ids]);
-    await new Operator(world.controller, () => {}).apply({ files: {}, deletions: ['c'], prune: false }, null, 7);
+    await new Operator(world.controller, () => {}).apply(
+      { files: {}, deletions: ['c'], prune: false },
+      null,
+      { message: null, author: null, propose: false },
+      7,
+    );
     await world.settle();
     expect([world.state('b'), world.state('c')]).toEqual(['Active', undefined]);
   });

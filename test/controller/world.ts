@@ -12,7 +12,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
 import type { Forge } from '../../src/ports/forge.ts';
 import type { HostLink, HostListener } from '../../src/ports/host-link.ts';
-import type { SourceEvent, SourceListener, WritableSource } from '../../src/ports/source.ts';
+import type { SourceEvent, SourceListener, WritableSource, Written } from '../../src/ports/source.ts';
 import type { Change, Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 
@@ -252,7 +252,7 @@ export class FakeSource implements WritableSource, Compiler {
     this.suspended = false;
   }
 
-  async write(): Promise<string> {
+  async write(): Promise<Written> {
     throw new Error('not written to here');
   }
 

@@ -1,8 +1,8 @@
 /** `diff`, `plan`, `apply`, `delete`, `rollout undo`: changes of what is declared, through the source of truth. */
 import { FairleadError } from '../../base/error.ts';
 import type { RolloutStatus } from '../../model/resource.ts';
-import type { Applied, PlanReport, Proposal } from '../../ports/admin.ts';
-import type { Context } from '../context.ts';
+import type { Applied, PlanReport, Proposal, Writing } from '../../ports/admin.ts';
+import type { AdminClient, Context } from '../context.ts';
 import { exitCodeOf, tellError, usage } from '../errors.ts';
 import { follow, restOf, serviceNamed } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
@@ -12,6 +12,7 @@ import { issueText } from '../view/issues.ts';
 import { planMarkdown } from '../view/plan-markdown.ts';
 import { rolloutChanges } from '../view/rollout-lines.ts';
 import { rolloutText } from '../view/rollout-picture.ts';
+import { writingOf, type WritingOptions } from '../writing.ts';
 import type { RefOptions } from './refs.ts';
 
 interface Input {
@@ -24,6 +25,8 @@ export interface Waiting {
   /** In ms. */
   readonly timeout?: number;
 }
+
+type Changing = Waiting & WritingOptions;
 
 const defaultTimeoutMs = 300_000;
 /** What kubectl diff and diff(1) say when they could not compare. */
@@ -78,37 +81,43 @@ function namesRefs({ from, to, repo, path }: RefOptions): boolean {
 }
 
 /** Exit code 0; 1 when a service came to a bad end (--wait); throws Refused and TimedOut. */
-export async function apply(context: Context, options: Input & Waiting & { dryRun?: true; plan?: string }): Promise<number> {
+export async function apply(context: Context, options: Input & Changing & { dryRun?: true; plan?: string }): Promise<number> {
   const proposal = await proposalOf(context, options);
-  const admin = await context.admin();
   if (options.dryRun) {
-    const report = await admin.plan(proposal);
+    const report = await (await context.admin()).plan(proposal);
     if (tellIssues(context, report)) return 1;
     context.terminal.out(planText(report, screenOf(context.terminal), withLive));
     return 0;
   }
-  return change(context, options, async () => admin.apply(proposal, options.plan ?? null));
+  return change(context, options, async (admin, writing) => admin.apply(proposal, options.plan ?? null, writing));
 }
 
-export async function remove(context: Context, names: readonly string[], options: Waiting): Promise<number> {
-  const admin = await context.admin();
+export async function remove(context: Context, names: readonly string[], options: Changing): Promise<number> {
+  await context.admin();
   for (const name of names) await serviceNamed(context, name);
-  return change(context, options, async () => admin.apply({ files: {}, deletions: names, prune: false }, null));
+  return change(context, options, async (admin, writing) => admin.apply({ files: {}, deletions: names, prune: false }, null, writing));
 }
 
 /** Writes the manifest of an older Revision to the source: a change like any other. */
-export async function undo(context: Context, name: string, options: Waiting & { toRevision?: string }): Promise<number> {
-  const admin = await context.admin();
-  return change(context, options, async () => admin.undo(name, options.toRevision ?? null));
+export async function undo(context: Context, name: string, options: Changing & { toRevision?: string }): Promise<number> {
+  return change(context, options, async (admin, writing) => admin.undo(name, options.toRevision ?? null, writing));
 }
 
 /** Makes a change, says what it was, and with --wait follows every service that it touched. */
-async function change(context: Context, options: Waiting, make: () => Promise<Applied>): Promise<number> {
+async function change(
+  context: Context,
+  options: Changing,
+  make: (admin: AdminClient, writing: Writing) => Promise<Applied>,
+): Promise<number> {
   const { terminal } = context;
   if (options.timeout !== undefined && !options.wait) throw usage('--timeout is for --wait.', 'add --wait, or leave --timeout out');
-  const applied = await make();
+  if (options.propose && options.wait)
+    throw usage('Nothing changes before somebody merges a proposal: there is nothing to wait for.', 'leave --wait or --propose out');
+  const applied = await make(await context.admin(), await writingOf(terminal, options));
   terminal.out(appliedText(applied, terminal.paint));
   for (const file of applied.files) terminal.err(terminal.errPaint.dim(`wrote ${file}\n`));
+  if (applied.proposed?.problem)
+    terminal.err(`${terminal.errPaint.warn('warning:')} no pull request was opened: ${applied.proposed.problem}\n`);
   if (!options.wait) return 0;
   const until = terminal.now() + (options.timeout ?? defaultTimeoutMs);
   let bad = 0;

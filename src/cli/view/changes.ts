@@ -1,6 +1,6 @@
 /** A PlanReport as a unified diff and as words. Pure. */
 import { createTwoFilesPatch } from 'diff';
-import type { Applied, PlanReport, ServiceChange } from '../../ports/admin.ts';
+import type { Applied, PlanReport, Proposed, ServiceChange } from '../../ports/admin.ts';
 import { contractLines } from './contract.ts';
 import type { Paint } from './paint.ts';
 import { fit, type Screen } from './screen.ts';
@@ -109,13 +109,20 @@ export function tally(changes: readonly ServiceChange[]): string {
     .join(', ');
 }
 
-/** `service/files changed`, one a line, as kubectl says it; that nothing changed is said, too. */
-export function appliedText(applied: Applied, paint: Paint): string {
-  if (applied.changes.length === 0) return paint.dim('Nothing changed.\n');
-  return applied.changes
-    .map(
-      ({ service, action }) =>
-        `service/${service} ${action === 'unchanged' ? paint.dim(actionWords[action]) : paint.bold(actionWords[action])}\n`,
-    )
-    .join('');
+/** `service/files changed`, one a line, as kubectl says it; that nothing changed is said, too. Of a proposal, where it waits. */
+export function appliedText({ changes, proposed }: Applied, paint: Paint): string {
+  if (changes.length === 0 && proposed === null) return paint.dim('Nothing changed.\n');
+  const would = proposed === null ? '' : 'would be ';
+  const lines = changes.map(
+    ({ service, action }) =>
+      `service/${service} ${would}${action === 'unchanged' ? paint.dim(actionWords[action]) : paint.bold(actionWords[action])}\n`,
+  );
+  return [...lines, ...(proposed === null ? [] : proposedLines(proposed, paint))].join('');
+}
+
+function proposedLines({ branch, base, compareUrl, pullRequest }: Proposed, paint: Paint): string[] {
+  const pushed = `Pushed branch ${paint.bold(branch)}, to be merged into ${base}.\n`;
+  if (pullRequest !== null)
+    return [pushed, `Pull request ${pullRequest.number} ${pullRequest.created ? 'opened' : 'is open already'}: ${pullRequest.url}\n`];
+  return compareUrl === null ? [pushed] : [pushed, `Open a pull request at ${compareUrl}\n`];
 }

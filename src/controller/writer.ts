@@ -1,0 +1,202 @@
+/**
+ * Writes changes to Sources: one after the other, each worked out against what its Source holds now, and worked out anew
+ * when somebody else was quicker. Whoever asks says which files come out how; the words of the commit, its trailers, the
+ * branch and the pull request of a proposal, and the audit are made here.
+ */
+import { FairleadError, messageOf } from '../base/error.ts';
+import type { EventDraft } from '../model/event.ts';
+import type { Applied, PlanReport, Proposed, Writing } from '../ports/admin.ts';
+import type { Change, WritableSource } from '../ports/source.ts';
+import type { Controller } from './controller.ts';
+import { event } from './loop.ts';
+import type { Proposals } from './parts.ts';
+import type { SourceKeeper } from './source-keeper.ts';
+
+/** Who asks for a change, and how it is to be said. */
+export interface Wanted {
+  readonly verb: 'apply' | 'delete' | 'undo' | 'lock' | 'revert';
+  /** null: the controller itself. */
+  readonly uid: number | null;
+  readonly writing: Writing;
+  /** The plan that was looked at before; null when there was none. */
+  readonly planToken: string | null;
+  /** Reason of the Event that says that it was written, and the Service that it is about; null for several. */
+  readonly reason: string;
+  readonly service: string | null;
+}
+
+/** A change worked out against its Source as that is now. */
+export interface Worked {
+  readonly source: SourceKeeper;
+  /** Id of the Snapshot that it was worked out against. */
+  readonly onto: string;
+  /** Path → text, or null to delete. None: there is nothing to write. */
+  readonly files: Readonly<Record<string, string | null>>;
+  /** What becomes of which Services. */
+  readonly changes: Applied['changes'];
+  /** Services whose deletion was asked for: the prune guard lets them go. */
+  readonly gone: readonly string[];
+  /** What is said of it where nobody said anything else. */
+  readonly subject: string;
+  readonly body: string;
+  /** Hexadecimal digits, eight or more, that are the same for the same change of the same Snapshot. */
+  readonly token: string;
+  /** What would happen, for those who look at a proposal; null when there is nothing more to say. */
+  readonly report: (() => Promise<PlanReport>) | null;
+}
+
+/** How often a change is worked out before somebody is told that others are always quicker. */
+const mostAttempts = 5;
+
+export class Writer {
+  readonly #controller: Controller;
+  /** Changes one after the other: each is made against what the one before left. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+  }
+
+  /**
+   * Writes what `work` answers; it is called again, up to five times in all, when the Source has moved meanwhile. What it
+   * throws goes on to the caller. Rejects SourceMoved when somebody else was quicker each time, and Refused for a Source
+   * that takes no such change.
+   */
+  async write(wanted: Wanted, work: () => Promise<Worked>): Promise<Applied> {
+    return this.#inTurn(async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        const worked = await work();
+        try {
+          return await this.#written(wanted, worked);
+        } catch (thrown) {
+          if (!hasMoved(thrown) || attempt === mostAttempts) throw thrown;
+          await worked.source.refresh();
+        }
+      }
+    });
+  }
+
+  async #written(wanted: Wanted, worked: Worked): Promise<Applied> {
+    const { source, changes } = worked;
+    const files = Object.keys(worked.files).sort();
+    if (files.length === 0) return { snapshot: worked.onto, changes, files, proposed: null };
+    const writable = writableOf(source);
+    if (wanted.writing.propose !== false) return { ...(await this.#propose(wanted, worked, writable)), changes, files };
+    if (source.declared.suspended)
+      throw new FairleadError('Refused', `${source.name} is suspended: nothing written to it would be read. Resume it first.`);
+    await this.#controller.approveDeletions(worked.gone);
+    let snapshot: string;
+    try {
+      ({ snapshot } = await writable.write(changeOf(wanted, worked, null)));
+    } catch (thrown) {
+      await this.#controller.withdrawApprovals(worked.gone);
+      throw thrown;
+    }
+    // The next change is to be made against what this one left.
+    await source.settled();
+    await this.audit(wanted, `Wrote ${files.join(', ')}: ${summary(changes)}.`, snapshot);
+    return { snapshot, changes, files, proposed: null };
+  }
+
+  async #propose(wanted: Wanted, worked: Worked, writable: WritableSource): Promise<Pick<Applied, 'snapshot' | 'proposed'>> {
+    const { source } = worked;
+    const proposals = proposalsOf(source);
+    const { propose } = wanted.writing;
+    const branch = typeof propose === 'string' ? propose : branchOf(wanted, worked);
+    if (branch === proposals.base)
+      throw new FairleadError('Refused', `${branch} is what ${source.name} follows: a proposal needs a branch of its own.`);
+    const change = changeOf(wanted, worked, branch);
+    const report = proposals.propose === null || worked.report === null ? null : await worked.report();
+    const { snapshot } = await writable.write(change);
+    const proposed = await proposedOf(proposals, branch, change, report);
+    const where = proposed.pullRequest?.url ?? proposed.compareUrl;
+    const page = where === null ? '' : ` (${where})`;
+    await this.audit(
+      wanted,
+      `Proposed on branch ${branch}${page}, to be merged into ${proposals.base}: ${summary(worked.changes)}.`,
+      snapshot,
+    );
+    return { snapshot, proposed };
+  }
+
+  /** An Event that says who asked for what. */
+  async audit(
+    { uid, reason, service }: Pick<Wanted, 'uid' | 'reason' | 'service'>,
+    message: string,
+    snapshot: string | null,
+  ): Promise<void> {
+    const actor: EventDraft['actor'] = uid === null ? 'controller' : `uid:${uid}`;
+    const { loop, parts } = this.#controller;
+    await loop.append([event(parts.clock.now(), 'Normal', reason, message, service, { snapshot, actor })]);
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work, work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+/** Says what becomes of Services: `update files, delete weather`. */
+export function summary(changes: Applied['changes']): string {
+  const changed = changes.filter(({ action }) => action !== 'unchanged').map(({ service, action }) => `${action} ${service}`);
+  return changed.length === 0 ? 'nothing that runs changes' : changed.join(', ');
+}
+
+function hasMoved(thrown: unknown): boolean {
+  return thrown instanceof FairleadError && thrown.code === 'SourceMoved';
+}
+
+function writableOf({ name, parts: { source } }: SourceKeeper): WritableSource {
+  if ('write' in source) return source;
+  throw new FairleadError('Refused', `Nothing can be written to ${name} from here.`, {
+    data: { next: 'commit the change to its repository' },
+  });
+}
+
+function proposalsOf({ name, parts: { kind, proposals } }: SourceKeeper): Proposals {
+  if (proposals !== undefined && proposals !== null) return proposals;
+  const why = kind === 'folder' ? 'is a folder: it has no branches' : 'follows no branch that anything could be merged into';
+  throw new FairleadError('Refused', `Nothing can be proposed to ${name}: it ${why}.`, {
+    data: { next: kind === 'folder' ? 'leave --propose out' : 'commit the change to its repository' },
+  });
+}
+
+function changeOf({ verb, uid, planToken, writing: { message, author } }: Wanted, worked: Worked, branch: string | null): Change {
+  const said = message === null ? { subject: worked.subject, body: worked.body } : wordsOf(message);
+  const trailers: [string, string][] = [['Fairlead-Verb', verb]];
+  if (planToken !== null) trailers.push(['Fairlead-Plan', planToken]);
+  if (uid !== null) trailers.push(['Fairlead-Requested-By', `uid:${uid}`]);
+  return { files: worked.files, onto: worked.onto, ...said, trailers, author, branch };
+}
+
+/** The first line, and what follows. */
+function wordsOf(message: string): { readonly subject: string; readonly body: string } {
+  const [subject = '', ...rest] = message.trim().split('\n');
+  return { subject: subject.trim(), body: rest.join('\n').trim() };
+}
+
+/** More than these are counted, and a longer list of them too. */
+const mostNames = 3;
+const mostNameCharacters = 60;
+
+/** `fairlead/apply-files-7f3a9c21`: the same change of the same Snapshot has the same branch. */
+function branchOf({ verb, service }: Wanted, { changes, token }: Worked): string {
+  const names = service === null ? changes.filter(({ action }) => action !== 'unchanged').map((change) => change.service) : [service];
+  const joined = names.join('-');
+  const few = names.length > 0 && names.length <= mostNames && joined.length <= mostNameCharacters;
+  return `fairlead/${verb}-${few ? joined : `${names.length}-services`}-${token.slice(0, 8)}`;
+}
+
+/** Opens the pull request, where a token lets us. The branch is there whatever the forge says. */
+async function proposedOf(proposals: Proposals, branch: string, { subject, body }: Change, report: PlanReport | null): Promise<Proposed> {
+  const { base, propose } = proposals;
+  const pushed = { branch, base, compareUrl: proposals.compareUrl(branch), pullRequest: null, problem: null };
+  if (propose === null) return pushed;
+  const text = [body, ...(report === null ? [] : [proposals.planText(report)])].filter((part) => part !== '').join('\n\n');
+  try {
+    return { ...pushed, pullRequest: await propose({ branch, base, title: subject, body: text }) };
+  } catch (thrown) {
+    return { ...pushed, problem: messageOf(thrown) };
+  }
+}
