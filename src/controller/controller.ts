@@ -17,12 +17,10 @@ import { CommitStatuses } from './commit-statuses.ts';
 import { Commits } from './commits.ts';
 import { Declarations, type Remembered } from './declarations.ts';
 import { Drafts } from './drafts.ts';
-import { Drafts } from './drafts.ts';
 import { event, Loop } from './loop.ts';
 import type { ControllerParts } from './parts.ts';
 import { Reader } from './reader.ts';
 import { SourceKeeper } from './source-keeper.ts';
-import { Writer } from './writer.ts';
 import { Writer } from './writer.ts';
 
 export class Controller {
@@ -35,9 +33,6 @@ export class Controller {
   readonly sources: ReadonlyMap<string, SourceKeeper>;
   /** What is known of the commits that services speak of. */
   readonly commits: Commits;
-  /** What a change of a Source would come to, and who writes it. */
-  readonly drafts = new Drafts(this);
-  readonly writer = new Writer(this);
   /** What a change of a Source would come to, and who writes it. */
   readonly drafts = new Drafts(this);
   readonly writer = new Writer(this);

@@ -4,7 +4,6 @@ import type { Decide } from '../core/decide.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { PlanReport } from '../ports/admin.ts';
-import type { PlanReport } from '../ports/admin.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compiler } from '../ports/compiler.ts';
 import type { Forge, PullRequest, PullRequestDraft } from '../ports/forge.ts';
@@ -22,8 +21,6 @@ export interface Proposals {
   compareUrl(branch: string): string | null;
   /** Opens it; null when nobody gave a token for that. */
   readonly propose: ((draft: PullRequestDraft) => Promise<PullRequest>) | null;
-  /** What would happen, as Markdown for the body of a pull request. */
-  planText(report: PlanReport): string;
   /** What would happen, as Markdown for the body of a pull request. */
   planText(report: PlanReport): string;
   /** A commit that was rolled back opens a proposal that takes it back. */
