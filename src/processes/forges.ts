@@ -1,8 +1,11 @@
-/** The forge of a git Source, with its token read anew for each thing that is asked of it. */
+/** The forge of a git Source and what is proposed to it, with its tokens read anew for each thing that is asked of it. */
 import { FairleadError } from '../base/error.ts';
-import { forgeAddress } from '../forges/address.ts';
+import { withLive } from '../cli/view/changes.ts';
+import { planMarkdown } from '../cli/view/plan-markdown.ts';
+import type { Proposals } from '../controller/parts.ts';
+import { compareUrl, forgeAddress, guessForge } from '../forges/address.ts';
 import { createForge } from '../forges/forge.ts';
-import type { GitSettings } from '../model/source-settings.ts';
+import type { CommitStatusSettings, GitSettings } from '../model/source-settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Forge } from '../ports/forge.ts';
 import { readSecret } from './secrets.ts';
@@ -10,11 +13,41 @@ import { readSecret } from './secrets.ts';
 const timeoutMs = 30_000;
 
 /** Null when nothing is to be told of its commits. Throws Refused when its address names no repository on a forge. */
-export function forgeOf({ name, url, commitStatus }: GitSettings, clock: Clock): Forge | null {
-  if (commitStatus === null) return null;
-  const { forge: kind, token, apiUrl } = commitStatus;
+export function forgeOf(settings: GitSettings, clock: Clock): Forge | null {
+  return settings.commitStatus === null ? null : createdForge(settings, 'commitStatus', settings.commitStatus, clock);
+}
+
+/**
+ * Null where nothing could be merged into what is followed: a tag, versions, a commit. Throws Refused for settings that could
+ * come to nothing.
+ */
+export function proposalsOf(settings: GitSettings, clock: Clock): Proposals | null {
+  const { name, url, ref, pullRequests, commitStatus, revertProposals } = settings;
+  if (!('branch' in ref)) {
+    if (revertProposals) throw new FairleadError('Refused', `${name}: revertProposals needs a branch that is followed.`);
+    return null;
+  }
+  const base = ref.branch;
   const address = forgeAddress(url);
-  if (address === null) throw new FairleadError('Refused', `${name}: commitStatus needs a repository on a forge, which ${url} is not.`);
+  const kind = pullRequests?.forge ?? commitStatus?.forge ?? (address === null ? null : guessForge(address.host));
+  const forge = pullRequests === null ? null : createdForge(settings, 'pullRequests', pullRequests, clock);
+  return {
+    base,
+    compareUrl: (branch) => (kind === null || address === null ? null : compareUrl(kind, address, base, branch)),
+    propose: forge === null ? null : async (draft) => forge.propose(draft),
+    planText: (report) => planMarkdown(report, withLive),
+    reverts: revertProposals,
+  };
+}
+
+function createdForge(
+  { name, url }: GitSettings,
+  field: string,
+  { forge: kind, token, apiUrl }: CommitStatusSettings,
+  clock: Clock,
+): Forge {
+  const address = forgeAddress(url);
+  if (address === null) throw new FairleadError('Refused', `${name}: ${field} needs a repository on a forge, which ${url} is not.`);
   const made = async (): Promise<Forge> =>
     createForge({ kind, address, token: await readSecret(token), timeoutMs, ...(apiUrl === null ? {} : { apiUrl }) }, clock);
   return {

@@ -8,7 +8,7 @@ import type { SourceSettings } from '../model/source-settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createFolderSource } from '../sources/folder.ts';
 import { createGitSource } from '../sources/git/git-source.ts';
-import { forgeOf } from './forges.ts';
+import { forgeOf, proposalsOf } from './forges.ts';
 
 /** A Source that has not been started, with a compiler of its own. Throws Refused for settings that cannot be. */
 export function createSource(settings: SourceSettings, dataDir: DataDir, clock: Clock): SourceParts {
@@ -18,5 +18,7 @@ export function createSource(settings: SourceSettings, dataDir: DataDir, clock: 
     return { source: createFolderSource({ name, root: settings.path, clock }), kind, location: settings.path, compiler };
   const folder = join(dataDir.sources, name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return { source: createGitSource({ settings, folder, clock }), kind, location: settings.url, compiler, forge: forgeOf(settings, clock) };
+  const source = createGitSource({ settings, folder, clock });
+  const [forge, proposals] = [forgeOf(settings, clock), proposalsOf(settings, clock)];
+  return { source, kind, location: settings.url, compiler, forge, proposals };
 }
