@@ -1,4 +1,5 @@
 /** What is configured of Sources and webhooks: `fairlead.yaml` with every default filled in, durations in ms, paths absolute. Plain JSON. */
+import type { DriftPolicy } from './drift.ts';
 
 /** A secret by reference: the environment variable or the file that holds it. Read when it is needed, so that it can be rotated. */
 export type SecretReference = { readonly env: string } | { readonly file: string };
@@ -67,7 +68,7 @@ export interface GitSettings {
   readonly pullRequests: PullRequestSettings | null;
   readonly writes: WriteSettings;
   /** What is done about what differs from the Plan: corrected, or only shown. */
-  readonly drift: 'correct' | 'report';
+  readonly drift: DriftPolicy;
   /** A commit that was rolled back opens a proposal that takes it back. */
   readonly revertProposals: boolean;
 }

@@ -1,11 +1,20 @@
 /** Where Manifests come from. A Source hands out whole, consistent Snapshots; it never judges what is in them. */
+import type { FilesDrift } from '../model/drift.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 
 /** Something about a Source that people should know of beyond how it stands: an alarm, or what was let through by policy. */
 export interface SourceEvent {
   readonly type: 'Normal' | 'Warning';
-  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. */
-  readonly reason: 'RefGone' | 'RewindRefused' | 'HistoryRewound' | 'CommitUnverified' | 'CommitTooLarge';
+  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. `FilesCorrected`, `FilesDrifted`, `FilesRestored`: what was laid out was changed by others. */
+  readonly reason:
+    | 'RefGone'
+    | 'RewindRefused'
+    | 'HistoryRewound'
+    | 'CommitUnverified'
+    | 'CommitTooLarge'
+    | 'FilesCorrected'
+    | 'FilesDrifted'
+    | 'FilesRestored';
   readonly message: string;
   /** The commit that it is about; null when there is none. */
   readonly snapshot: string | null;
@@ -18,6 +27,8 @@ export interface SourceListener {
   unreadable(message: string): void;
   /** Told once each time that it happens. */
   happened?(event: SourceEvent): void;
+  /** Files that it laid out are others now and stay so; null: they are as they were laid out again. Told when it changes. */
+  drifted?(drift: FilesDrift | null): void;
 }
 
 export interface Source {

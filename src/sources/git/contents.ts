@@ -5,7 +5,7 @@
 import { sha256 } from '../../base/hash.ts';
 import type { SnapshotFile } from '../../model/snapshot.ts';
 import { isManifestPath } from '../folder-scan.ts';
-import type { ExportedTree } from './exported-tree.ts';
+import type { ExportedTree, LaidFile } from './exported-tree.ts';
 import { TooLarge } from './mirror.ts';
 import type { ObjectStore } from './objects.ts';
 import { contentProblem, isRegular, treeProblems, type TreeEntry } from './tree.ts';
@@ -34,6 +34,8 @@ interface Held {
   readonly sizes: ReadonlyMap<string, number>;
   /** Manifests by path. */
   readonly files: ReadonlyMap<string, SnapshotFile>;
+  /** Regular files, sorted by path. */
+  readonly laid: readonly LaidFile[];
 }
 
 export class Contents {
@@ -57,6 +59,12 @@ export class Contents {
     this.#exported = null;
   }
 
+  /** Every file that was laid out, sorted by path; null while the exported tree is of no commit that is known. */
+  get laid(): readonly LaidFile[] | null {
+    const held = this.#held;
+    return held === null || this.#exported !== held.commit ? null : held.laid;
+  }
+
   /**
    * Manifests of the commit, sorted by path, with the exported tree brought to it. Rejects with TooLarge before anything is
    * read, with GitFailed when an object is missing or corrupt.
@@ -78,7 +86,7 @@ export class Contents {
     for (const path of removed) files.delete(path);
     await this.#read(wanted, sizes, exporting, files);
     if (exporting) this.#exported = commit;
-    this.#held = { commit, entries, sizes, files };
+    this.#held = { commit, entries, sizes, files, laid: laidOf(entries.values(), sizes) };
     return withProblems(files, treeProblems(entries.values()));
   }
 
@@ -150,6 +158,12 @@ export class Contents {
       return entry === undefined || !isRegular(entry);
     });
   }
+}
+
+function laidOf(entries: Iterable<TreeEntry>, sizes: ReadonlyMap<string, number>): LaidFile[] {
+  const regular = [...entries].filter(isRegular);
+  const laid = regular.map(({ path, id, kind }) => ({ path, id, size: sizes.get(id)!, executable: kind === 'executable' }));
+  return laid.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** The file with those bytes: the one known, when it is the same. */

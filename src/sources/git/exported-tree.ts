@@ -9,15 +9,46 @@
  * commit. Whoever wants code that goes back with its Revision names a version in the manifest (a package, an image).
  *
  * Only regular files are written, never through a link, each whole or not at all; what is no longer in the commit goes.
+ *
+ * Whether it still is what was laid out is found by the stamps of its files (as git's index does): only what has another than
+ * when it was last found right is read. Files that nobody laid out are not looked at: services write beside their code.
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { constants, lstatSync, type BigIntStats } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { FileChange } from '../../model/drift.ts';
+import { blobId } from './objects.ts';
+
+/** A file as a commit has it. */
+export interface LaidFile {
+  readonly path: string;
+  /** Of the blob. */
+  readonly id: string;
+  readonly size: number;
+  readonly executable: boolean;
+}
+
+/** A file that is not as it was laid out. */
+export interface ChangedFile {
+  readonly file: LaidFile;
+  readonly change: FileChange;
+}
+
+/** Permissions that matter: set-id, the owner's to read and run, others' to write. */
+const judgedMode = 0o6522;
+/** Files that are looked at before others have their turn. */
+const inOneGo = 100;
+/** A file changed this lately may change once more without getting another stamp: clocks of file systems tick slowly. */
+const settledMs = 2_000;
 
 export class ExportedTree {
   readonly root: string;
   /** Folders known to be real ones, during one update. */
   #folders = new Set<string>();
+  /** Path → what was looked at and found right: which blob, under which stamp. */
+  #rightAs = new Map<string, string>();
 
   constructor(root: string) {
     this.root = root;
@@ -65,6 +96,74 @@ export class ExportedTree {
     return found;
   }
 
+  /** Those that are not as they were laid out, in the order given. `now`: ms since the epoch by the clock of the file system. */
+  async changed(files: readonly LaidFile[], now: number): Promise<ChangedFile[]> {
+    const rightAs = new Map<string, string>();
+    const folders = new Map([['.', await this.isThere()]]);
+    const found: ChangedFile[] = [];
+    for (let from = 0; from < files.length; from += inOneGo) {
+      const some = files.slice(from, from + inOneGo);
+      const looked = some.map((file) => {
+        const stats = this.#isReached(posix.dirname(file.path), folders) ? statsOf(join(this.root, file.path)) : null;
+        return this.#changeOf(file, stats, now, rightAs);
+      });
+      const changes = await Promise.all(looked);
+      for (const [index, change] of changes.entries()) if (change !== null) found.push({ file: some[index]!, change });
+      await setImmediate();
+    }
+    this.#rightAs = rightAs;
+    return found;
+  }
+
+  /** What stands at a path now, to be shown: at most `most` bytes, null where that is not all; empty where there is none to read. */
+  async bytesAt(path: string, most: number): Promise<Buffer | null> {
+    const stats = statsOf(join(this.root, path));
+    if (stats?.isFile() !== true) return Buffer.alloc(0);
+    return stats.size > BigInt(most) ? null : this.#read(path);
+  }
+
+  /** At once where the file is known by its stamp. */
+  #changeOf(
+    file: LaidFile,
+    stats: BigIntStats | null,
+    now: number,
+    rightAs: Map<string, string>,
+  ): FileChange | null | Promise<FileChange | null> {
+    if (stats === null) return 'deleted';
+    if (!stats.isFile()) return 'replaced';
+    if (stats.size !== BigInt(file.size)) return 'edited';
+    const mode = Number(stats.mode) & judgedMode;
+    const ofMode = mode === (file.executable ? 0o500 : 0o400) ? null : 'mode';
+    const right = `${file.id} ${stats.ino} ${stats.mtimeNs} ${stats.ctimeNs}`;
+    const keep = (): FileChange | null => {
+      if (now - Number(stats.ctimeMs) > settledMs) rightAs.set(file.path, right);
+      return ofMode;
+    };
+    if (this.#rightAs.get(file.path) === right) return keep();
+    if ((mode & 0o400) === 0) return ofMode;
+    return this.#read(file.path).then((bytes) => (blobId(bytes, file.id.length) === file.id ? keep() : 'edited'));
+  }
+
+  /** Reads a file; never a link, and never waiting for somebody to write. */
+  async #read(path: string): Promise<Buffer> {
+    const handle = await open(join(this.root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Whether the folder and those above it are folders and no links; `known`: those that have been looked at. */
+  #isReached(folder: string, known: Map<string, boolean>): boolean {
+    let reached = known.get(folder);
+    if (reached === undefined) {
+      reached = this.#isReached(posix.dirname(folder), known) && statsOf(join(this.root, folder))?.isDirectory() === true;
+      known.set(folder, reached);
+    }
+    return reached;
+  }
+
   async #remove(path: string): Promise<void> {
     const parents = posix.dirname(path).split('/');
     if (!(await this.#isReal(parents))) return;
@@ -99,4 +198,9 @@ export class ExportedTree {
     if (stats?.isDirectory() !== true) await mkdir(absolute);
     this.#folders.add(folder);
   }
+}
+
+/** null where there is nothing. Synchronous: a look at a file takes less than the way to another thread and back. */
+function statsOf(absolute: string): BigIntStats | null {
+  return lstatSync(absolute, { bigint: true, throwIfNoEntry: false }) ?? null;
 }

@@ -15,6 +15,7 @@ import type { Source, SourceEvent, SourceListener } from '../../ports/source.ts'
 import { judgeAddress, type Address } from './address.ts';
 import { factsOf, type Commit } from './commit.ts';
 import { Contents } from './contents.ts';
+import { TreeWatch } from './drift.ts';
 import type { Remote } from './environment.ts';
 import { ExportedTree } from './exported-tree.ts';
 import { GitFailed } from './git.ts';
@@ -63,6 +64,7 @@ class GitSource implements Source {
   readonly #mirror: Mirror;
   readonly #contents: Contents;
   readonly #exported: ExportedTree;
+  readonly #watch: TreeWatch;
   readonly #verifier: Verifier;
   readonly #closing = new AbortController();
   /** The settings that name the line of history. */
@@ -96,9 +98,11 @@ class GitSource implements Source {
     this.#clock = clock;
     this.#mirror = new Mirror(folder, clock, settings, this.#closing.signal);
     this.#exported = new ExportedTree(join(folder, 'tree'));
-    const { paths, maxBytes } = settings;
-    this.#contents = new Contents({ objects: this.#mirror.objects, exported: this.#exported, paths, maxBytes });
-    this.#verifier = createVerifier(settings.verify, this.#mirror.objects, folder);
+    const { paths, maxBytes, drift: policy } = settings;
+    const { objects } = this.#mirror;
+    this.#contents = new Contents({ objects, exported: this.#exported, paths, maxBytes });
+    this.#watch = new TreeWatch({ exported: this.#exported, objects, policy, clock });
+    this.#verifier = createVerifier(settings.verify, objects, folder);
     this.#line = JSON.stringify([settings.url, settings.ref]);
   }
 
@@ -160,9 +164,23 @@ class GitSource implements Source {
     } catch (thrown) {
       await this.#fail(thrown);
     }
+    await this.#lookAtFiles();
     this.#polls += 1;
     // A tenth earlier or later, so that many sources do not ask one server at one moment.
     this.#pollAfter(this.#settings.intervalMs * (0.9 + 0.2 * hashFraction(`${this.name} ${this.#polls}`)));
+  }
+
+  /** Whether what was laid out is still so, be the server there or not. */
+  async #lookAtFiles(): Promise<void> {
+    const { laid } = this.#contents;
+    if (laid === null || this.#closed || this.#suspended) return;
+    try {
+      const { event, drift, changed } = await this.#watch.look(laid);
+      if (changed) this.#listener?.drifted?.(drift);
+      if (event !== null) this.#listener?.happened?.({ ...event, snapshot: this.#newest?.id ?? null });
+    } catch (thrown) {
+      await this.#fail(thrown);
+    }
   }
 
   /** Opens the mirror. What an earlier run had applied is handed out from it at once, whether the server answers or not. */

@@ -106,7 +106,7 @@ export class ObjectStore {
       const lineEnd = output.indexOf(10, at);
       const [, type, size] = output.toString('latin1', at, lineEnd).split(' ');
       const bytes = output.subarray(lineEnd + 1, lineEnd + 1 + Number(size));
-      if (type !== 'blob' || idOf(bytes, id.length) !== id)
+      if (type !== 'blob' || blobId(bytes, id.length) !== id)
         throw new GitFailed('cat-file', null, `fatal: object ${id} is missing or corrupt`);
       blobs.push([id, bytes]);
       at = lineEnd + 1 + bytes.length + 1;
@@ -116,7 +116,7 @@ export class ObjectStore {
 }
 
 /** A blob's id: SHA-1 (40 digits) or SHA-256 (64) of `blob <length>\0<bytes>`. */
-function idOf(bytes: Uint8Array, digits: number): string {
+export function blobId(bytes: Uint8Array, digits: number): string {
   return createHash(digits === 40 ? 'sha1' : 'sha256')
     .update(`blob ${bytes.length}\0`)
     .update(bytes)

@@ -1,5 +1,6 @@
 /** What a git Source is told, and what is wrong with it before anything is asked of the network. Pure. */
 import { validRange } from 'semver';
+import type { DriftPolicy } from '../../model/drift.ts';
 import { judgeAddress } from './address.ts';
 
 /** A secret by reference: the environment variable or the file that holds it. Read anew for each poll, so that it can be rotated. */
@@ -45,6 +46,8 @@ export interface GitSettings {
   /** Takes a commit also when it does not follow from the one before: an older one, or a rewritten history. */
   readonly allowRewind: boolean;
   readonly verify: GitVerification | null;
+  /** Files that were laid out and changed by others: put back, or only told of. */
+  readonly drift: DriftPolicy;
 }
 
 export interface SettingProblem {

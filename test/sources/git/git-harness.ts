@@ -2,6 +2,7 @@
 import { mkdtemp, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FilesDrift } from '../../../src/model/drift.ts';
 import type { Source, SourceEvent } from '../../../src/ports/source.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
@@ -23,14 +24,20 @@ export const settings: GitSettings = {
   allowLocal: false,
   allowRewind: false,
   verify: null,
+  drift: 'correct',
 };
 
 /** Hears also what happened. */
 export class Witness extends SourceWitness {
   readonly events: SourceEvent[] = [];
+  readonly drifts: (FilesDrift | null)[] = [];
 
   happened(event: SourceEvent): void {
     this.events.push(event);
+  }
+
+  drifted(drift: FilesDrift | null): void {
+    this.drifts.push(drift);
   }
 }
 
