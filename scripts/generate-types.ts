@@ -12,7 +12,7 @@ const generatedDir = fileURLToPath(new URL('../src/model/gen/', import.meta.url)
 /** Generated module text by file name, from the schemas as they are on disk. */
 export async function generateTypes(): Promise<Record<string, string>> {
   const modules: Record<string, string> = {};
-  for (const name of ['service', 'service-template', 'controller']) {
+  for (const name of ['service', 'service-template', 'controller', 'lock']) {
     modules[`${name}.ts`] = await compileFromFile(`${schemasDir}${name}.schema.json`, {
       cwd: schemasDir,
       bannerComment: `/** Generated from schemas/${name}.schema.json by \`npm run generate:types\`. Edit the schema, not this file. */`,

@@ -36,8 +36,8 @@ type Report = (
   expected?: string,
 ) => void;
 
-/** Reads one document's text, which begins on `firstLine` of `file`. Never throws. */
-export function readDocument(file: string, text: string, firstLine: number): ReadDocument {
+/** Reads one document's text, which begins on `firstLine` of `file`. Never throws. `mostNodes`: keys and values that it may have. */
+export function readDocument(file: string, text: string, firstLine: number, mostNodes = maxNodes): ReadDocument {
   const issues: Issue[] = [];
   const report: Report = (code, severity, message, offset, path, expected) =>
     issues.push({
@@ -52,7 +52,7 @@ export function readDocument(file: string, text: string, firstLine: number): Rea
   const start: Locate = () => ({ line: firstLine, column: 1 });
   try {
     const tokens = [...new Parser().parse(text)];
-    const tooMuch = limitExceeded(tokens);
+    const tooMuch = limitExceeded(tokens, mostNodes);
     if (tooMuch !== null) {
       report(tooMuch.code, 'error', tooMuch.message, tooMuch.offset, [], tooMuch.expected);
       return { value: null, issues, nulls: false, broken: true, locate: start };
@@ -64,7 +64,7 @@ export function readDocument(file: string, text: string, firstLine: number): Rea
     if (mistake !== undefined) reportSyntax(mistake, report);
     if (mistake !== undefined || document.contents === null)
       return { value: null, issues, nulls: false, broken: mistake !== undefined, locate: start };
-    const plain = plainValue(document, report, (offset) => placeAt(text, offset, firstLine).line);
+    const plain = plainValue(document, mostNodes, report, (offset) => placeAt(text, offset, firstLine).line);
     return { ...plain, issues, broken: issues.some((issue) => issue.severity === 'error'), locate: locator(document, text, firstLine) };
   } catch (thrown) {
     // The composer recurses; a limit above that does not hold for some shape ends here rather than in the caller.
@@ -94,17 +94,17 @@ interface Exceeded {
 }
 
 /** Depth and number of nodes, told from the tokens alone and without recursion. */
-function limitExceeded(tokens: readonly CST.Token[]): Exceeded | null {
+function limitExceeded(tokens: readonly CST.Token[], mostNodes: number): Exceeded | null {
   let nodes = 0;
   const pending: { readonly token: CST.Token; readonly depth: number }[] = [];
   for (const token of tokens) if (token.type === 'document' && token.value !== undefined) pending.push({ token: token.value, depth: 1 });
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { token, depth } = next;
     nodes += 1;
-    if (nodes > maxNodes)
+    if (nodes > mostNodes)
       return {
         code: 'TooManyNodes',
-        message: `The document has more than ${maxNodes} keys and values.`,
+        message: `The document has more than ${mostNodes} keys and values.`,
         expected: 'smaller documents, one for each service',
         offset: 0,
       };
@@ -142,7 +142,12 @@ function reportSyntax(problem: Document.Parsed['errors'][number], report: Report
 }
 
 /** The plain tree; everything in it that is refused is reported. Aliases are followed, and counted each time. */
-function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: number) => number): { value: unknown; nulls: boolean } {
+function plainValue(
+  document: Document.Parsed,
+  mostNodes: number,
+  report: Report,
+  lineOf: (offset: number) => number,
+): { value: unknown; nulls: boolean } {
   let nodes = 0;
   let aliases = 0;
   let bomb = false;
@@ -160,12 +165,12 @@ function plainValue(document: Document.Parsed, report: Report, lineOf: (offset: 
     if (node === null || node === undefined || bomb) return null;
     nodes += 1;
     const offset = node.range?.[0] ?? 0;
-    if (nodes > maxNodes || aliases > maxAliases) {
+    if (nodes > mostNodes || aliases > maxAliases) {
       bomb = true;
       report(
         'AliasBomb',
         'error',
-        `Aliases blow the document up to more than ${aliases > maxAliases ? `${maxAliases} copies` : `${maxNodes} values`}.`,
+        `Aliases blow the document up to more than ${aliases > maxAliases ? `${maxAliases} copies` : `${mostNodes} values`}.`,
         followed?.offset ?? offset,
         followed?.path ?? path,
         'fewer aliases; templates share settings between services',

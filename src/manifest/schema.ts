@@ -6,6 +6,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { RE2JS } from 're2js';
 import controllerSchema from '../../schemas/controller.schema.json' with { type: 'json' };
+import lockSchema from '../../schemas/lock.schema.json' with { type: 'json' };
 import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import templateSchema from '../../schemas/service-template.schema.json' with { type: 'json' };
 import type { IssueCode } from '../model/issue-codes.ts';
@@ -36,10 +37,13 @@ interface Annotations {
   readonly 'x-not-yet-values'?: Readonly<Record<string, string>>;
 }
 
-let compiled: Readonly<Record<Kind, ValidateFunction>> | null = null;
+/** What there is a schema for: the kinds of manifests, and what stands in `fairlead.lock`. */
+export type Shape = Kind | 'Lock';
+
+let compiled: Readonly<Record<Shape, ValidateFunction>> | null = null;
 
 /** Validators of the kinds, compiled on first use (some 50 ms). */
-function validators(): Readonly<Record<Kind, ValidateFunction>> {
+function validators(): Readonly<Record<Shape, ValidateFunction>> {
   if (compiled !== null) return compiled;
   const ajv = new Ajv2020({
     allErrors: true,
@@ -54,11 +58,12 @@ function validators(): Readonly<Record<Kind, ValidateFunction>> {
     code: { optimize: false },
   });
   ajv.addVocabulary(['x-code', 'x-expected', 'x-not-yet-fields', 'x-not-yet-values']);
-  ajv.addSchema([serviceSchema, templateSchema, controllerSchema]);
+  ajv.addSchema([serviceSchema, templateSchema, controllerSchema, lockSchema]);
   compiled = {
     Service: ajv.getSchema(serviceSchema.$id)!,
     ServiceTemplate: ajv.getSchema(templateSchema.$id)!,
     Controller: ajv.getSchema(controllerSchema.$id)!,
+    Lock: ajv.getSchema(lockSchema.$id)!,
   };
   return compiled;
 }
@@ -98,7 +103,7 @@ const maxFindings = 100;
  * What the schema of a kind finds wrong with a document. With `placeholders` text that has `${` in it may stand anywhere:
  * its type is only known once parameters have been put in.
  */
-export function validateDocument(kind: Kind, document: unknown, placeholders: boolean): Finding[] {
+export function validateDocument(kind: Shape, document: unknown, placeholders: boolean): Finding[] {
   const validate = validators()[kind];
   if (validate(document)) return [];
   const findings: Finding[] = [];

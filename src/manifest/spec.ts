@@ -76,9 +76,14 @@ export function manifestText(service: Service, root?: string): string {
   return stringify(manifestOf(service, root), { aliasDuplicateObjects: false, lineWidth: 120 });
 }
 
-/** The same for people to compare: secrets blotted out. */
+/** The same for people to compare: secrets blotted out, and what `fairlead.lock` says of it below. */
 export function maskedManifestText(service: Service, root?: string): string {
-  const manifest = { ...manifestOf(service, root), spec: maskedSpec(specOfService(service, root)) };
+  const { lock } = service;
+  const manifest = {
+    ...manifestOf(service, root),
+    spec: maskedSpec(specOfService(service, root)),
+    ...(lock === undefined ? {} : { lock }),
+  };
   return stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 120 });
 }
 

@@ -5,11 +5,14 @@
  */
 import { sha256 } from '../base/hash.ts';
 import type { Issue } from '../model/issue.ts';
+import { isLockPath, type Lock } from '../model/lock.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';
 import { compareText, findAcross, sortIssues } from './across.ts';
 import { explainService } from './explain.ts';
 import { extendsOf, inherit, place, templateIssues, type Inheritance } from './inherit.ts';
+import { brokenLockFile, readLockFile, type LockFile } from './lock-file.ts';
+import { Locks, withLock } from './locks.ts';
 import { condemnedFile, locateInManifest, readManifestFile, unreadableFile, type Manifest, type ManifestFile } from './manifest-file.ts';
 import { placeFindings, resolveService, resolveTrees, type Resolved } from './resolve.ts';
 import { toIssue } from './schema.ts';
@@ -39,6 +42,7 @@ export interface Compiled {
 
 interface KeptService extends Resolved {
   readonly inheritance: Inheritance;
+  readonly lock: Lock | null;
   readonly root: string;
 }
 
@@ -56,6 +60,7 @@ export class Workspace {
   readonly source: string;
   #root: string;
   #files = new Map<string, KeptFile>();
+  #lockFiles = new Map<string, { readonly hash: string; readonly file: LockFile }>();
   #services = new Map<Manifest, KeptService>();
   #inheritances = new Map<string, Inheritance>();
   #templates: ReadonlyMap<string, readonly Manifest[]> = new Map();
@@ -72,6 +77,7 @@ export class Workspace {
   fork(): Workspace {
     const fork = new Workspace(this.source, this.#root);
     fork.#files = new Map(this.#files);
+    fork.#lockFiles = new Map(this.#lockFiles);
     fork.#services = new Map(this.#services);
     fork.#inheritances = new Map(this.#inheritances);
     fork.#templates = this.#templates;
@@ -82,11 +88,12 @@ export class Workspace {
 
   /** Takes in files that are new or other than before, and forgets those that are gone. */
   update(files: Iterable<SourceFile>, removed: Iterable<string> = [], root: string = this.#root, progress?: Progress): void {
-    for (const path of removed) if (this.#files.delete(path)) this.#last = null;
+    for (const path of removed) if (this.#files.delete(path) || this.#lockFiles.delete(path)) this.#last = null;
     for (const { path, bytes, problem, hash = sha256(bytes) } of files) {
-      if (this.#files.get(path)?.hash === hash) continue;
+      if ((this.#files.get(path) ?? this.#lockFiles.get(path))?.hash === hash) continue;
       progress?.(path);
-      this.#keep(hash, problem === undefined ? readManifestFile(path, bytes) : unreadableFile(path, problem));
+      if (isLockPath(path)) this.#keepLock(path, hash, bytes, problem === undefined ? [] : unreadableFile(path, problem).issues);
+      else this.#keep(hash, problem === undefined ? readManifestFile(path, bytes) : unreadableFile(path, problem));
     }
     if (root !== this.#root) this.#last = null;
     this.#root = root;
@@ -94,7 +101,17 @@ export class Workspace {
 
   /** Takes a file as one that cannot be looked at: its Services are invalid, and nothing else is. */
   condemn(path: string, hash: string, bytes: Uint8Array): void {
-    this.#keep(hash, condemnedFile(path, bytes));
+    const condemned = condemnedFile(path, bytes);
+    if (isLockPath(path)) this.#keepLock(path, hash, bytes, condemned.issues);
+    else this.#keep(hash, condemned);
+  }
+
+  /** `problems`: why it is not to be read; empty when it is. */
+  #keepLock(path: string, hash: string, bytes: Uint8Array, problems: readonly Issue[]): void {
+    const before = this.#lockFiles.get(path)?.file;
+    const file = problems.length === 0 ? readLockFile(path, bytes, before) : brokenLockFile(path, bytes, problems, before);
+    this.#lockFiles.set(path, { hash, file });
+    this.#last = null;
   }
 
   #keep(hash: string, file: ManifestFile): void {
@@ -126,16 +143,23 @@ export class Workspace {
       for (const name of remembered) if (!declared.has(name) && !invalid.has(name)) blameFile(name, file);
     issues.push(...templateIssues(templates));
     this.#refreshInheritances(templates);
+    const locks = new Locks([...this.#lockFiles.values()].map(({ file }) => file).sort((a, b) => compareText(a.path, b.path)));
+    issues.push(...locks.issues(declared));
     const kept = new Map<Manifest, KeptService>();
     const services = new Map<string, Service>();
     for (const name of [...declared.keys()].sort(compareText)) {
       const manifests = declared.get(name)!;
       for (const manifest of manifests) {
-        const resolved = this.#resolve(manifest, templates, snapshot, progress);
+        const resolved = this.#resolve(manifest, templates, locks.of(name), snapshot, progress);
         kept.set(manifest, resolved);
         issues.push(...resolved.issues);
         blameFor(name, [...manifest.issues, ...resolved.issues]);
         if (resolved.service !== null && manifests.length === 1 && !invalid.has(name)) services.set(name, resolved.service);
+      }
+      // Nobody knows what was approved of it: the last that was taken goes on.
+      if (locks.problemsOf(name).length > 0) {
+        services.delete(name);
+        blameFor(name, locks.problemsOf(name));
       }
       if (manifests.length > 1) {
         const duplicates = manifests.map((manifest) => duplicateIssue(manifest, manifests));
@@ -171,6 +195,7 @@ export class Workspace {
   #resolve(
     manifest: Manifest,
     templates: ReadonlyMap<string, readonly Manifest[]>,
+    lock: Lock | null,
     snapshot: string,
     progress: Progress | undefined,
   ): KeptService {
@@ -183,18 +208,22 @@ export class Workspace {
       this.#inheritances.set(key, inheritance);
     }
     const before = this.#services.get(manifest);
-    if (before !== undefined && before.inheritance === inheritance && before.root === this.#root) return before;
+    if (
+      before !== undefined &&
+      before.inheritance === inheritance &&
+      before.root === this.#root &&
+      before.lock?.contract === lock?.contract
+    )
+      return before;
     progress?.(manifest.file);
     const origin = { source: this.source, snapshot, file: manifest.file, line: manifest.line };
-    const resolved = resolveService(manifest, inheritance, this.#root, origin);
+    const { issues, service: unlocked } = resolveService(manifest, inheritance, this.#root, origin);
+    const service = unlocked === null ? null : withLock(unlocked, lock);
     const known = this.#known.get(manifest.name);
     // A change that comes to the same Service in the same place is none: it keeps its identity and its Snapshot.
     const same =
-      known !== undefined &&
-      known.specHash === resolved.service?.specHash &&
-      known.origin.file === origin.file &&
-      known.origin.line === origin.line;
-    return { issues: resolved.issues, service: same ? known : resolved.service, inheritance, root: this.#root };
+      known !== undefined && known.specHash === service?.specHash && known.origin.file === origin.file && known.origin.line === origin.line;
+    return { issues, service: same ? known : service, inheritance, lock, root: this.#root };
   }
 
   /** Keeps each line of templates whose Manifests are the very same; the rest are made anew when somebody needs them. */

@@ -39,6 +39,7 @@ export const issueCodes = {
   InvalidShare: 'Not a share such as 1% or 0.01.',
   InvalidPercent: 'Not a whole number of percent, which is written without its sign here: 10.',
   InvalidFactor: 'Not a factor of 1x or more, such as 1.5x.',
+  InvalidHash: 'Not the whole hash of a Contract, 64 hexadecimal digits; `fairlead lock` writes it.',
   InvalidUrl: 'Not an http or https address.',
   InvalidPattern: 'Not a pattern in RE2 syntax, which alone is matched in linear time.',
   OutOfRange: 'The number is smaller or larger than the field takes.',
@@ -75,6 +76,8 @@ export const issueCodes = {
   DuplicateService: 'Two Services have one name; neither is taken.',
   DependencyCycle: 'Services depend on each other in a circle; the message shows it.',
   UnknownDependency: 'A service that is depended on is not declared. A warning: the dependant waits.',
+  UnknownService: '`fairlead.lock` names a Service that no manifest of its source declares. A warning: nothing comes of it.',
+  DuplicateLock: 'Two `fairlead.lock` of one source name a Service, and do not say the same; neither is taken.',
   PortConflict: 'Two Services have one fixed port.',
   PrefixConflict: 'Two Services publish under one prefix.',
 } as const satisfies Record<string, string>;

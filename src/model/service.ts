@@ -2,6 +2,7 @@
  * A Service: one desired MCP service after inheritance and parameters, every default filled in, every unit normalised
  * (durations in ms, sizes in bytes, ratios in 0..1). Immutable; equal specHash means equal in every field but `origin`.
  */
+import type { Lock } from './lock.ts';
 import type { Revision } from './revision.ts';
 
 export type DesiredState = 'Draft' | 'Active' | 'Inactive';
@@ -207,6 +208,8 @@ export interface Service {
   readonly expose: Expose;
   readonly health: Health;
   readonly migration: Migration;
+  /** What was approved of it; left out when nothing is locked. No part of the Revision. */
+  readonly lock?: Lock;
   readonly specHash: string;
   readonly origin: Origin;
 }

@@ -7,6 +7,7 @@ import type { BigIntStats } from 'node:fs';
 import { join, sep } from 'node:path';
 import { messageOf } from '../base/error.ts';
 import { sha256 } from '../base/hash.ts';
+import { isLockPath } from '../model/lock.ts';
 import type { SnapshotFile } from '../model/snapshot.ts';
 
 /** Largest file that is read into a Snapshot; a larger one is handed out cut at this length, for the compiler to refuse. */
@@ -22,9 +23,9 @@ export interface KnownFile {
   readonly link: boolean;
 }
 
-/** True for paths (relative, `/` between parts) that may hold a manifest: YAML or JSON, not hidden, not of a package. */
+/** True for paths (relative, `/` between parts) that may hold a manifest or Locks: YAML, JSON or `fairlead.lock`, not hidden, not of a package. */
 export function isManifestPath(path: string): boolean {
-  return /\.(ya?ml|json)$/i.test(path) && !isIgnored(path);
+  return (/\.(ya?ml|json)$/i.test(path) || isLockPath(path)) && !isIgnored(path);
 }
 
 /** True for what is never looked into: hidden files and folders, and node_modules. */

@@ -6,15 +6,16 @@ import { describe, expect, it } from 'vitest';
 import { issueCodes } from '../../src/model/issue-codes.ts';
 import { strategyBlocks } from '../../src/manifest/migration.ts';
 import { compileFiles } from '../../src/manifest/workspace.ts';
-import { validateDocument, type Kind } from '../../src/manifest/schema.ts';
+import { validateDocument, type Shape } from '../../src/manifest/schema.ts';
 import { staleTypes } from '../../scripts/generate-types.ts';
 import { compileTexts, service } from './compile.ts';
 
 const folder = fileURLToPath(new URL('../../schemas/', import.meta.url));
-const kinds: Readonly<Record<string, Kind>> = {
+const kinds: Readonly<Record<string, Shape>> = {
   'service.schema.json': 'Service',
   'service-template.schema.json': 'ServiceTemplate',
   'controller.schema.json': 'Controller',
+  'lock.schema.json': 'Lock',
 };
 
 interface Node {

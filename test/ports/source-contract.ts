@@ -75,9 +75,9 @@ export function sourceContract(kind: string, make: (files: Readonly<Record<strin
     afterEach(() => harness.end());
 
     it('hands out a first Snapshot by itself, its files sorted by path', async () => {
-      await start({ 'b.yaml': 'b', 'a.yaml': 'a', 'sub/c.yml': 'c', 'd.json': '{}' });
+      await start({ 'b.yaml': 'b', 'a.yaml': 'a', 'sub/c.yml': 'c', 'd.json': '{}', 'fairlead.lock': 'e', 'other.lock': 'f' });
       const snapshot = await witness.until(() => true);
-      expect(snapshot.files.map((file) => file.path)).toEqual(['a.yaml', 'b.yaml', 'd.json', 'sub/c.yml']);
+      expect(snapshot.files.map((file) => file.path)).toEqual(['a.yaml', 'b.yaml', 'd.json', 'fairlead.lock', 'sub/c.yml']);
       expect([snapshot.source, textsOf(snapshot)['sub/c.yml']]).toEqual([harness.source.name, 'c']);
     });
 

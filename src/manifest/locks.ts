@@ -1,0 +1,86 @@
+/**
+ * All the `fairlead.lock` of a source as one: which Lock each Service has, and what is wrong with them. Its files are read when
+ * they change and never otherwise.
+ */
+import { hashValue } from '../base/hash.ts';
+import type { Issue } from '../model/issue.ts';
+import type { Lock } from '../model/lock.ts';
+import type { Service } from '../model/service.ts';
+import type { LockFile } from './lock-file.ts';
+import { nearest } from './suggest.ts';
+
+/** Most unknown names that are shown of a file. */
+const mostShown = 100;
+
+export class Locks {
+  readonly #files: readonly LockFile[];
+  /** Names that two files give different Locks, with why. */
+  readonly #contested: ReadonlyMap<string, readonly Issue[]>;
+
+  constructor(files: readonly LockFile[]) {
+    this.#files = files;
+    this.#contested = files.length < 2 ? new Map() : contested(files);
+  }
+
+  /** What is locked of a Service; null when nothing is. */
+  of(service: string): Lock | null {
+    for (const { locks } of this.#files) {
+      const lock = locks.get(service);
+      if (lock !== undefined) return lock;
+    }
+    return null;
+  }
+
+  /** Why it cannot be said what is locked of a Service; empty when it can. */
+  problemsOf(service: string): readonly Issue[] {
+    return [...this.#files.flatMap(({ broken }) => broken.get(service) ?? []), ...(this.#contested.get(service) ?? [])];
+  }
+
+  /** Issues of all files. `declared`: the name of every Service of the source. */
+  issues(declared: { has(name: string): boolean; keys(): Iterable<string> }): Issue[] {
+    const own = this.#files.flatMap((file) => [...file.issues, ...unknownIn(file, declared)]);
+    return [...own, ...[...this.#contested.values()].flat()];
+  }
+}
+
+/** A Service with what is locked of it: another Lock makes it another Service, and no other Revision. */
+export function withLock(service: Service, lock: Lock | null): Service {
+  return lock === null ? service : { ...service, lock, specHash: hashValue({ specHash: service.specHash, lock }) };
+}
+
+function unknownIn(file: LockFile, declared: { has(name: string): boolean; keys(): Iterable<string> }): Issue[] {
+  const unknown = [...file.locks.keys()].filter((name) => !declared.has(name)).slice(0, mostShown);
+  if (unknown.length === 0) return [];
+  const places = file.places(unknown);
+  return unknown.map((name, index) => {
+    const near = nearest(name, declared.keys());
+    return {
+      code: 'UnknownService',
+      severity: 'warning',
+      message: `No manifest declares \`${name}\`: nothing comes of its lock.`,
+      file: file.path,
+      ...places[index]!,
+      path: `services.${name}`,
+      ...(near === null ? {} : { suggestion: near }),
+    };
+  });
+}
+
+function contested(files: readonly LockFile[]): ReadonlyMap<string, readonly Issue[]> {
+  const byName = new Map<string, LockFile[]>();
+  for (const file of files) for (const name of file.locks.keys()) byName.set(name, [...(byName.get(name) ?? []), file]);
+  const found = new Map<string, readonly Issue[]>();
+  for (const [name, holders] of byName) {
+    if (new Set(holders.map(({ locks }) => locks.get(name)!.contract)).size < 2) continue;
+    found.set(
+      name,
+      holders.map((file) => {
+        const others = holders.filter((other) => other !== file).map(({ path }) => path);
+        const message = `\`${name}\` is locked to something else in ${others.join(', ')}; neither is taken.`;
+        const where = { file: file.path, ...file.places([name])[0]!, path: `services.${name}` };
+        return { code: 'DuplicateLock', severity: 'error', message, ...where, expected: 'one lock for each service', subject: name };
+      }),
+    );
+  }
+  return found;
+}
