@@ -103,7 +103,7 @@ export class ExportedTree {
     const found: ChangedFile[] = [];
     for (let from = 0; from < files.length; from += inOneGo) {
       const some = files.slice(from, from + inOneGo);
-      const looked = some.map((file) => {
+      const looked = some.map(async (file) => {
         const stats = this.#isReached(posix.dirname(file.path), folders) ? statsOf(join(this.root, file.path)) : null;
         return this.#changeOf(file, stats, now, rightAs);
       });
@@ -122,26 +122,20 @@ export class ExportedTree {
     return stats.size > BigInt(most) ? null : this.#read(path);
   }
 
-  /** At once where the file is known by its stamp. */
-  #changeOf(
-    file: LaidFile,
-    stats: BigIntStats | null,
-    now: number,
-    rightAs: Map<string, string>,
-  ): FileChange | null | Promise<FileChange | null> {
+  /** Reads nothing where the file is known by its stamp. */
+  async #changeOf(file: LaidFile, stats: BigIntStats | null, now: number, rightAs: Map<string, string>): Promise<FileChange | null> {
     if (stats === null) return 'deleted';
     if (!stats.isFile()) return 'replaced';
     if (stats.size !== BigInt(file.size)) return 'edited';
     const mode = Number(stats.mode) & judgedMode;
     const ofMode = mode === (file.executable ? 0o500 : 0o400) ? null : 'mode';
     const right = `${file.id} ${stats.ino} ${stats.mtimeNs} ${stats.ctimeNs}`;
-    const keep = (): FileChange | null => {
-      if (now - Number(stats.ctimeMs) > settledMs) rightAs.set(file.path, right);
-      return ofMode;
-    };
-    if (this.#rightAs.get(file.path) === right) return keep();
-    if ((mode & 0o400) === 0) return ofMode;
-    return this.#read(file.path).then((bytes) => (blobId(bytes, file.id.length) === file.id ? keep() : 'edited'));
+    if (this.#rightAs.get(file.path) !== right) {
+      if ((mode & 0o400) === 0) return ofMode;
+      if (blobId(await this.#read(file.path), file.id.length) !== file.id) return 'edited';
+    }
+    if (now - Number(stats.ctimeMs) > settledMs) rightAs.set(file.path, right);
+    return ofMode;
   }
 
   /** Reads a file; never a link, and never waiting for somebody to write. */
