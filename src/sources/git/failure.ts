@@ -33,6 +33,10 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [damage, 'objects that HOST sent are missing or broken'],
 ];
 
+/** What servers and git say where credentials are good for reading at most. */
+const noRight =
+  /returned error: 40[13]|Authentication failed|could not read (Username|Password)|Permission (to .* )?denied|ERROR: |access denied|not allowed/i;
+
 /** Whether objects are missing or broken, on the server or in the mirror. */
 export function isDamage(thrown: unknown): boolean {
   return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words);
@@ -43,20 +47,44 @@ export function explainFailure(thrown: unknown, remote: Remote): string {
   const { host } = remote.address;
   if (!(thrown instanceof GitFailed)) return blotted(thrown instanceof Error ? thrown.message : String(thrown), remote);
   if (thrown.ended === 'time') return `${host} did not answer within ${formatDuration(remote.timeoutMs)}`;
+  if (thrown.ended === 'size') return `${host} sent more than was asked for`;
   const meaning = meanings.find(([words]) => words.test(thrown.words))?.[1];
   const said = saidBy(thrown, remote);
   if (meaning === undefined) return said;
   return `${meaning.replace('HOST', host)}${said === '' ? '' : ` (${said})`}`;
 }
 
+/** What a failed push says of the branch: it was elsewhere; it may not be moved; or nothing that can be relied on. */
+export function pushVerdict(thrown: unknown): 'moved' | 'refused' | 'unknown' {
+  if (!(thrown instanceof GitFailed) || thrown.ended !== null) return 'unknown';
+  const { words } = thrown;
+  // Each line of a server's own begins with `remote: `, so that it cannot pass for one of these.
+  if (/^ ! \[rejected\]/m.test(words)) return 'moved';
+  if (/^ ! \[remote rejected\]/m.test(words)) return 'refused';
+  return noRight.test(words) && !brokenOff.test(words) ? 'refused' : 'unknown';
+}
+
+/** What the server said when it refused a push: its reason, and what its hooks wrote. A clause. */
+export function explainRefusal(thrown: unknown, remote: Remote): string {
+  const words = thrown instanceof GitFailed ? thrown.words : '';
+  const reason = /^ ! \[remote rejected\] .*? \((.*)\)$/m.exec(words)?.[1];
+  if (reason === undefined) return explainFailure(thrown, remote);
+  const told = [...words.matchAll(/^remote: (.*)$/gm)].map(([, line]) => line!.trim()).filter((line) => line !== '');
+  return shown([reason, ...(told.length === 0 ? [] : [told.join(' ')])].join(': '), remote, 600);
+}
+
 /** The line of git's that says most, fit to be shown: what a server says in it is anybody's text. */
 function saidBy({ words }: GitFailed, remote: Remote): string {
   const lines = words.split('\n').map((line) => line.trim());
   const line = lines.find((candidate) => /^(fatal|error|remote): /.test(candidate)) ?? lines.find((candidate) => candidate !== '') ?? '';
-  // Cut last: half a secret is not known for one.
-  return blotted(line.replace(/^(fatal|error): /, '').slice(0, 4_000), remote)
+  return shown(line.replace(/^(fatal|error): /, ''), remote, 300);
+}
+
+/** Cut last: half a secret is not known for one. */
+function shown(text: string, remote: Remote, length: number): string {
+  return blotted(text.slice(0, 4_000), remote)
     .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
-    .slice(0, 300);
+    .slice(0, length);
 }
 
 function blotted(text: string, { login }: Remote): string {

@@ -1,7 +1,8 @@
 /**
  * A git repository as a Source. One `ls-remote` a poll, and nothing else while nothing moved; then the one commit, read
  * from the object store. What is handed out has been fetched whole, follows from what was handed out before, and is signed
- * as the settings ask; whatever does not is refused with its reason, and what was applied goes on.
+ * as the settings ask; whatever does not is refused with its reason, and what was applied goes on. What is written to it is one
+ * commit on top of what was handed out, pushed there or nowhere, and then taken as any other.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,8 +12,9 @@ import { FairleadError, messageOf } from '../../base/error.ts';
 import { hashFraction } from '../../base/hash.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Source, SourceEvent, SourceListener } from '../../ports/source.ts';
+import type { Change, SourceEvent, SourceListener, WritableSource, Written } from '../../ports/source.ts';
 import { judgeAddress, type Address } from './address.ts';
+import { CommitMaker } from './commit-maker.ts';
 import { factsOf, type Commit } from './commit.ts';
 import { Contents } from './contents.ts';
 import { TreeWatch } from './drift.ts';
@@ -21,8 +23,9 @@ import { ExportedTree } from './exported-tree.ts';
 import { GitFailed } from './git.ts';
 import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
-import { Mirror, RemoteFailed, TooLarge } from './mirror.ts';
-import { judgeGitSettings, refWords, type GitSettings } from './settings.ts';
+import { Mirror, RemoteFailed, TooLarge, type Fetched } from './mirror.ts';
+import { pushCommit } from './pushing.ts';
+import { isRefName, judgeGitSettings, refWords, type GitSettings } from './settings.ts';
 import { patternsOf, tipOf, type Tip } from './tip.ts';
 import { createVerifier, type Verifier } from './verification.ts';
 
@@ -34,7 +37,7 @@ export interface GitSourceOptions {
 }
 
 /** Throws Refused, with everything that is wrong, when the settings are. */
-export function createGitSource(options: GitSourceOptions): Source {
+export function createGitSource(options: GitSourceOptions): WritableSource {
   const problems = judgeGitSettings(options.settings);
   const address = judgeAddress(options.settings.url, options.settings.allowLocal);
   if (problems.length > 0 || 'problem' in address) {
@@ -55,7 +58,7 @@ class CommitRefused extends Error {
   }
 }
 
-class GitSource implements Source {
+class GitSource implements WritableSource {
   readonly name: string;
   readonly #settings: GitSettings;
   readonly #address: Address;
@@ -66,6 +69,7 @@ class GitSource implements Source {
   readonly #exported: ExportedTree;
   readonly #watch: TreeWatch;
   readonly #verifier: Verifier;
+  readonly #maker: CommitMaker;
   readonly #closing = new AbortController();
   /** The settings that name the line of history. */
   readonly #line: string;
@@ -87,7 +91,7 @@ class GitSource implements Source {
   #closed = false;
   /** A refresh that waits for its turn. */
   #refreshing: Promise<void> | null = null;
-  /** Polls, one after the other. */
+  /** Polls and writes, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
   constructor({ settings, folder, clock }: GitSourceOptions, address: Address) {
@@ -103,6 +107,7 @@ class GitSource implements Source {
     this.#contents = new Contents({ objects, exported: this.#exported, paths, maxBytes });
     this.#watch = new TreeWatch({ exported: this.#exported, objects, policy, clock });
     this.#verifier = createVerifier(settings.verify, objects, folder);
+    this.#maker = new CommitMaker({ objects, folder, paths, writes: settings.writes, clock });
     this.#line = JSON.stringify([settings.url, settings.ref]);
   }
 
@@ -130,6 +135,10 @@ class GitSource implements Source {
     this.#pollAfter(0);
   }
 
+  write(change: Change): Promise<Written> {
+    return this.#inTurn(() => this.#write(change));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelPoll();
@@ -137,7 +146,7 @@ class GitSource implements Source {
     await this.#work;
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#work.then(work);
     this.#work = turn.catch(() => undefined);
     return turn;
@@ -152,11 +161,22 @@ class GitSource implements Source {
   /** Never rejects: what fails is told to the listener. */
   async #poll(): Promise<void> {
     if (this.#closed || this.#suspended) return;
-    try {
+    await this.#told(async () => {
       this.#memory ??= await this.#begin();
       const remote = await this.#remote();
       const tip = await this.#tip(remote);
       if (tip.id !== this.#judged) await this.#take(tip, remote);
+    });
+    await this.#lookAtFiles();
+    this.#polls += 1;
+    // A tenth earlier or later, so that many sources do not ask one server at one moment.
+    this.#pollAfter(this.#settings.intervalMs * (0.9 + 0.2 * hashFraction(`${this.name} ${this.#polls}`)));
+  }
+
+  /** Tells the listener what came of it, be it that it failed. */
+  async #told(look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
       if (this.#refused !== null) throw this.#refused;
       this.#failure = null;
       this.#mirrorIsNew = false;
@@ -164,10 +184,6 @@ class GitSource implements Source {
     } catch (thrown) {
       await this.#fail(thrown);
     }
-    await this.#lookAtFiles();
-    this.#polls += 1;
-    // A tenth earlier or later, so that many sources do not ask one server at one moment.
-    this.#pollAfter(this.#settings.intervalMs * (0.9 + 0.2 * hashFraction(`${this.name} ${this.#polls}`)));
   }
 
   /** Whether what was laid out is still so, be the server there or not. */
@@ -211,15 +227,19 @@ class GitSource implements Source {
     const tip = tipOf(ref, listed);
     if (tip !== null) return tip;
     const applied = this.#memory?.applied ?? null;
-    const words = `${this.#address.host} has no ${refWords(ref)}`;
-    if (applied === null) throw new Error(`${words}${listed.size === 0 ? ' yet' : ''}`);
-    throw new CommitRefused('RefGone', `${words} any more; commit ${short(applied.commit)} stays applied`, applied.commit);
+    const since = applied !== null ? ' any more' : listed.size === 0 ? ' yet' : '';
+    // A page that is no git server's reads like a repository without refs.
+    const nothing = listed.size === 0 && (await this.#mirror.remoteRefs(remote, [])).size === 0;
+    const but = nothing ? ', nor anything else: the repository is empty, or something other than git answers there' : '';
+    const words = `${this.#address.host} has no ${refWords(ref)}${since}${but}`;
+    if (applied === null) throw new Error(words);
+    throw new CommitRefused('RefGone', `${words}; commit ${short(applied.commit)} stays applied`, applied.commit);
   }
 
-  /** Fetches the tip, judges it and hands it out, or remembers why not. */
-  async #take(tip: Tip, remote: Remote): Promise<void> {
+  /** Fetches the tip, unless it is here, judges it and hands it out, or remembers why not. */
+  async #take(tip: Tip, remote: Remote, here: Fetched | null = null): Promise<void> {
     try {
-      const { commit, tag } = await this.#mirror.fetch(remote, tip.ref, !this.#settings.paths.includes('.'));
+      const { commit, tag } = here ?? (await this.#mirror.fetch(remote, tip.ref, this.#blobless));
       const next: Applied = { line: this.#line, ref: tip.ref, commit: commit.id, tag, version: tip.version };
       const rewound = await this.#judgeHistory(next, commit, remote);
       const objection = await this.#verifier.objection(next);
@@ -236,6 +256,89 @@ class GitSource implements Source {
       else throw thrown;
     }
     this.#judged = tip.id;
+  }
+
+  get #blobless(): boolean {
+    return !this.#settings.paths.includes('.');
+  }
+
+  async #write(change: Change): Promise<Written> {
+    const { name } = this;
+    const followed = this.#judgeWrite(change);
+    const { onto } = change;
+    if (this.#newest === null) throw refusal(`${name} has not been read yet.`, 'see `fairlead get sources` for why');
+    if (this.#newest.id !== onto)
+      throw new FairleadError('SourceMoved', `${name} is at commit ${short(this.#newest.id)} by now. Nothing was written.`);
+    const commit = await this.#made(change);
+    if (commit === null) return { snapshot: onto, branch: null };
+    const branch = change.branch ?? followed;
+    const proposed = change.branch !== null;
+    const next: Applied = { line: this.#line, ref: `refs/heads/${branch}`, commit, tag: null, version: null };
+    if (!proposed) await this.#judgeOwn(next);
+    const remote = await this.#remote().catch((thrown) => {
+      throw new FairleadError('SecretUnavailable', `Nothing can be pushed to ${name}: ${messageOf(thrown)}.`, { cause: thrown });
+    });
+    const snapshot = await pushCommit(this.#mirror, remote, { commit, onto, branch, proposed, blobless: this.#blobless });
+    if (!proposed) {
+      const here = { commit: await this.#mirror.objects.commit(commit), tag: null };
+      await this.#told(() => this.#take({ ref: next.ref, id: commit, version: null }, remote, here));
+    }
+    return { snapshot, branch };
+  }
+
+  /** The branch that is followed. Throws Refused where the change cannot be taken, whatever is in it. */
+  #judgeWrite({ branch }: Change): string {
+    const { name } = this;
+    const { ref, verify, writes } = this.#settings;
+    if (this.#closed) throw refusal(`${name} is closed.`, 'start the controller again');
+    if (!('branch' in ref))
+      throw refusal(
+        `${name} follows ${refWords(ref)}, and no branch that something could be written to or merged into.`,
+        'commit the change to its repository, or follow a branch (`ref: {branch: …}`)',
+      );
+    if (branch !== null) {
+      if (!isRefName(branch) || branch === 'HEAD')
+        throw refusal(`${JSON.stringify(branch)} is no name that a branch can have.`, 'choose another name');
+      return ref.branch;
+    }
+    if (this.#suspended) throw refusal(`${name} is suspended: nothing written to it would be read.`, 'resume it first');
+    if (this.#refused !== null)
+      throw refusal(
+        `Nothing can be written on top of what ${name} refuses: ${this.#refused.message}.`,
+        `correct the branch, and run \`fairlead reconcile ${name}\``,
+      );
+    if (verify !== null && writes.signingKeyFile === null)
+      throw refusal(
+        `${name} takes signed commits alone: one of its own would be refused.`,
+        'give writes.signingKeyFile, or propose it (--propose)',
+      );
+    return ref.branch;
+  }
+
+  /** Rejects with Refused where the commit would not be taken, were it read from the server. */
+  async #judgeOwn(commit: Applied): Promise<void> {
+    let objection: string | null;
+    try {
+      objection = await this.#verifier.objection(commit);
+    } catch (thrown) {
+      objection = messageOf(thrown);
+    }
+    if (objection === null) return;
+    const next = 'allow the key of writes.signingKeyFile in sshAllowedSigners, or propose the change (--propose)';
+    throw refusal(`${this.name} would refuse the commit: ${objection}. Nothing was written.`, next);
+  }
+
+  /** The commit of the change, which nobody has seen yet; null when it changes nothing. */
+  async #made(change: Change): Promise<string | null> {
+    try {
+      return await this.#maker.make(change);
+    } catch (thrown) {
+      if (!(thrown instanceof GitFailed)) throw thrown;
+      await this.#fail(thrown);
+      throw new FairleadError('SourceMoved', `The mirror of ${this.name} could not be read, and is read anew. Nothing was written.`, {
+        cause: thrown,
+      });
+    }
   }
 
   /** Throws when the commit does not follow from the applied one and must; the event to tell when it need not; else null. */
@@ -306,6 +409,10 @@ class GitSource implements Source {
     this.#listener?.unreadable(message);
     if (refused) this.#listener?.happened?.(thrown.event);
   }
+}
+
+function refusal(message: string, next: string): FairleadError {
+  return new FairleadError('Refused', message, { data: { next } });
 }
 
 function short(commit: string): string {

@@ -1,6 +1,6 @@
 /**
  * Running git: one command with its time, its environment and its output, by simple-git. A command that ends with another
- * exit code than 0 rejects with GitFailed, whatever it wrote; one that takes too long is ended.
+ * exit code than 0 rejects with GitFailed, whatever it wrote; one that takes too long, or writes too much, is ended.
  */
 import debug from 'debug';
 import { simpleGit, type SimpleGit } from 'simple-git';
@@ -9,10 +9,18 @@ import type { Clock } from '../../ports/clock.ts';
 // Whoever sets DEBUG would be shown the environment of every command, with the secrets in it.
 debug.enable([process.env['DEBUG'], '-simple-git*'].filter(Boolean).join(','));
 
+/** Most words of failure and progress that a command may write: also what a server says goes there. */
+const maxWordBytes = 1024 * 1024;
+
+/** Why a command was ended from outside. */
+type Ending = 'time' | 'size' | 'asked';
+
 export interface GitCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly input?: string;
+  /** Most that it may write, in bytes; no limit where it reads what has been measured before. */
+  readonly maxOutputBytes?: number;
   /** Ends it early; the reason becomes the failure's. */
   readonly signal?: AbortSignal;
 }
@@ -22,9 +30,9 @@ export class GitFailed extends Error {
   readonly exitCode: number | null;
   readonly words: string;
   /** Why it was ended from outside, if it was. */
-  readonly ended: 'time' | 'asked' | null;
+  readonly ended: Ending | null;
 
-  constructor(command: string, exitCode: number | null, words: string, ended: 'time' | 'asked' | null = null) {
+  constructor(command: string, exitCode: number | null, words: string, ended: Ending | null = null) {
     super(`git ${command} failed`);
     this.name = 'GitFailed';
     this.exitCode = exitCode;
@@ -59,7 +67,7 @@ export class Git {
     const name = args[0] ?? '';
     const ending = new AbortController();
     let failure: GitFailed | null = null;
-    const end = (why: 'time' | 'asked'): void => {
+    const end = (why: Ending): void => {
       failure ??= new GitFailed(name, null, '', why);
       ending.abort(failure);
     };
@@ -74,6 +82,11 @@ export class Git {
     try {
       if (signal.aborted) asked();
       const git = this.#prepared(command, ending.signal, (exitCode, words) => (failure = new GitFailed(name, exitCode, words)));
+      const tooMuch = (): void => end('size');
+      git.outputHandler((_name, stdout, stderr) => {
+        watchLength(stdout, command.maxOutputBytes ?? Number.POSITIVE_INFINITY, tooMuch);
+        watchLength(stderr, maxWordBytes, tooMuch);
+      });
       return await Promise.race([stopped, ask(git)]);
     } catch (thrown) {
       // simple-git passes on no more than the words of an error.
@@ -98,4 +111,12 @@ export class Git {
       ...(input === undefined ? {} : { input: () => input }),
     }).env({ ...env });
   }
+}
+
+function watchLength(stream: NodeJS.ReadableStream, most: number, tooMuch: () => void): void {
+  let length = 0;
+  stream.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > most) tooMuch();
+  });
 }

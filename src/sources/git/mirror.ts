@@ -18,6 +18,9 @@ const applied = 'refs/fairlead/applied';
 /** How often the size of what comes in is looked at, ms. */
 const watchMs = 100;
 
+/** Most of a list of refs that is read: some 400,000 of them. */
+const maxListBytes = 32 * 1024 * 1024;
+
 /** How deep the history is looked into for the commit applied last; null: all of it. */
 const historyDepths: readonly (number | null)[] = [64, null];
 
@@ -99,6 +102,15 @@ export class Mirror {
     await this.#receive(remote, this.#gitDir, ['--filter=blob:none', '--stdin', 'origin'], { input: `${ids.join('\n')}\n`, config });
   }
 
+  /**
+   * Moves a branch of the server's from the commit `from` (null: it must not be there) to the commit, whose parent `from` is; else
+   * leaves it as it is. A lease alone: nothing is ever forced. Rejects with GitFailed.
+   */
+  async push(remote: Remote, commit: string, ref: string, from: string | null): Promise<void> {
+    const args = ['push', '--no-recurse-submodules', `--force-with-lease=${ref}:${from ?? ''}`, 'origin', `${commit}:${ref}`];
+    await this.#git.text(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs: this.#limits.timeoutMs });
+  }
+
   /** Keeps the commit or tag, with all that it needs, when old objects are swept away. */
   async keep(id: string): Promise<void> {
     await this.objects.text(['update-ref', applied, id]);
@@ -139,7 +151,8 @@ export class Mirror {
 
   async #ask(remote: Remote, args: readonly string[]): Promise<string> {
     try {
-      return await this.#git.text(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs: this.#limits.timeoutMs });
+      const { timeoutMs } = this.#limits;
+      return await this.#git.text(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs, maxOutputBytes: maxListBytes });
     } catch (thrown) {
       throw new RemoteFailed(thrown, remote);
     }
