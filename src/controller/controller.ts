@@ -20,6 +20,7 @@ import { Drafts } from './drafts.ts';
 import { event, Loop } from './loop.ts';
 import type { ControllerParts } from './parts.ts';
 import { Reader } from './reader.ts';
+import { RevertProposals } from './revert-proposals.ts';
 import { SourceKeeper } from './source-keeper.ts';
 import { Writer } from './writer.ts';
 
@@ -39,6 +40,7 @@ export class Controller {
   readonly #reader: Reader;
   readonly #approvals: Approvals;
   readonly #statuses: CommitStatuses;
+  readonly #reverts: RevertProposals;
   /** Questions to other Sources that are under way. */
   readonly #asking = new Set<Promise<void>>();
   #allHeard = false;
@@ -62,6 +64,7 @@ export class Controller {
         changed: (service) => {
           this.#reader.tellChange(service);
           this.#statuses.changed();
+          this.#reverts.changed();
         },
         problem: parts.onProblem,
         fenced: parts.onFenced,
@@ -85,6 +88,7 @@ export class Controller {
     );
     this.#approvals = new Approvals(store, epoch);
     this.#statuses = new CommitStatuses(this, reportersOf(parts, epoch));
+    this.#reverts = new RevertProposals(this);
     this.#reader = new Reader(this);
     this.readModel = this.#reader;
   }
@@ -167,6 +171,7 @@ export class Controller {
     await Promise.all([...this.sources.values()].map(async (keeper) => keeper.close()));
     await Promise.all(this.#asking);
     await this.#statuses.close();
+    await this.#reverts.close();
     await this.loop.close();
   }
 
@@ -188,6 +193,7 @@ export class Controller {
     this.#rememberSources(state.snapshot!, compilation.changed);
     for (const service of affected) this.#reader.tellChange(service);
     this.#statuses.changed();
+    this.#reverts.changed();
   }
 
   /** Every name that is remembered and not being deleted, with where it was declared last. */

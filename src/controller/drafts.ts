@@ -51,7 +51,8 @@ export class Drafts {
     const { snapshot } = state;
     if (snapshot === null)
       throw new FairleadError('Refused', `The source has not been read${declared.failure === null ? ' yet' : `: ${declared.failure}`}.`);
-    const { files, prunes } = applyProposal(snapshot.files, proposal);
+    const { folder } = source.parts;
+    const { files, prunes } = applyProposal(snapshot.files, folder === undefined ? proposal : { ...proposal, folder });
     const compilation = await source.parts.compiler.preview(files);
     const after = new Set([...compilation.valid, ...Object.keys(compilation.invalid)]);
     const gone = [...declared.names()].filter((name) => !after.has(name)).sort();

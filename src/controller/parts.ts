@@ -32,6 +32,8 @@ export interface SourceParts {
   readonly kind: 'folder' | 'git';
   /** The folder or repository, for people. */
   readonly location: string;
+  /** Where new files are written to, relative to the root of the Source; the root itself when left out. */
+  readonly folder?: string;
   /** Of this source alone: what it keeps is what this source held last. */
   readonly compiler: Compiler;
   /** Told what became of its commits; null (or left out) when nobody is. */

@@ -20,8 +20,9 @@ export interface Wanted {
   readonly writing: Writing;
   /** The plan that was looked at before; null when there was none. */
   readonly planToken: string | null;
-  /** Reason of the Event that says that it was written, and the Service that it is about; null for several. */
-  readonly reason: string;
+  /** Reason of the Event that says that it was written; null: whoever asks tells it. */
+  readonly reason: string | null;
+  /** The one Service that it is about; null for several. */
   readonly service: string | null;
 }
 
@@ -107,7 +108,7 @@ export class Writer {
       throw new FairleadError('Refused', `${branch} is what ${source.name} follows: a proposal needs a branch of its own.`);
     const change = changeOf(wanted, worked, branch);
     const report = proposals.propose === null || worked.report === null ? null : await worked.report();
-    const { snapshot } = await writable.write(change);
+    const snapshot = await pushed(writable, change, wanted);
     const proposed = await proposedOf(proposals, branch, change, report);
     const where = proposed.pullRequest?.url ?? proposed.compareUrl;
     const page = where === null ? '' : ` (${where})`;
@@ -119,12 +120,13 @@ export class Writer {
     return { snapshot, proposed };
   }
 
-  /** An Event that says who asked for what. */
+  /** An Event that says who asked for what; none without a reason. */
   async audit(
     { uid, reason, service }: Pick<Wanted, 'uid' | 'reason' | 'service'>,
     message: string,
     snapshot: string | null,
   ): Promise<void> {
+    if (reason === null) return;
     const actor: EventDraft['actor'] = uid === null ? 'controller' : `uid:${uid}`;
     const { loop, parts } = this.#controller;
     await loop.append([event(parts.clock.now(), 'Normal', reason, message, service, { snapshot, actor })]);
@@ -186,6 +188,17 @@ function branchOf({ verb, service }: Wanted, { changes, token }: Worked): string
   const joined = names.join('-');
   const few = names.length > 0 && names.length <= mostNames && joined.length <= mostNameCharacters;
   return `fairlead/${verb}-${few ? joined : `${names.length}-services`}-${token.slice(0, 8)}`;
+}
+
+/** Id of the commit that the branch is at. */
+async function pushed(writable: WritableSource, change: Change, { verb }: Wanted): Promise<string> {
+  try {
+    return (await writable.write(change)).snapshot;
+  } catch (thrown) {
+    // Its name says which commit is taken back: whoever pushed it, and onto what, it is that proposal.
+    if (verb === 'revert' && thrown instanceof FairleadError && thrown.data['taken'] === true) return change.onto;
+    throw thrown;
+  }
 }
 
 /** Opens the pull request, where a token lets us. The branch is there whatever the forge says. */

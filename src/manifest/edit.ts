@@ -15,6 +15,8 @@ export interface Edit {
   readonly deletions: readonly string[];
   /** Also delete every Service that `files` does not name. */
   readonly prune: boolean;
+  /** Where what is new gets its file, relative to the root; the root itself when left out. */
+  readonly folder?: string;
 }
 
 export interface Edited {
@@ -29,6 +31,13 @@ interface Identity {
   readonly name: string;
 }
 
+/** The files as they come out, the paths that are taken, and where new ones go. */
+interface Places {
+  readonly files: Map<string, string | null>;
+  readonly taken: Set<string>;
+  readonly inFolder: string;
+}
+
 /** Throws NotFound for a Service to delete that no file declares. */
 export function applyProposal(current: readonly { readonly path: string; readonly bytes: Uint8Array }[], edit: Edit): Edited {
   const before = new Map<string, string>();
@@ -39,11 +48,12 @@ export function applyProposal(current: readonly { readonly path: string; readonl
   const after = new Map<string, string | null>(before);
   const taken = new Set(current.map(({ path }) => path));
   const named = new Set<string>();
+  const inFolder = edit.folder === undefined ? '' : `${edit.folder}/`;
   for (const [file, text] of Object.entries(edit.files)) {
     const documents = splitDocuments(text).map((document) => ({ document, identity: identify(document.text) }));
     // What cannot be told apart goes in as it is: compiling it says what is wrong, and nothing of it is applied.
-    if (documents.some(({ identity }) => identity === null)) after.set(file.replace(/^.*[\\/]/, ''), text);
-    else for (const { document, identity } of documents) place(after, taken, identity!, document.text);
+    if (documents.some(({ identity }) => identity === null)) after.set(`${inFolder}${file.replace(/^.*[\\/]/, '')}`, text);
+    else for (const { document, identity } of documents) place({ files: after, taken, inFolder }, identity!, document.text);
     for (const { identity } of documents) if (identity?.kind === 'Service') named.add(identity.name);
   }
   for (const name of edit.deletions)
@@ -61,7 +71,7 @@ export function namedServices(files: Readonly<Record<string, string>>): Readonly
 }
 
 /** Replaces the document of that kind and name, or makes a file for it. */
-function place(files: Map<string, string | null>, taken: Set<string>, identity: Identity, text: string): void {
+function place({ files, taken, inFolder }: Places, identity: Identity, text: string): void {
   for (const [path, present] of files) {
     if (present === null) continue;
     const document = find(present, identity)[0];
@@ -69,8 +79,8 @@ function place(files: Map<string, string | null>, taken: Set<string>, identity: 
     files.set(path, replaced(present, document, path.toLowerCase().endsWith('.json') ? asJson(text) : text));
     return;
   }
-  let path = `${identity.name}.yaml`;
-  for (let number = 2; taken.has(path); number += 1) path = `${identity.name}-${number}.yaml`;
+  let path = `${inFolder}${identity.name}.yaml`;
+  for (let number = 2; taken.has(path); number += 1) path = `${inFolder}${identity.name}-${number}.yaml`;
   taken.add(path);
   files.set(path, `${trimmed(text)}\n`);
 }

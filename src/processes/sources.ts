@@ -20,5 +20,7 @@ export function createSource(settings: SourceSettings, dataDir: DataDir, clock: 
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const source = createGitSource({ settings, folder, clock });
   const [forge, proposals] = [forgeOf(settings, clock), proposalsOf(settings, clock)];
-  return { source, kind, location: settings.url, compiler, forge, proposals };
+  const first = settings.paths[0] ?? '.';
+  const where = { location: settings.url, ...(first === '.' ? {} : { folder: first }) };
+  return { source, kind, ...where, compiler, forge, proposals };
 }
