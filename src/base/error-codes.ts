@@ -32,6 +32,12 @@ export const errorCodes = {
     4,
     'backoff',
   ),
+  SourceUnreachable: code(
+    'The server of a git source did not answer, or broke off, while a change was pushed to it. The message says what is known of the branch.',
+    502,
+    1,
+    'backoff',
+  ),
   TimedOut: code(
     'It did not finish in the time given. It goes on; look again with `fairlead rollout status` or wait longer.',
     504,

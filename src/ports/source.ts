@@ -82,7 +82,7 @@ export interface Written {
 export interface WritableSource extends Source {
   /**
    * Writes the change. When it was written to what is followed, the listener has been handed that Snapshot before this
-   * resolves (unless the Source is suspended). Rejects SourceMoved when the Source is another than `onto` by now: read it
+   * resolves; a Source that is suspended refuses that. Rejects SourceMoved when the Source is another than `onto` by now: read it
    * again, work the change out anew, and write that; and Refused, with why, when this Source takes no such change.
    */
   write(change: Change): Promise<Written>;

@@ -4,7 +4,7 @@
  * half-written file is never acted upon.
  */
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, open, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, open, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { watch, type FSWatcher } from 'chokidar';
 import { FairleadError, messageOf } from '../base/error.ts';
@@ -13,6 +13,7 @@ import type { Snapshot, SnapshotFile } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Change, SourceListener, WritableSource, Written } from '../ports/source.ts';
 import { isIgnored, isManifestPath, listManifests, readManifest, type KnownFile } from './folder-scan.ts';
+import { refuseUnwritable } from './written-paths.ts';
 
 export interface FolderSourceOptions {
   readonly name: string;
@@ -101,11 +102,16 @@ class FolderSource implements WritableSource {
     this.#watcher = null;
   }
 
-  async write({ files, branch }: Change): Promise<Written> {
+  async write({ files, branch, onto }: Change): Promise<Written> {
     if (branch !== null) throw new FairleadError('Refused', `${this.name} is a folder: it has no branches to propose a change on.`);
     return this.#inTurn(async () => {
+      if (this.#suspended) throw new FairleadError('Refused', `${this.name} is suspended: nothing written to it would be read.`);
       const paths = Object.keys(files);
-      for (const path of paths) this.#refuseBadPath(path);
+      for (const path of paths) await this.#refuseBadPath(path);
+      this.#wholeScan = true;
+      await this.#scan();
+      if (this.#handedOut !== null && this.#handedOut.id !== onto)
+        throw new FairleadError('SourceMoved', `Files of ${this.name} were changed meanwhile. Nothing was written.`);
       await this.#replace(files);
       // What was written is whole: no need to wait for the folder to become quiet.
       await this.#read(paths);
@@ -288,10 +294,16 @@ class FolderSource implements WritableSource {
     return relative(this.#root, path).split(sep).join(posix.sep);
   }
 
-  #refuseBadPath(path: string): void {
-    const normal = posix.normalize(path);
-    if (normal !== path || path.startsWith('/') || path.startsWith('..') || path.includes('\\') || !isManifestPath(path))
-      throw new FairleadError('Refused', `${path} is not a file that this source may hold.`, { data: { path } });
+  /** A folder that is a link is not read, and may lead anywhere. */
+  async #refuseBadPath(path: string): Promise<void> {
+    refuseUnwritable(path);
+    for (let folder = posix.dirname(path); folder !== '.'; folder = posix.dirname(folder)) {
+      const stats = await lstat(join(this.#root, folder)).catch(() => null);
+      if (stats?.isSymbolicLink() === true)
+        throw new FairleadError('Refused', `${path} cannot be written: ${folder} is a symbolic link, and is not followed.`, {
+          data: { path },
+        });
+    }
   }
 
   /** Every file or none: new contents are laid beside, then moved into place; when that fails midway, what was there comes back. */

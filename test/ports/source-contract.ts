@@ -214,13 +214,40 @@ export function writableSourceContract(
       expect(textsOf(witness.snapshots.at(-1)!)).toEqual({ 'a.yaml': '1', 'b.yaml': '1' });
     });
 
-    it('takes in a write while suspended without handing it out', async () => {
+    it('rejects what was worked out against another Snapshot than it is now, writes nothing of it, and takes it once worked out anew', async () => {
+      await start({ 'a.yaml': '1' });
+      const onto = witness.snapshots.at(-1)!.id;
+      await harness.put({ 'b.yaml': '1' });
+      await expect(harness.source.write(changeOf({ 'a.yaml': '2' }, onto))).rejects.toMatchObject({ code: 'SourceMoved' });
+      await harness.source.refresh();
+      expect(textsOf(witness.snapshots.at(-1)!)).toEqual({ 'a.yaml': '1', 'b.yaml': '1' });
+      await write({ 'a.yaml': '2' });
+      expect(textsOf(witness.snapshots.at(-1)!)).toEqual({ 'a.yaml': '2', 'b.yaml': '1' });
+    });
+
+    it('has handed out what was written by the time that write resolves', async () => {
+      await start({ 'a.yaml': '1' });
+      const id = await write({ 'a.yaml': '2' });
+      expect(witness.snapshots.at(-1)!.id).toBe(id);
+      const next = await write({ 'a.yaml': '3' });
+      expect([witness.snapshots.at(-1)!.id, textsOf(witness.snapshots.at(-1)!)]).toEqual([next, { 'a.yaml': '3' }]);
+    });
+
+    it('writes nothing where the files are so already', async () => {
+      await start({ 'a.yaml': '1' });
+      const before = witness.snapshots.at(-1)!.id;
+      expect(await write({ 'a.yaml': '1', 'none.yaml': null })).toBe(before);
+      await harness.source.refresh();
+      expect(witness.snapshots).toHaveLength(1);
+    });
+
+    it('refuses a write while suspended', async () => {
       await start({ 'a.yaml': '1' });
       harness.source.suspend();
-      const id = await write({ 'a.yaml': '2' });
-      expect(witness.snapshots).toHaveLength(1);
+      await expect(write({ 'a.yaml': '2' })).rejects.toMatchObject({ code: 'Refused' });
       harness.source.resume();
-      await witness.until((snapshot) => snapshot.id === id);
+      await harness.source.refresh();
+      expect(witness.snapshots.map(textsOf).at(-1)).toEqual({ 'a.yaml': '1' });
     });
   });
 }

@@ -1,6 +1,7 @@
 /** What a git Source is told, and what is wrong with it before anything is asked of the network. Pure. */
 import { validRange } from 'semver';
 import type { DriftPolicy } from '../../model/drift.ts';
+import type { WriteSettings } from '../../model/source-settings.ts';
 import { judgeAddress } from './address.ts';
 
 /** A secret by reference: the environment variable or the file that holds it. Read anew for each poll, so that it can be rotated. */
@@ -46,6 +47,8 @@ export interface GitSettings {
   /** Takes a commit also when it does not follow from the one before: an older one, or a rewritten history. */
   readonly allowRewind: boolean;
   readonly verify: GitVerification | null;
+  /** How commits of its own are made. */
+  readonly writes: WriteSettings;
   /** Files that were laid out and changed by others: put back, or only told of. */
   readonly drift: DriftPolicy;
 }

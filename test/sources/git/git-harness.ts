@@ -3,7 +3,7 @@ import { mkdtemp, realpath, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FilesDrift } from '../../../src/model/drift.ts';
-import type { Source, SourceEvent } from '../../../src/ports/source.ts';
+import type { SourceEvent, WritableSource } from '../../../src/ports/source.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
@@ -24,6 +24,7 @@ export const settings: GitSettings = {
   allowLocal: false,
   allowRewind: false,
   verify: null,
+  writes: { name: 'Fairlead', email: 'fairlead@localhost', signingKeyFile: null },
   drift: 'correct',
 };
 
@@ -48,7 +49,7 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
   readonly folder: string;
   readonly settings: GitSettings;
   witness = new Witness();
-  source: Source;
+  source: WritableSource;
 
   constructor(repository: GitRepository, server: Server, folder: string, own: Partial<GitSettings>) {
     this.repository = repository;
@@ -117,7 +118,7 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  #make(own: GitSettings): Source {
+  #make(own: GitSettings): WritableSource {
     return createGitSource({ settings: own, folder: join(this.folder, 'source'), clock: systemClock });
   }
 }

@@ -7,10 +7,11 @@ import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
-import { sourceContract, textsOf } from '../../ports/source-contract.ts';
+import { sourceContract, textsOf, writableSourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
 
 sourceContract('a git repository over http', (files) => GitHarness.make(files, { intervalMs: 50 }));
+writableSourceContract('a git repository over http', (files) => GitHarness.make(files));
 
 let harness: GitHarness;
 const start = async (files: Readonly<Record<string, Entry>> | null, own: Partial<GitSettings> = {}): Promise<void> => {
