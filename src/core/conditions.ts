@@ -174,7 +174,7 @@ function drifted({ record }: Pass): Said {
   const hidden = record.quarantine.length === 0 ? '' : ` Hidden until then: ${record.quarantine.slice(0, 10).join(', ')}.`;
   const count = differences.length + more;
   const found = count === 1 ? `1 difference, ${worst ?? 'none'}` : `${count} differences, the worst is ${worst ?? 'none'}`;
-  const message = `${found}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, commit migration.contract.approved: "${to.slice(0, 12)}".${hidden}`;
+  const message = `${found}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, say \`fairlead lock ${record.service}\` or commit migration.contract.approved: "${to.slice(0, 12)}".${hidden}`;
   return ['True', 'ContractChanged', message];
 }
 

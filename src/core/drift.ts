@@ -2,6 +2,7 @@
 import { compareContracts, differenceText, toolsThatDrifted } from './contract/compare.ts';
 import { serving } from './instances.ts';
 import { observed, say, type Pass } from './pass.ts';
+import { isApproved } from './rollout/locked.ts';
 
 export function judgeDrift(pass: Pass): void {
   const { record, given } = pass;
@@ -10,10 +11,11 @@ export function judgeDrift(pass: Pass): void {
   const offered = serving(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
   if (offered.length === 0) return;
   record.stableContract ??= offered[0]!;
-  const { approved, drift: policy } = (stableService ?? record.desired)!.migration.contract;
+  const { drift: policy } = (stableService ?? record.desired)!.migration.contract;
   const other = offered.find((hash) => hash !== record.stableContract);
-  if (other !== undefined && approved !== null && other.startsWith(approved)) {
-    accept(pass, other, 'ContractApproved', 'The contract it drifted to is approved by its manifest.');
+  if (other !== undefined && isApproved(pass, stable.hash, other)) {
+    const by = record.desired?.lock?.contract === other ? 'fairlead.lock' : 'its manifest';
+    accept(pass, other, 'ContractApproved', `The contract it drifted to is approved by ${by}.`);
     // Another Instance may offer something else still.
     judgeDrift(pass);
     return;

@@ -48,6 +48,8 @@ export interface Rejection {
   readonly message: string;
   readonly at: number;
   readonly snapshot: string;
+  /** Hash of the Contract that it was taken back for, because `fairlead.lock` names another. */
+  readonly contract?: string;
 }
 
 /** A Revision that was promoted, with all that came with it: what a way back restores. */

@@ -108,6 +108,12 @@ export class ScenarioWorld {
     return issues.map(({ file, line, column, code, message }) => `${file}:${line}:${column} ${code}: ${message}`);
   }
 
+  /** Commits a `fairlead.lock` that approves what a service offers with these tools, and nothing else. */
+  lock(service: string, tools: Behaviour['tools']): string[] {
+    const entry = `  ${service}: {contract: "${hashValue(tools)}"}`;
+    return this.commit({ 'fairlead.lock': `apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices:\n${entry}\n` });
+  }
+
   text(file: string): string {
     const text = this.files.get(file);
     if (text === undefined) throw new Error(`there is no file ${file}`);
@@ -275,6 +281,8 @@ export class ScenarioWorld {
       commands,
       group: this.groupOf(service, wanted ?? null),
       contracts: this.contracts,
+      driftPolicy: 'correct' as const,
+      files: null,
     };
     const decision = decide(desired, before, observation, this.now);
     const again = decide(desired, decision.record, observation, this.now);
@@ -337,6 +345,7 @@ export class ScenarioWorld {
       hostId: `host-${this.hosts}`,
       planGeneration: plan.generation,
       routeGeneration: routed?.generation ?? 0,
+      routed: routed?.route?.weights ?? null,
       instances: [...known.instances.values()],
       preview:
         preview === null ? null : { revision: preview, checks: this.resultsOf(plan, preview).filter(({ name }) => names.includes(name)) },

@@ -11,6 +11,7 @@ import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, want
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
 import { forgiveWait, judge, lastingFailureOf, wakeAtDeadline } from './judge.ts';
+import { liftLockRejection, lockFailure } from './locked.ts';
 import { stepWords } from './step-words.ts';
 import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
@@ -23,6 +24,7 @@ import { end, promote } from './verdict.ts';
 export function advanceRollout(pass: Pass): void {
   const { record } = pass;
   liftGroupRejection(pass);
+  liftLockRejection(pass);
   if (record.rollout !== null && record.rollout.target !== wantedRevision(pass).hash) supersede(pass, wantedRevision(pass));
   if (record.rollout !== null) look(pass);
   if (record.rollout === null) judgeStable(pass);
@@ -202,10 +204,15 @@ function nextStep(pass: Pass, held: string | null): Step {
   return direct === null ? strategies[strategy](standing) : inPlace(standing);
 }
 
-/** Why nothing may move: somebody paused it, or it has failed and its manifest does not let it be taken back. */
+/**
+ * Why nothing may move: somebody paused it, it has failed and its manifest does not let it be taken back, or, where there is nothing
+ * to go back to, what it offers is not what was approved.
+ */
 function heldBy(pass: Pass): string | null {
   const { record } = pass;
   const rollout = record.rollout!;
+  const unlocked = rollout.stable === null ? lockFailure(pass) : null;
+  if (unlocked !== null) return `\`fairlead lock ${record.service}\`: ${unlocked.message}`;
   if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') return null;
   if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
   const failure = rollout.stable === null ? null : lastingFailureOf(pass);

@@ -2,6 +2,7 @@
 import type { ContractComparison } from '../../model/contract.ts';
 import { compareContracts, differenceText } from '../contract/compare.ts';
 import { contractOf, migrationOf, say, type Pass } from '../pass.ts';
+import { lockIsOpen } from './locked.ts';
 
 /** Remembers the comparison, once both Contracts are known, and again when either is another: a target may not change what it offers behind the gate. */
 export function compareWithStable(pass: Pass): void {
@@ -23,11 +24,12 @@ export function compareWithStable(pass: Pass): void {
 }
 
 /**
- * Whether the comparison lets calls through to the target. Where the Host says that it knows no Contract of a Revision, there is
+ * Whether the comparison, and what was approved, let calls through to the target. Where the Host says that it knows no Contract of a Revision, there is
  * nothing to compare, and what would block nothing is not waited for.
  */
 export function gateIsOpen(pass: Pass): boolean {
   const { contract, target } = pass.record.rollout!;
+  if (!lockIsOpen(pass)) return false;
   if (!isAskedFor(pass)) return true;
   const { breaking, descriptions } = migrationOf(pass, target).contract;
   const blocks = breaking === 'block' || descriptions === 'block';

@@ -4,7 +4,17 @@
  * stable stops first and calls wait in the gateway until the target has proven itself. Every Rollout that has no steps
  * (a first deployment, a return, a fallback) goes this way.
  */
-import { beforeTraffic, groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
+import {
+  beforeTraffic,
+  contractsWait,
+  groupWait,
+  instancesLeft,
+  provenOf,
+  switching,
+  waiting,
+  type Standing,
+  type Step,
+} from './strategy.ts';
 
 export function inPlace(standing: Standing): Step {
   if (standing.rollout.direct === 'exclusive') return swap(standing);
@@ -27,6 +37,10 @@ function swap(standing: Standing): Step {
     if (!standing.groupOpen) return { ...waiting(standing, 'Gathering', 'group', groupWait), ...stays };
   }
   const missing = replicas - provenOf(standing, replicas);
+  // Only now it is seen what it offers. Calls do not wait for a person.
+  if (missing === 0 && standing.held !== null) return { ...waiting(standing, 'Swapping', 'person', standing.held), stable: 0 };
+  if (missing === 0 && !standing.gateOpen)
+    return { ...waiting(standing, 'Swapping', 'instances', contractsWait), stable: 0, weight: 100, hold: true };
   if (missing === 0) return { ...switching(standing), stable: 0 };
   return { ...waiting(standing, 'Swapping', 'instances', instancesLeft(missing, replicas)), stable: 0, weight: 100, hold: true };
 }

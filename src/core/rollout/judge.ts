@@ -1,9 +1,11 @@
 /** Whether a Rollout has failed: looked at before gates and pauses, at every pass. */
 import { formatDuration } from '../../base/duration.ts';
+import { differenceText } from '../contract/compare.ts';
 import { groupRejected } from '../group.ts';
 import { isDown } from '../instances.ts';
 import { fallsBack, migrationOf, serviceOf, wake, type Pass } from '../pass.ts';
 import { gateFailure } from './gate.ts';
+import { lockFailure, notLocked } from './locked.ts';
 import { routeInForce } from './standing.ts';
 import { reject } from './verdict.ts';
 
@@ -18,6 +20,8 @@ const absenceMs = 60_000;
 export interface RolloutFailure {
   readonly reason: string;
   readonly message: string;
+  /** Hash of the Contract that it has failed for, where that is why. */
+  readonly contract?: string;
 }
 
 /** Ends a Rollout that has failed. The first deployment has nothing to go back to: it is tried again in back-off. */
@@ -25,7 +29,7 @@ export function judge(pass: Pass): void {
   if (!mayBeTakenBack(pass)) return;
   forgiveAbsence(pass);
   const failure = failureOf(pass);
-  if (failure !== null) reject(pass, failure.reason, failure.message);
+  if (failure !== null) reject(pass, failure.reason, failure.message, failure.contract);
 }
 
 function mayBeTakenBack(pass: Pass): boolean {
@@ -40,11 +44,25 @@ export function failureOf(pass: Pass): RolloutFailure | null {
 
 /** What no other start of its Instances would change: where it may not be taken back, the Rollout stands still for it. */
 export function lastingFailureOf(pass: Pass): RolloutFailure | null {
+  const unlocked = unlockedFailure(pass);
+  if (unlocked !== null) return unlocked;
   const finding = gateFailure(pass) ?? previewFailure(pass) ?? analysisFailure(pass) ?? shadowFailure(pass) ?? groupFailure(pass);
   return finding === null ? null : { reason: finding[0], message: finding[1] };
 }
 
 type Finding = readonly [reason: string, message: string] | null;
+
+/** Told once it has been compared with what stable offers, where that is known: people want to know what they would approve. */
+function unlockedFailure(pass: Pass): RolloutFailure | null {
+  const { record } = pass;
+  const { direct, contract: compared } = record.rollout!;
+  const unlocked = lockFailure(pass);
+  if (unlocked === null || (direct === null && record.stableContract !== null && compared === null)) return null;
+  const [first] = compared?.differences ?? [];
+  const difference = first === undefined ? '' : ` (${differenceText(first)})`;
+  const next = `If that is meant, approve it with \`fairlead lock ${record.service} --target\``;
+  return { reason: notLocked, message: `${unlocked.message}${difference}. ${next}`, contract: unlocked.contract };
+}
 
 function startFailure({ record }: Pass): RolloutFailure | null {
   const { failures, lastFailure } = record.rollout!;

@@ -12,16 +12,17 @@ import { contractOf, migrationOf, rejectionOf, say, serviceOf, type Pass } from 
 const verdictsKept = 20;
 const rejectionsKept = 20;
 
-export function reject(pass: Pass, reason: string, message: string): void {
+/** `contract`: hash of the Contract that it is taken back for, where that is why. */
+export function reject(pass: Pass, reason: string, message: string, contract?: string): void {
   const { record } = pass;
-  remember(pass, record.target!, reason, message, record.rollout!.snapshot);
+  remember(pass, record.target!, reason, message, record.rollout!.snapshot, contract);
   end(pass, 'RolledBack', reason, `${record.target!.name} was taken back: ${message}`);
 }
 
 /** The Revision is not tried again until the manifest says another or somebody says `rollout retry`. */
-export function remember(pass: Pass, { hash, name }: Revision, reason: string, message: string, snapshot: string): void {
+export function remember(pass: Pass, { hash, name }: Revision, reason: string, message: string, snapshot: string, contract?: string): void {
   const { record, now } = pass;
-  const rejection = { revision: hash, name, reason, message, at: now, snapshot };
+  const rejection = { revision: hash, name, reason, message, at: now, snapshot, ...(contract === undefined ? {} : { contract }) };
   record.rejections = [rejection, ...record.rejections.filter(({ revision }) => revision !== hash)].slice(0, rejectionsKept);
 }
 
