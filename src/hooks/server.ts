@@ -33,7 +33,10 @@ export interface HookServerOptions {
   readonly onProblem: (message: string, error: unknown) => void;
   /** Largest body that is read, in bytes; 1 MiB unless told otherwise. */
   readonly maxBodyBytes?: number;
+  /** Deliveries that are read at once; 64 unless told otherwise. */
   readonly maxRequests?: number;
+  /** Open connections, whatever comes over them; 1,024 unless told otherwise. More are closed at once. */
+  readonly maxConnections?: number;
   /** Time for a request's headers to arrive. */
   readonly headersTimeoutMs?: number;
 }
@@ -73,6 +76,8 @@ export function createHookServer(options: HookServerOptions): HookServer {
         socket.end(`HTTP/1.1 ${slow ? '408 Request Timeout' : '400 Bad Request'}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
     },
   });
+  // The process has other things to open: no flood here takes all of its descriptors.
+  app.server.maxConnections = options.maxConnections ?? 1_024;
   const kept = new Map(
     [...options.hooks].map(([name, hook]): [string, Kept] => {
       const failed = (error: unknown): void => options.onProblem(`A webhook could not make ${name} look at its repository`, error);

@@ -1,5 +1,6 @@
 /** The webhook listener over HTTP: who is let in, what makes a Source look, and what hostile deliveries get. */
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -260,6 +261,11 @@ describe('what is no delivery', () => {
     expect(await raw('POST /hooks/platform HTTP/1.1\r\nhost: here\r\n')).toMatch(/^HTTP\/1\.1 408 /);
   });
 
+  test('a body that takes its time gets 408', async () => {
+    await start([hook('platform')], { headersTimeoutMs: 100 });
+    expect(await announce(['content-length: 1000'], 'x')).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
   test('more at once than are read get 503', async () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const asked = Promise.withResolvers<void>();
@@ -275,6 +281,19 @@ describe('what is no delivery', () => {
     expect((await first).status).toBe(202);
     expect((await send('/hooks/platform', push(), github(push()))).status).toBe(202);
   });
+});
+
+test('a flood of connections takes no more of them than there may be, and who comes after it is heard', async () => {
+  await start([hook('platform')], { maxConnections: 20 });
+  const port = Number(new URL(url).port);
+  const opened = Array.from({ length: 200 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+  let closed = 0;
+  const closings = opened.map((socket) => once(socket.resume(), 'close').then(() => (closed += 1)));
+  await expect.poll(() => closed).toBe(180);
+  for (const socket of opened) socket.destroy();
+  await Promise.all(closings);
+  expect((await send('/hooks/platform', push(), github(push()))).status).toBe(202);
+  expect(looks).toEqual({ platform: 1 });
 });
 
 test('a port that is taken is told with what to do', async () => {
