@@ -67,7 +67,10 @@ export interface Change {
   readonly trailers: readonly (readonly [key: string, value: string])[];
   /** null: the Source's own name. */
   readonly author: Person | null;
-  /** Push it as a new branch of this name, for somebody to merge, instead of to what is followed; null for the latter. */
+  /**
+   * Push it as a new branch of this name, for somebody to merge, instead of to what is followed; null for the latter. A branch
+   * that is there and holds the same change is that one; with another it stays as it is: Refused, with `data.taken`.
+   */
   readonly branch: string | null;
 }
 

@@ -1,6 +1,7 @@
 /** A controller with everything around it made up: a source and a compiler that say what a test says, a Host that obeys, time that stands still. */
 import { Controller } from '../../src/controller/controller.ts';
 import type { GuardPrune } from '../../src/controller/declarations.ts';
+import type { Proposals } from '../../src/controller/parts.ts';
 import { decide, type Decide } from '../../src/core/decide.ts';
 import type { Issue } from '../../src/model/issue.ts';
 import type { Observation, ObservedInstance } from '../../src/model/observation.ts';
@@ -12,7 +13,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
 import type { Forge } from '../../src/ports/forge.ts';
 import type { HostLink, HostListener } from '../../src/ports/host-link.ts';
-import type { SourceEvent, SourceListener, WritableSource, Written } from '../../src/ports/source.ts';
+import type { Change as SourceChange, SourceEvent, SourceListener, WritableSource, Written } from '../../src/ports/source.ts';
 import type { Change, Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 
@@ -223,7 +224,7 @@ export class FakeSource implements WritableSource, Compiler {
     };
   }
 
-  async preview(): Promise<Compilation> {
+  async preview(_files: Readonly<Record<string, string | null>>): Promise<Compilation> {
     throw new Error('not asked for here');
   }
 
@@ -252,7 +253,7 @@ export class FakeSource implements WritableSource, Compiler {
     this.suspended = false;
   }
 
-  async write(): Promise<Written> {
+  async write(_change: SourceChange): Promise<Written> {
     throw new Error('not written to here');
   }
 
@@ -300,6 +301,7 @@ export class World {
   guardPrune: GuardPrune = () => [];
   decide: Decide = decide;
   forge: Forge | null = null;
+  proposals: Proposals | null = null;
   controller!: Controller;
 
   /** The only source, or the first. */
@@ -310,7 +312,14 @@ export class World {
   async start(): Promise<this> {
     this.controller = await Controller.start({
       store: this.store,
-      sources: this.sources.map((source) => ({ source, kind: 'folder', location: `/${source.name}`, compiler: source, forge: this.forge })),
+      sources: this.sources.map((source) => ({
+        source,
+        kind: source.isGit ? 'git' : 'folder',
+        location: `/${source.name}`,
+        compiler: source,
+        forge: this.forge,
+        proposals: this.proposals,
+      })),
       link: this.host,
       clock: this.clock,
       decide: (...facts) => this.decide(...facts),

@@ -95,7 +95,7 @@ async function sameProposal(mirror: Mirror, remote: Remote, push: Push): Promise
   }
   const message = `${remote.address.host} has a branch ${push.branch} already, with another commit${there === null ? '' : ` (${short(there.commit.id)})`}. It stays as it is.`;
   throw new FairleadError('Refused', message, {
-    data: { branch: push.branch, next: 'choose another name (--branch NAME), or delete that branch' },
+    data: { branch: push.branch, taken: true, next: 'choose another name (--branch NAME), or delete that branch' },
   });
 }
 

@@ -1,0 +1,281 @@
+/** Changes of a source that keeps history: the words of the commit, others who push in between, and proposals. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FairleadError } from '../../src/base/error.ts';
+import { Operator } from '../../src/controller/operator.ts';
+import type { Proposals } from '../../src/controller/parts.ts';
+import type { Proposal, Writing } from '../../src/ports/admin.ts';
+import type { PullRequestDraft } from '../../src/ports/forge.ts';
+import { declared, manifest, Repository, RepositorySource } from './repository.ts';
+import { World } from './world.ts';
+
+let repository: Repository;
+let world: World;
+let source: RepositorySource;
+let operator: Operator;
+
+const directly: Writing = { message: null, author: null, propose: false };
+const proposed: Writing = { ...directly, propose: true };
+const applying = (...manifests: string[]): Proposal => ({ files: { 'given.yaml': manifests.join('---\n') }, deletions: [], prune: false });
+const deleting = (...deletions: string[]): Proposal => ({ files: {}, deletions, prune: false });
+
+async function controlled(files: Record<string, string>, proposals: Proposals | null = null): Promise<void> {
+  repository = new Repository();
+  repository.push(files, 'The first');
+  world = new World();
+  world.proposals = proposals;
+  source = new RepositorySource('platform', repository);
+  world.sources = [source];
+  await world.start();
+  world.host.connect();
+  await world.settle();
+  operator = new Operator(world.controller, () => {});
+}
+
+/** A forge that opens pull requests, or does what a test says. */
+function forge(drafts: PullRequestDraft[], more: Partial<Proposals> = {}): Proposals {
+  return {
+    base: 'main',
+    compareUrl: (branch) => `https://forge.example/compare/main...${branch}`,
+    propose: (draft) => {
+      const before = drafts.findIndex(({ branch }) => branch === draft.branch);
+      if (before < 0) drafts.push(draft);
+      const number = before < 0 ? drafts.length : before + 1;
+      return Promise.resolve({ number, url: `https://forge.example/pull/${number}`, created: before < 0 });
+    },
+    planText: ({ token, changes }) => `plan ${token} of ${changes.length}`,
+    reverts: false,
+    ...more,
+  };
+}
+
+describe('a commit', () => {
+  beforeEach(() => controlled({ 'files.yaml': manifest('files', 'v1'), 'clock.yaml': manifest('clock', 'v1') }));
+
+  it('says what changes, who asked, and by which plan', async () => {
+    const wanted = applying(manifest('files', 'v2'), manifest('weather', 'v1'));
+    const { token } = await operator.plan(wanted);
+    const applied = await operator.apply(wanted, token, directly, 7);
+    expect(applied).toMatchObject({ snapshot: repository.tip().id, files: ['files.yaml', 'weather.yaml'], proposed: null });
+    expect(repository.tip()).toMatchObject({
+      subject: 'Add weather; update files',
+      body: '',
+      author: null,
+      trailers: [
+        ['Fairlead-Verb', 'apply'],
+        ['Fairlead-Plan', token],
+        ['Fairlead-Requested-By', 'uid:7'],
+      ],
+    });
+    expect(world.controller.readModel.service('weather')).not.toBeNull();
+    const [event] = (await world.store.events({})).filter(({ reason }) => reason === 'ProposalApplied');
+    expect(event).toMatchObject({ actor: 'uid:7', snapshot: applied.snapshot });
+  });
+
+  it('says what somebody wants to have said, by whom they are', async () => {
+    const author = { name: 'Ada', email: 'ada@example.org' };
+    await operator.apply(applying(manifest('files', 'v2')), null, { message: 'Newer files\n\nAs asked for.\n', author, propose: false }, 7);
+    expect(repository.tip()).toMatchObject({ subject: 'Newer files', body: 'As asked for.', author });
+  });
+
+  it.each([
+    [() => operator.apply(deleting('clock'), null, directly, 7), 'Delete clock', 'delete'],
+    [() => operator.apply(applying(manifest('files', 'v2')), null, directly, 7), 'Update files', 'apply'],
+    [() => operator.apply(applying(`# more words\n${manifest('files', 'v1')}`), null, directly, 7), 'Update files.yaml', 'apply'],
+    [
+      () => operator.apply(applying(...Array.from({ length: 12 }, (_, index) => manifest(`service-${index}`, 'v1'))), null, directly, 7),
+      'Add 12 services',
+      'apply',
+    ],
+  ])('has a verb and a subject of its own (%#)', async (change, subject, verb) => {
+    await change();
+    expect(repository.tip()).toMatchObject({ subject, trailers: expect.arrayContaining([['Fairlead-Verb', verb]]) });
+  });
+
+  it('is not made when nothing changes', async () => {
+    const applied = await operator.apply(applying(manifest('files', 'v1')), null, directly, 7);
+    expect(applied).toEqual({ snapshot: repository.tip().id, changes: [], files: [], proposed: null });
+    expect(source.pushes).toBe(0);
+  });
+
+  it('of an undo names the commit that it takes back', async () => {
+    const bad = repository.push({ 'files.yaml': manifest('files', 'v2') }, 'Newer files');
+    await source.refresh();
+    await world.settle();
+    repository.push({ 'clock.yaml': manifest('clock', 'v2') }, 'Something else');
+    await source.refresh();
+    await world.settle();
+    const stable = declared('files', 'v1').revision.name;
+    await operator.undo('files', null, directly, 7);
+    expect(repository.tip()).toMatchObject({
+      subject: `Undo files to ${stable}`,
+      body: `This takes back commit ${bad} (Newer files).`,
+      trailers: [
+        ['Fairlead-Verb', 'undo'],
+        ['Fairlead-Requested-By', 'uid:7'],
+      ],
+      files: { 'files.yaml': manifest('files', 'v1'), 'clock.yaml': manifest('clock', 'v2') },
+    });
+  });
+
+  it('goes under the folder that the source looks into', async () => {
+    Object.assign(world.controller.source('platform').parts, { folder: 'deploy/mcp' });
+    expect(await operator.apply(applying(manifest('weather', 'v1')), null, directly, 7)).toMatchObject({
+      files: ['deploy/mcp/weather.yaml'],
+    });
+  });
+});
+
+describe('somebody else who pushes in between', () => {
+  beforeEach(() => controlled({ 'files.yaml': manifest('files', 'v1') }));
+
+  it('keeps their change, and the change is worked out anew', async () => {
+    let others = 0;
+    source.beforePush = () => {
+      if (others < 4) repository.push({ 'clock.yaml': manifest('clock', `v${(others += 1)}`) }, `Theirs ${others}`);
+    };
+    await operator.apply(applying(manifest('files', 'v2')), null, directly, 7);
+    expect(repository.log()).toEqual(['Update files', 'Theirs 4', 'Theirs 3', 'Theirs 2', 'Theirs 1', 'The first']);
+    expect(repository.tip().files).toEqual({ 'files.yaml': manifest('files', 'v2'), 'clock.yaml': manifest('clock', 'v4') });
+  });
+
+  it('of two controllers both changes are in the end in one history', async () => {
+    const second = new World();
+    second.sources = [new RepositorySource('platform', repository)];
+    await second.start();
+    second.host.connect();
+    await second.settle();
+    const other = new Operator(second.controller, () => {});
+    await Promise.all([
+      operator.apply(applying(manifest('files', 'v2')), null, directly, 7),
+      other.apply(applying(manifest('weather', 'v1')), null, directly, 8),
+    ]);
+    expect(repository.log().toSorted()).toEqual(['Add weather', 'The first', 'Update files']);
+    expect(repository.tip().files).toEqual({ 'files.yaml': manifest('files', 'v2'), 'weather.yaml': manifest('weather', 'v1') });
+  });
+
+  it('makes a plan stale: nothing is written that was not planned', async () => {
+    const wanted = applying(manifest('files', 'v2'));
+    const { token } = await operator.plan(wanted);
+    source.beforePush = () => void repository.push({ 'clock.yaml': manifest('clock', 'v1') }, 'Theirs');
+    await expect(operator.apply(wanted, token, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: expect.stringContaining('stale'),
+    });
+    expect(repository.log()).toEqual(['Theirs', 'The first']);
+  });
+
+  it('is told after five times, with nothing written and the deletion not approved', async () => {
+    let theirs = 0;
+    source.beforePush = () => void repository.push({ 'clock.yaml': manifest('clock', `v${(theirs += 1)}`) }, 'Theirs');
+    await expect(operator.apply(deleting('files'), null, directly, 7)).rejects.toMatchObject({ code: 'SourceMoved' });
+    expect(theirs).toBe(5);
+    expect(repository.log()).not.toContain('Delete files');
+    expect(await world.store.setting('approved-deletions')).toBeNull();
+  });
+
+  it('a source that refuses is believed at once', async () => {
+    source.refuse = new FairleadError('Refused', 'it follows a tag', { data: { next: 'move the tag' } });
+    await expect(operator.apply(applying(manifest('files', 'v2')), null, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      data: { next: 'move the tag' },
+    });
+    expect(source.pushes).toBe(0);
+  });
+});
+
+describe('a proposal', () => {
+  const drafts: PullRequestDraft[] = [];
+  beforeEach(() => {
+    drafts.length = 0;
+    return controlled({ 'files.yaml': manifest('files', 'v1') }, forge(drafts));
+  });
+
+  it('is a branch and a pull request with the plan in it, and changes nothing that is followed', async () => {
+    const wanted = applying(manifest('files', 'v2'));
+    const { token } = await operator.plan(wanted);
+    const branch = `fairlead/apply-files-${token.slice(0, 8)}`;
+    const applied = await operator.apply(wanted, token, { ...proposed, message: 'Newer files\n\nAs asked for.' }, 7);
+    expect(applied).toEqual({
+      snapshot: repository.tip(branch).id,
+      changes: [{ service: 'files', action: 'update' }],
+      files: ['files.yaml'],
+      proposed: {
+        branch,
+        base: 'main',
+        compareUrl: `https://forge.example/compare/main...${branch}`,
+        pullRequest: { number: 1, url: 'https://forge.example/pull/1', created: true },
+        problem: null,
+      },
+    });
+    expect(drafts).toEqual([{ branch, base: 'main', title: 'Newer files', body: `As asked for.\n\nplan ${token} of 1` }]);
+    expect(repository.tip(branch)).toMatchObject({ parent: repository.tip().id, files: { 'files.yaml': manifest('files', 'v2') } });
+    expect(repository.log()).toEqual(['The first']);
+    const [event] = (await world.store.events({})).filter(({ reason }) => reason === 'ProposalApplied');
+    expect(event!.message).toContain('https://forge.example/pull/1');
+  });
+
+  it('made twice finds the same branch and the same pull request', async () => {
+    const first = await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7);
+    const again = await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7);
+    expect(again).toEqual({ ...first, proposed: { ...first.proposed, pullRequest: { ...first.proposed!.pullRequest, created: false } } });
+    expect([...repository.branches.keys()]).toEqual(['main', first.proposed!.branch]);
+  });
+
+  it('of an undo goes to the branch that somebody named', async () => {
+    repository.push({ 'files.yaml': manifest('files', 'v2') }, 'Newer files');
+    await source.refresh();
+    await world.settle();
+    await operator.undo('files', null, { ...directly, propose: 'back-to-one' }, 7);
+    expect(repository.tip('back-to-one').files).toEqual({ 'files.yaml': manifest('files', 'v1') });
+    expect(drafts[0]!.body).toMatch(/^This takes back commit c+2 \(Newer files\)\.\n\nplan /);
+  });
+
+  it('never goes to what is followed', async () => {
+    await expect(operator.apply(applying(manifest('files', 'v2')), null, { ...directly, propose: 'main' }, 7)).rejects.toMatchObject({
+      code: 'Refused',
+    });
+    expect(repository.log()).toEqual(['The first']);
+  });
+
+  it('of many services counts them in the name of its branch', async () => {
+    const many = Array.from({ length: 4 }, (_, index) => manifest(`s${index}`, 'v1'));
+    const { proposed: where } = await operator.apply(applying(...many), null, proposed, 7);
+    expect(where!.branch).toMatch(/^fairlead\/apply-4-services-[0-9a-f]{8}$/);
+  });
+
+  it('can be made while the source is suspended: whoever merges it is heard when it is resumed', async () => {
+    await operator.suspendSource('platform', true, 7);
+    await expect(operator.apply(applying(manifest('files', 'v2')), null, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
+    expect(await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7)).toMatchObject({ proposed: { problem: null } });
+  });
+});
+
+describe('where a forge or a source does not go along', () => {
+  it('the branch and the page are told although the forge refuses the pull request', async () => {
+    const refusing = forge([], { propose: () => Promise.reject(new FairleadError('ForgeUnauthorized', 'The token is not accepted.')) });
+    await controlled({ 'files.yaml': manifest('files', 'v1') }, refusing);
+    const { proposed: where } = await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7);
+    expect(where).toMatchObject({
+      compareUrl: expect.stringContaining('/compare/'),
+      pullRequest: null,
+      problem: 'The token is not accepted.',
+    });
+    expect(repository.branches.has(where!.branch)).toBe(true);
+  });
+
+  it('without a token for it a person opens the pull request', async () => {
+    await controlled({ 'files.yaml': manifest('files', 'v1') }, forge([], { propose: null, compareUrl: () => null }));
+    expect(await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7)).toMatchObject({
+      proposed: { compareUrl: null, pullRequest: null, problem: null },
+    });
+  });
+
+  it('nothing can be proposed to a source that follows no branch', async () => {
+    await controlled({ 'files.yaml': manifest('files', 'v1') });
+    await expect(operator.apply(applying(manifest('files', 'v2')), null, proposed, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: expect.stringContaining('follows no branch'),
+    });
+    expect(source.pushes).toBe(0);
+  });
+});
