@@ -1,5 +1,5 @@
-/** Against a real Prometheus (Debian's package `prometheus`), skipped where there is none. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+/** Against a real Prometheus. */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMetricSource } from '../../src/probes/metrics.ts';
+import { isMissing } from '../fixtures/partners.ts';
 
-const missing = spawnSync('prometheus', ['--version']).error !== undefined;
 const source = createMetricSource();
 let folder: string;
 let url: string;
@@ -25,7 +25,7 @@ async function freePort(): Promise<number> {
 
 const read = (query: string) => source.read({ type: 'prometheus', name: 'm', url, query, min: null, max: null, timeoutMs: 5_000 });
 
-describe.skipIf(missing)('a real Prometheus (skipped: the package `prometheus` is not installed)', () => {
+describe.skipIf(isMissing('prometheus'))('a real Prometheus (skipped without prometheus)', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'fairlead-prometheus-'));
     writeFileSync(join(folder, 'prometheus.yml'), 'scrape_configs: []\n');

@@ -4,16 +4,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import { GitRepository, type Entry } from '../../fixtures/git-repository.ts';
-import { missingPrograms, NginxServer, SshServer, type GitServer } from '../../fixtures/git-servers.ts';
+import { NginxServer, SshServer, type GitServer } from '../../fixtures/git-servers.ts';
+import { isMissing } from '../../fixtures/partners.ts';
 import { sourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
-
-const missing = { http: missingPrograms('nginx', 'fcgiwrap'), ssh: missingPrograms('sshd', 'ssh', 'git-shell') };
-const inCi = process.env['CI'] !== undefined;
-
-it.runIf(inCi)('CI has the servers that are tried here', () => {
-  expect(missing).toEqual({ http: [], ssh: [] });
-});
 
 async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<GitHarness<NginxServer>> {
   const [repository, folder] = await servedRepository(files);
@@ -41,42 +35,48 @@ async function servedRepository(files: Readonly<Record<string, Entry>>): Promise
 
 let harness: GitHarness<GitServer>;
 
-describe.skipIf(missing.http.length > 0)('nginx with basic auth (skipped without the packages nginx-light and fcgiwrap)', () => {
-  sourceContract('a git repository behind nginx', (files) => overHttp(files));
+describe.skipIf(isMissing('git', 'nginx-light', 'fcgiwrap'))(
+  'nginx with basic auth (skipped without git, nginx-light and fcgiwrap)',
+  () => {
+    sourceContract('a git repository behind nginx', (files) => overHttp(files));
 
-  describe('without the right password', () => {
-    afterEach(() => harness.end());
+    describe('without the right password', () => {
+      afterEach(() => harness.end());
 
-    it('says who refused', async () => {
-      harness = await overHttp({ 'a.yaml': '1' }, { credentials: null });
-      await harness.start();
-      expect(harness.witness.failures[0]).toMatch(/127\.0\.0\.1:\d+ refused the credentials, or wants some/);
+      it('says who refused', async () => {
+        harness = await overHttp({ 'a.yaml': '1' }, { credentials: null });
+        await harness.start();
+        expect(harness.witness.failures[0]).toMatch(/127\.0\.0\.1:\d+ refused the credentials, or wants some/);
+      });
     });
-  });
-});
+  },
+);
 
-describe.skipIf(missing.ssh.length > 0)('sshd with a key (skipped without the package openssh-server)', () => {
-  sourceContract('a git repository over ssh', (files) => overSsh(files));
+describe.skipIf(isMissing('git', 'openssh-client', 'openssh-server'))(
+  'sshd with a key (skipped without git, openssh-client and openssh-server)',
+  () => {
+    sourceContract('a git repository over ssh', (files) => overSsh(files));
 
-  describe('with what does not fit', () => {
-    afterEach(() => harness.end());
+    describe('with what does not fit', () => {
+      afterEach(() => harness.end());
 
-    it('says that the key was refused', async () => {
-      harness = await overSsh({ 'a.yaml': '1' });
-      const { knownHostsFile } = (harness.server as SshServer).credentials;
-      const other = await SshServer.start(harness.repository.base, await mkdtemp(join(harness.folder, 'other-')));
-      await other.end();
-      await harness.restart({ credentials: { sshKeyFile: other.credentials.sshKeyFile, knownHostsFile } });
-      expect(harness.witness.failures[0]).toContain('refused the key');
+      it('says that the key was refused', async () => {
+        harness = await overSsh({ 'a.yaml': '1' });
+        const { knownHostsFile } = (harness.server as SshServer).credentials;
+        const other = await SshServer.start(harness.repository.base, await mkdtemp(join(harness.folder, 'other-')));
+        await other.end();
+        await harness.restart({ credentials: { sshKeyFile: other.credentials.sshKeyFile, knownHostsFile } });
+        expect(harness.witness.failures[0]).toContain('refused the key');
+      });
+
+      it('does not speak with a server whose key it does not know', async () => {
+        harness = await overSsh({ 'a.yaml': '1' });
+        const { sshKeyFile } = (harness.server as SshServer).credentials;
+        const knownHostsFile = join(harness.folder, 'empty');
+        await writeFile(knownHostsFile, '');
+        await harness.restart({ credentials: { sshKeyFile, knownHostsFile } });
+        expect(harness.witness.failures[0]).toContain('is not in knownHostsFile');
+      });
     });
-
-    it('does not speak with a server whose key it does not know', async () => {
-      harness = await overSsh({ 'a.yaml': '1' });
-      const { sshKeyFile } = (harness.server as SshServer).credentials;
-      const knownHostsFile = join(harness.folder, 'empty');
-      await writeFile(knownHostsFile, '');
-      await harness.restart({ credentials: { sshKeyFile, knownHostsFile } });
-      expect(harness.witness.failures[0]).toContain('is not in knownHostsFile');
-    });
-  });
-});
+  },
+);

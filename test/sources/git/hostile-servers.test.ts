@@ -11,6 +11,7 @@ import { createServer } from 'node:https';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isMissing } from '../../fixtures/partners.ts';
 import { GitHarness } from './git-harness.ts';
 
 let harness: GitHarness;
@@ -236,39 +237,41 @@ describe('a server that answers', () => {
   });
 });
 
-it('a server with a certificate that nobody vouches for is refused, and nothing is sent to it', async () => {
-  const [key, cert] = [join(harness.folder, 'key.pem'), join(harness.folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      ...subject,
-      '-keyout',
-      key,
-      '-out',
-      cert,
-    ],
-    { stdio: 'ignore' },
-  );
-  const asked: string[] = [];
-  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
-    asked.push(String(request.headers.authorization));
-    response.writeHead(404).end();
+describe.skipIf(isMissing('openssl'))('a server with a certificate that nobody vouches for (skipped without openssl)', () => {
+  it('is refused, and nothing is sent to it', async () => {
+    const [key, cert] = [join(harness.folder, 'key.pem'), join(harness.folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        ...subject,
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ],
+      { stdio: 'ignore' },
+    );
+    const asked: string[] = [];
+    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+      asked.push(String(request.headers.authorization));
+      response.writeHead(404).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    process.env['FAIRLEAD_TEST_PASSWORD'] = 'hunter2';
+    await harness.restart({ url: `https://${host}/x`, credentials: { token: { env: 'FAIRLEAD_TEST_PASSWORD' } } });
+    expect([harness.witness.failures.length, asked]).toEqual([1, []]);
+    expect(harness.witness.failures[0]).toContain(`the certificate of ${host} is not trusted`);
+    server.close();
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  process.env['FAIRLEAD_TEST_PASSWORD'] = 'hunter2';
-  await harness.restart({ url: `https://${host}/x`, credentials: { token: { env: 'FAIRLEAD_TEST_PASSWORD' } } });
-  expect([harness.witness.failures.length, asked]).toEqual([1, []]);
-  expect(harness.witness.failures[0]).toContain(`the certificate of ${host} is not trusted`);
-  server.close();
 });

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import { isMissing } from '../../fixtures/partners.ts';
 import { endAgent, gpgSigner, signCommit, signTag, sshSigner, type Signer } from '../../fixtures/signing.ts';
 import { GitHarness } from './git-harness.ts';
 
@@ -39,7 +40,7 @@ async function outcome(): Promise<string> {
   return harness.witness.snapshots.at(-1)?.id === tip ? 'taken' : harness.witness.failures.at(-1)!;
 }
 
-describe('commits signed with SSH keys', () => {
+describe.skipIf(isMissing('openssh-client', 'gnupg'))('commits signed with SSH keys (skipped without openssh-client and gnupg)', () => {
   it('are taken from those who may; all others are refused with who signed, and the last verified Snapshot stays', async () => {
     const [ada, eve] = [sshSigner(harness.folder, 'ada'), sshSigner(harness.folder, 'eve')];
     const sshAllowedSigners = await allow(ada.allowed);
@@ -104,7 +105,7 @@ describe('commits signed with SSH keys', () => {
   });
 });
 
-describe('commits signed with OpenPGP keys', () => {
+describe.skipIf(isMissing('gnupg'))('commits signed with OpenPGP keys (skipped without gnupg)', () => {
   it('are taken from the keys that are named, and from no other', async () => {
     const [grace, eve] = [gpg(harness.folder, 'grace'), gpg(harness.folder, 'eve')];
     await signCommit(harness.repository, grace);
@@ -124,7 +125,7 @@ describe('commits signed with OpenPGP keys', () => {
   });
 });
 
-describe('signed tags', () => {
+describe.skipIf(isMissing('openssh-client'))('signed tags (skipped without openssh-client)', () => {
   it('count by their own signature, whatever the commit has', async () => {
     const ada = sshSigner(harness.folder, 'ada');
     const sshAllowedSigners = await allow(ada.allowed);
@@ -157,11 +158,13 @@ describe('signed tags', () => {
   });
 });
 
-it('a stored Snapshot that would not be verified any more is not handed out by a restart', async () => {
-  await harness.start();
-  expect(harness.witness.snapshots).toHaveLength(1);
-  const sshAllowedSigners = await allow(sshSigner(harness.folder, 'ada').allowed);
-  await harness.lose();
-  await verify({ verify: { mode: 'commits', sshAllowedSigners } });
-  expect(harness.witness.snapshots).toEqual([]);
+describe.skipIf(isMissing('openssh-client'))('a restart (skipped without openssh-client)', () => {
+  it('does not hand out a stored Snapshot that would not be verified any more', async () => {
+    await harness.start();
+    expect(harness.witness.snapshots).toHaveLength(1);
+    const sshAllowedSigners = await allow(sshSigner(harness.folder, 'ada').allowed);
+    await harness.lose();
+    await verify({ verify: { mode: 'commits', sshAllowedSigners } });
+    expect(harness.witness.snapshots).toEqual([]);
+  });
 });
