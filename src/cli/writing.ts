@@ -36,7 +36,7 @@ function personOf(text: string): Person {
 
 function parsePerson(text: string): Person | null {
   // oxlint-disable-next-line no-control-regex -- these are what is looked for
-  const found = /^\s*([^<>\u0000-\u001f]{1,100}?)\s*<([^<>\s\u0000-\u001f]{1,200})>/.exec(text);
+  const found = /^\s*([^<>\u0000-\u001f]{1,100}?)\s*<([^<>\s\u0000-\u001f]{1,200})>\s*$/.exec(text);
   return found === null ? null : { name: found[1]!, email: found[2]! };
 }
 
@@ -48,7 +48,8 @@ async function configuredAuthor({ cwd, env }: Terminal): Promise<Person | null> 
       env,
       timeout: 5_000,
     });
-    return parsePerson(stdout);
+    // The time follows.
+    return parsePerson(stdout.replace(/>[^>]*$/, '>'));
   } catch {
     return null;
   }

@@ -50,6 +50,13 @@ export class Harness {
   readonly asked: [string, ...unknown[]][] = [];
   /** What `plan` answers. */
   report: PlanReport = { token: 'tok-1', changes: [], issues: [], pruneHeld: [] };
+  /** What `apply` and `undo` answer. */
+  applied: Applied = {
+    snapshot: appliedSnapshot,
+    changes: [{ service: 'files', action: 'update' }],
+    files: ['files.yaml'],
+    proposed: null,
+  };
   /** Makes admin methods throw. */
   refuse: Error | null = null;
   /** What happens when something is applied. */
@@ -165,19 +172,13 @@ export class Harness {
         if (this.refuse !== null) throw this.refuse;
         return answer(...args);
       };
-    const applied: Applied = {
-      snapshot: appliedSnapshot,
-      changes: [{ service: 'files', action: 'update' }],
-      files: ['files.yaml'],
-      proposed: null,
-    };
     const admin: AdminClient = {
       command: ask('command', (service, kind) => this.onCommand(String(service), kind as CommandKind)),
       reconcile: ask('reconcile', () => undefined),
       suspendSource: ask('suspendSource', () => undefined),
       plan: ask('plan', () => this.report),
-      apply: ask('apply', () => (this.onApply(), applied)),
-      undo: ask('undo', () => (this.onApply(), applied)),
+      apply: ask('apply', () => (this.onApply(), this.applied)),
+      undo: ask('undo', () => (this.onApply(), this.applied)),
       backup: ask('backup', () => undefined),
       stop: ask('stop', () => undefined),
     };

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { appliedText } from '../../src/cli/view/changes.ts';
 import { plain } from '../../src/cli/view/paint.ts';
+import type { Applied, Writing } from '../../src/ports/admin.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
 import { breaking, rolloutViews } from '../fixtures/rollout-views.ts';
@@ -143,7 +144,7 @@ describe('get', () => {
     ['instances', 'files', /files-aaaaaaaa-0-1\s+files\s+connected\s+HEALTHY\s+stable\s+4242/],
     ['tools', 'files', /read_file\s+files\s+Reads a file/],
     ['events', 'files', /Normal\s+files\s+Happened/],
-    ['sources', 'manifests', /folder\s+Read\s+5f5f5f5f5f5f/],
+    ['sources', 'manifests', /folder\s+Read\s+5f5f5f5f /],
   ])('%s of %s', async (kind, name, line) => {
     cli.model.happen({});
     const { code, out } = await cli.run('get', kind, name);
@@ -357,6 +358,65 @@ describe('changes', () => {
     expect(cli.asked).toEqual([['apply', { files: { 'files.yaml': manifest }, deletions: [], prune: true }, 'tok-1', directly]]);
     await cli.run('apply', '-f', 'files.yaml', '--dry-run');
     expect(cli.asked.filter(([method]) => method === 'apply')).toHaveLength(1);
+  });
+
+  test('what the commit says, whose it is and the branch of a proposal go with it', async () => {
+    const writing = { message: 'Newer files', author: { name: 'Ada', email: 'ada@example.org' }, propose: 'newer' };
+    const flags = ['-m', 'Newer files', '--author', 'Ada <ada@example.org>', '--propose', '--branch', 'newer'];
+    await cli.run('apply', '-f', 'files.yaml', ...flags);
+    await cli.run('delete', 'service', 'files', ...flags);
+    await cli.run('rollout', 'undo', 'files', ...flags);
+    expect(cli.asked.map((asked) => asked.at(-1))).toEqual([writing, writing, writing]);
+    await cli.run('apply', '-f', 'files.yaml', '--propose');
+    expect(cli.asked.at(-1)!.at(-1)).toEqual({ ...directly, propose: true });
+  });
+
+  test('the author is who git says that the caller is; where git would have to guess, the source says it', async () => {
+    const env = { PATH: process.env['PATH']!, HOME: cli.folder, GIT_CONFIG_NOSYSTEM: '1', GIT_CEILING_DIRECTORIES: cli.folder };
+    await cli.runWith({ env }, 'apply', '-f', 'files.yaml');
+    cli.file('.gitconfig', '[user]\nname = Grace Hopper\n');
+    await cli.runWith({ env }, 'apply', '-f', 'files.yaml');
+    cli.file('.gitconfig', '[user]\nname = Grace Hopper\nemail = grace@example.org\n');
+    await cli.runWith({ env }, 'apply', '-f', 'files.yaml');
+    expect(cli.asked.map((asked) => (asked.at(-1) as Writing).author)).toEqual([
+      null,
+      null,
+      { name: 'Grace Hopper', email: 'grace@example.org' },
+    ]);
+  });
+
+  test('a proposal says where it waits, and why nobody opened a pull request of it', async () => {
+    const pullRequest = { number: 7, url: 'https://forge.example/pull/7', created: true };
+    const where = { branch: 'fairlead/apply-files-1a2b3c4d', base: 'main', compareUrl: 'https://forge.example/compare' };
+    const propose = async (proposed: Applied['proposed']) => {
+      cli.applied = { ...cli.applied, proposed };
+      return cli.run('apply', '-f', 'files.yaml', '--propose');
+    };
+    const head = 'service/files would be changed\nPushed branch fairlead/apply-files-1a2b3c4d, to be merged into main.\n';
+    expect(await propose({ ...where, pullRequest, problem: null })).toMatchObject({
+      code: 0,
+      out: `${head}Pull request 7 opened: https://forge.example/pull/7\n`,
+    });
+    expect(await propose({ ...where, pullRequest: { ...pullRequest, created: false }, problem: null })).toMatchObject({
+      out: `${head}Pull request 7 is open already: https://forge.example/pull/7\n`,
+    });
+    expect(await propose({ ...where, pullRequest: null, problem: 'The token is not accepted.' })).toMatchObject({
+      code: 0,
+      out: `${head}Open a pull request at https://forge.example/compare\n`,
+      err: expect.stringContaining('no pull request was opened: The token is not accepted.'),
+    });
+    expect(await propose({ ...where, compareUrl: null, pullRequest: null, problem: null })).toMatchObject({ out: head });
+  });
+
+  test.each([
+    [['--propose', '--wait'], 'Nothing changes before somebody merges'],
+    [['--branch', 'newer'], 'add --propose'],
+    [['--author', 'Ada'], 'Ada Lovelace <ada@example.com>'],
+    [['--author', 'Ada <ada@example.org> and Grace <g@x>'], 'Ada Lovelace <ada@example.com>'],
+    [['-m', ' '], 'empty'],
+  ])('%j is a usage error that says why, and nothing is asked for', async (flags, words) => {
+    expect(await cli.run('apply', '-f', 'files.yaml', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) });
+    expect(cli.asked).toEqual([]);
   });
 
   test('--wait is 0 when the change is taken', async () => {
