@@ -77,7 +77,8 @@ class Situation {
   settle(): void {
     const contracts = Object.fromEntries(this.contracts.map((contract) => [contract.hash, contract]));
     const declaration = { kind: 'declared', service: this.service } as const;
-    const desired: Desired = { service: 'files', declaration, dependencies: {}, group: [], contracts, commands: [] };
+    const alone = { dependencies: {}, group: [], commands: [], driftPolicy: 'correct', files: null } as const;
+    const desired: Desired = { service: 'files', declaration, contracts, ...alone };
     for (let passes = 0; passes < 50; passes += 1) {
       const { record, plan, wakeAt } = decide(desired, this.record, this.#observation(), this.now);
       const settled = record === this.record && plan === this.plan;
@@ -104,6 +105,7 @@ class Situation {
       hostId: 'bench',
       planGeneration: plan.generation,
       routeGeneration: plan.generation,
+      routed: plan.route?.weights ?? null,
       instances: plan.instances.map(({ id, revision }) => {
         const contract = this.contracts[revision === after.revision.hash ? 1 : 0].hash;
         const times = { startedAt: startsAt, connectedAt: startsAt };

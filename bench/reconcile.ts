@@ -186,6 +186,8 @@ function settle(service: Service): { desired: Desired; record: ServiceRecord | n
     dependencies: {},
     group: [],
     contracts: {},
+    driftPolicy: 'correct',
+    files: null,
     commands: [],
   };
   let record: ServiceRecord | null = null;
@@ -207,6 +209,7 @@ function asPlanned(service: Service, plan: Plan): Observation {
     hostId: 'bench',
     planGeneration: plan.generation,
     routeGeneration: plan.generation,
+    routed: plan.route?.weights ?? null,
     preview: null,
     shadow: null,
     metrics: [],

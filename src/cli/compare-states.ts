@@ -123,7 +123,8 @@ function desiredOf(name: string, service: Service | null, state: Compiled): Desi
     const declared = isDeclared(dependency.service, state);
     return [dependency.service, { declared, ready: declared }] as const;
   });
-  return { service: name, declaration, dependencies: Object.fromEntries(dependencies), group: [], contracts: {}, commands: [] };
+  const alone = { group: [], contracts: {}, commands: [], driftPolicy: 'correct', files: null } as const;
+  return { service: name, declaration, dependencies: Object.fromEntries(dependencies), ...alone };
 }
 
 interface Compared {

@@ -18,7 +18,8 @@ import { Commits } from './commits.ts';
 import { Declarations, type Remembered } from './declarations.ts';
 import { Drafts } from './drafts.ts';
 import { event, Loop } from './loop.ts';
-import type { ControllerParts } from './parts.ts';
+import type { ControllerParts, SourceState } from './parts.ts';
+import { driftFor, ownFiles } from './own-files.ts';
 import { Reader } from './reader.ts';
 import { RevertProposals } from './revert-proposals.ts';
 import { SourceKeeper } from './source-keeper.ts';
@@ -59,6 +60,7 @@ export class Controller {
       decide: parts.decide,
       declarations: this.declarations,
       epoch,
+      driftOf: (service) => driftFor(service, this.sources),
       listener: {
         events: (events: readonly Event[]) => this.#reader.tellEvents(events),
         changed: (service) => {
@@ -74,6 +76,7 @@ export class Controller {
       compiled: (keeper: SourceKeeper, compilation: Compilation, isNew: boolean) => this.#compiled(keeper, compilation, isNew),
       failure: (keeper: SourceKeeper, message: string | null) => this.#failure(keeper, message),
       happened: (keeper: SourceKeeper, happened: SourceEvent) => this.#happened(keeper, happened),
+      drifted: (keeper: SourceKeeper, before: SourceState['drift']) => this.#drifted(keeper, before),
       unstored: (thrown: unknown) => this.#unstored(thrown),
     };
     this.commits = new Commits(store, epoch, () => this.loop.records.values());
@@ -326,6 +329,16 @@ export class Controller {
 
   #happened({ name }: SourceKeeper, { type, reason, message, snapshot }: SourceEvent): void {
     this.#tell([event(this.parts.clock.now(), type, reason, `${name}: ${message}`, null, { snapshot })]);
+  }
+
+  /** Passes over the services that run in files which are others than before. */
+  #drifted({ name, state }: SourceKeeper, before: SourceState['drift']): void {
+    const drifts = [before, state.drift].filter((drift) => drift !== null && drift !== 'unknown');
+    const concerned = [...this.loop.records.values()].filter(({ desired }) => {
+      if (desired?.origin.source !== name) return false;
+      return before === 'unknown' || drifts.some((drift) => ownFiles(desired, drift) !== null);
+    });
+    this.loop.queue(concerned.map(({ service }) => service));
   }
 
   #unstored(thrown: unknown): boolean {

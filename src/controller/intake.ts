@@ -2,6 +2,7 @@
  * From a Source's Snapshots to Compilations: one at a time, always of the newest Snapshot; those overtaken while one was
  * compiled are never looked at. A compiler that breaks is tried again; until it answers, what was applied goes on.
  */
+import type { FilesDrift } from '../model/drift.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Compilation, Compiler } from '../ports/compiler.ts';
@@ -14,6 +15,7 @@ export interface IntakeListener {
   /** The source cannot be read, or not compiled; null: it can again. Told when it changes. */
   failure(message: string | null): void;
   happened(event: SourceEvent): void;
+  drifted(drift: FilesDrift | null): void;
 }
 
 const firstRetryMs = 1_000;
@@ -53,6 +55,7 @@ export class Intake {
         this.#fail(message);
       },
       happened: (event) => this.#listener.happened(event),
+      drifted: (drift) => this.#listener.drifted(drift),
     };
     try {
       await this.#source.start(listener, lastApplied);

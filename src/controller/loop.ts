@@ -4,9 +4,11 @@
  * said all that it holds (or that it cannot be read). What a failed save would have done is decided again later.
  */
 import type { Decide, Decision } from '../core/decide.ts';
+import { completed } from '../core/record.ts';
 import { adopt, leaveBehind, restoreArchived } from '../core/adopt.ts';
 import type { DependencyFact, Desired } from '../model/desired.ts';
 import type { Contract } from '../model/contract.ts';
+import type { Service } from '../model/service.ts';
 import type { Event, EventDraft } from '../model/event.ts';
 import type { Observation } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
@@ -27,6 +29,8 @@ export interface LoopParts {
   readonly declarations: Declarations;
   readonly epoch: number;
   readonly listener: LoopListener;
+  /** What its source does about drift, and which of the files that a Service runs in have drifted. */
+  readonly driftOf: (service: Service | null) => Pick<Desired, 'driftPolicy' | 'files'>;
 }
 
 export interface LoopListener {
@@ -80,7 +84,7 @@ export class Loop implements HostListener {
   /** Loads what is remembered and connects to the Host. */
   async start(): Promise<void> {
     for (const record of await this.#parts.store.records()) {
-      this.#remember(record.service, record);
+      this.#remember(record.service, completed(record));
       this.#commanded.add(record.service);
     }
     this.#parts.link.start(this.#parts.epoch, this);
@@ -157,7 +161,8 @@ export class Loop implements HostListener {
     const dependencies: Record<string, DependencyFact> = {};
     for (const { service } of wanted?.dependsOn ?? [])
       dependencies[service] = { declared: this.#parts.declarations.isDeclared(service), ready: isReady(this.#records.get(service)) };
-    return { service: key, declaration, dependencies, group: this.#groups.membersFor(wanted ?? null, key) };
+    const { driftPolicy, files } = this.#parts.driftOf(wanted ?? null);
+    return { service: key, declaration, dependencies, group: this.#groups.membersFor(wanted ?? null, key), driftPolicy, files };
   }
 
   // What the Host says

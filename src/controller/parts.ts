@@ -1,6 +1,7 @@
 /** What a controller is made of, given by its composition root, and how one Source stands. */
 import type { FairleadError } from '../base/error.ts';
 import type { Decide } from '../core/decide.ts';
+import type { DriftPolicy, FilesDrift } from '../model/drift.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { PlanReport } from '../ports/admin.ts';
@@ -30,6 +31,8 @@ export interface Proposals {
 export interface SourceParts {
   readonly source: Source | WritableSource;
   readonly kind: 'folder' | 'git';
+  /** What is done about what differs from what is declared; corrected when left out. */
+  readonly drift?: DriftPolicy;
   /** The folder or repository, for people. */
   readonly location: string;
   /** Where new files are written to, relative to the root of the Source; the root itself when left out. */
@@ -64,6 +67,8 @@ export interface SourceState {
   readAt: number | null;
   /** Why the newest that there is was not taken, while that stands. */
   refused: SourceEvent | null;
+  /** Files that it laid out and that are others now; unknown before it has looked. */
+  drift: FilesDrift | null | 'unknown';
   manifests: number;
   issues: readonly Issue[];
   /** The same by the Service that each concerns. */

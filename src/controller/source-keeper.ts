@@ -28,16 +28,18 @@ interface SourceListener {
   compiled(keeper: SourceKeeper, compilation: Compilation, isNew: boolean): void;
   failure(keeper: SourceKeeper, message: string | null): void;
   happened(keeper: SourceKeeper, event: SourceEvent): void;
+  drifted(keeper: SourceKeeper, before: SourceState['drift']): void;
   /** Something was not stored. True when it makes no sense to try again. */
   unstored(thrown: unknown): boolean;
 }
 
 const retryMs = 1_000;
+const notRefusals: ReadonlySet<SourceEvent['reason']> = new Set(['HistoryRewound', 'FilesCorrected', 'FilesDrifted', 'FilesRestored']);
 
 export class SourceKeeper {
   readonly parts: SourceParts;
   readonly declared: SourceDeclarations;
-  readonly state: SourceState = { snapshot: null, readAt: null, refused: null, manifests: 0, issues: [], issuesBySubject: new Map() };
+  readonly state: SourceState;
   readonly #commits: Commits;
   readonly #store: Store;
   readonly #epoch: number;
@@ -51,6 +53,9 @@ export class SourceKeeper {
   constructor({ source, declared, commits, store, epoch, clock, listener }: SourceKeeperParts) {
     this.parts = source;
     this.declared = declared;
+    // A folder is what it is: nothing of it is laid out anywhere.
+    const drift = source.kind === 'folder' ? null : 'unknown';
+    this.state = { snapshot: null, readAt: null, refused: null, drift, manifests: 0, issues: [], issuesBySubject: new Map() };
     this.#commits = commits;
     this.#store = store;
     this.#epoch = epoch;
@@ -64,9 +69,14 @@ export class SourceKeeper {
         listener.failure(this, message);
       },
       happened: (event) => {
-        // A refusal is told after the failure that it is; a rewind that was let through is none.
-        if (event.reason !== 'HistoryRewound') this.state.refused = event;
+        // A refusal is told after the failure that it is; what is told besides is none.
+        if (!notRefusals.has(event.reason)) this.state.refused = event;
         listener.happened(this, event);
+      },
+      drifted: (drift) => {
+        const before = this.state.drift;
+        this.state.drift = drift;
+        listener.drifted(this, before);
       },
     });
   }

@@ -1,6 +1,8 @@
 /** Conditions: what is true of the Service now, from the Record as this pass leaves it. */
 import type { Condition, ConditionType } from '../model/condition.ts';
+import type { ContractComparison } from '../model/contract.ts';
 import type { Desired } from '../model/desired.ts';
+import type { DriftKind } from '../model/drift.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import { differenceText } from './contract/compare.ts';
 import { groupRejected } from './group.ts';
@@ -168,14 +170,32 @@ function dependencies(pass: Pass): Said {
     : ['False', 'Waiting', missingDependencies(pass)];
 }
 
+const driftReasons: Record<DriftKind, string> = {
+  instances: 'InstancesDrifted',
+  routes: 'RouteDrifted',
+  contract: 'ContractChanged',
+  files: 'FilesDrifted',
+};
+
+/** The reason is that of the first kind; the message speaks of all. */
 function drifted({ record }: Pass): Said {
-  if (record.drift === null) return ['False', 'AsPromoted', 'It offers what it was promoted with.'];
-  const { class: worst, differences, more, to } = record.drift;
+  const shown = record.drifts.filter((drift) => drift.shown);
+  if (shown.length === 0) return ['False', 'AsPromoted', 'It offers what it was promoted with.'];
+  const said: Record<DriftKind, (message: string) => string> = {
+    instances: (message) => `The host ${message}.`,
+    routes: (message) => `The gateway ${message}.`,
+    contract: () => contractDrifted(record, record.drift!),
+    files: (message) => `${message}.`,
+  };
+  return ['True', driftReasons[shown[0]!.kind], shown.map(({ kind, message }) => said[kind](message)).join(' ')];
+}
+
+function contractDrifted(record: Pass['record'], drift: ContractComparison): string {
+  const { class: worst, differences, more, to } = drift;
   const hidden = record.quarantine.length === 0 ? '' : ` Hidden until then: ${record.quarantine.slice(0, 10).join(', ')}.`;
   const count = differences.length + more;
   const found = count === 1 ? `1 difference, ${worst ?? 'none'}` : `${count} differences, the worst is ${worst ?? 'none'}`;
-  const message = `${found}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, say \`fairlead lock ${record.service}\` or commit migration.contract.approved: "${to.slice(0, 12)}".${hidden}`;
-  return ['True', 'ContractChanged', message];
+  return `${found}: ${differences[0] === undefined ? '' : differenceText(differences[0])}. To approve it, say \`fairlead lock ${record.service}\` or commit migration.contract.approved: "${to.slice(0, 12)}".${hidden}`;
 }
 
 function stalled(pass: Pass): Said {

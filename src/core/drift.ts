@@ -1,10 +1,16 @@
-/** Drift: what stable offers is not what it was promoted with, and no commit said so. Found, shown, and by policy kept from clients. */
+/**
+ * Drift of what Instances offer, and of the files that they run in. What stable offers is not what it was promoted with, and no
+ * commit said so: found, shown, and by policy kept from clients. Files are looked after by their source; here they are shown.
+ */
+import type { ContractComparison } from '../model/contract.ts';
+import { filesInWords } from '../model/drift.ts';
 import { compareContracts, differenceText, toolsThatDrifted } from './contract/compare.ts';
+import { noteDrift } from './drifts.ts';
 import { serving } from './instances.ts';
 import { observed, say, type Pass } from './pass.ts';
 import { isApproved } from './rollout/locked.ts';
 
-export function judgeDrift(pass: Pass): void {
+export function judgeContract(pass: Pass): void {
   const { record, given } = pass;
   const { stable, stableService } = record;
   if (stable === null || (record.drift === null && isAsPromoted(pass, stable.hash))) return;
@@ -17,7 +23,7 @@ export function judgeDrift(pass: Pass): void {
     const by = record.desired?.lock?.contract === other ? 'fairlead.lock' : 'its manifest';
     accept(pass, other, 'ContractApproved', `The contract it drifted to is approved by ${by}.`);
     // Another Instance may offer something else still.
-    judgeDrift(pass);
+    judgeContract(pass);
     return;
   }
   if (other === undefined) {
@@ -28,9 +34,7 @@ export function judgeDrift(pass: Pass): void {
   if (from === undefined || to === undefined) return;
   if (record.drift?.to !== other || record.drift.from !== record.stableContract) {
     record.drift = compareContracts(from, to);
-    const [difference] = record.drift.differences;
-    const first = difference === undefined ? 'it differs' : differenceText(difference);
-    say(pass, 'Warning', 'ContractDrifted', `What ${stable.name} offers changed without a commit: ${first}`, { revision: stable.name });
+    say(pass, 'Warning', 'ContractDrifted', contractWords(stable.name, record.drift), { revision: stable.name });
   }
   const hidden = policy === 'quarantine' ? toolsThatDrifted(record.drift, from, to) : [];
   if (hidden.join('\n') !== record.quarantine.join('\n')) record.quarantine = hidden;
@@ -50,4 +54,32 @@ function accept(pass: Pass, contract: string, reason: string, message: string): 
   if (record.drift !== null) say(pass, 'Normal', reason, message, { revision: record.stable!.name });
   record.drift = null;
   if (record.quarantine.length > 0) record.quarantine = [];
+}
+
+function contractWords(stable: string, { differences }: ContractComparison): string {
+  const first = differences[0] === undefined ? 'it differs' : differenceText(differences[0]);
+  return `What ${stable} offers changed without a commit: ${first}`;
+}
+
+/** The Contract's drift among those of all kinds. */
+export function noteContract(pass: Pass): void {
+  const { drift, stable } = pass.record;
+  if (drift === null || stable === null) {
+    noteDrift(pass, 'contract', null);
+    return;
+  }
+  const lines = [...drift.differences.map(differenceText), ...(drift.more === 0 ? [] : [`… and ${drift.more} more`])];
+  noteDrift(pass, 'contract', { message: contractWords(stable.name, drift), diff: lines.map((line) => `${line}\n`).join('') });
+}
+
+/** What its source says of the files that it runs in. */
+export function judgeFiles(pass: Pass): void {
+  const { files } = pass.given;
+  if (files === 'unknown') return;
+  const left = files?.problem == null ? '' : `, not put back since ${files.problem}`;
+  const words = files === null ? '' : `${filesInWords(files.files)} changed by hand${left}`;
+  const found = files === null ? null : { message: words, diff: files.files.map(({ diff }) => diff).join(''), since: files.since };
+  const became = noteDrift(pass, 'files', found);
+  if (became === 'shown') say(pass, 'Warning', 'FilesDrifted', `Files that it runs in: ${words}.`);
+  if (became === 'over') say(pass, 'Normal', 'FilesRestored', 'The files that it runs in are again what its commit says.');
 }

@@ -38,6 +38,7 @@ function build(record: ServiceRecord, desired: NonNullable<ServiceRecord['desire
     generation: record.planGeneration,
     revisions,
     instances: record.instances.map(({ id, revision, ordinal, incarnation, duty }) => ({ id, revision, ordinal, incarnation, duty })),
+    spared: record.spared,
     route: record.route,
     previewChecks: previewChecksOf(record),
     measures: measuresOf(record),
@@ -64,12 +65,14 @@ function measuresOf(record: ServiceRecord): Measures | null {
   return metrics.length === 0 ? null : { intervalMs, checks: metrics };
 }
 
-/** Whether the Plans of two Records differ in anything but their generation. */
+/** Whether the Plan of a Record goes under another generation than that of the one before. */
 export function planDiffers(before: ServiceRecord | null, after: ServiceRecord): boolean {
   if (before === null) return true;
   if (before.route !== after.route || before.desired?.specHash !== after.desired?.specHash) return true;
   if (before.stableService?.specHash !== after.stableService?.specHash || before.quarantine !== after.quarantine) return true;
-  if (before.rollout?.strategy !== after.rollout?.strategy) return true;
+  if (before.rollout?.strategy !== after.rollout?.strategy || before.spared !== after.spared) return true;
+  // The same once more: whoever follows it has to say so anew.
+  if (after.planRepeatedAt !== null && before.planRepeatedAt !== after.planRepeatedAt) return true;
   if (before.instances === after.instances) return false;
   return (
     before.instances.length !== after.instances.length ||

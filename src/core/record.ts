@@ -7,6 +7,14 @@ export function isSameRecord(a: ServiceRecord, b: ServiceRecord): boolean {
   return true;
 }
 
+/** Members that Records of earlier versions lack. */
+const laterMembers = { drifts: [], spared: [], planRepeatedAt: null } as const;
+
+/** A stored Record, with the members that were unknown when it was written. */
+export function completed(record: ServiceRecord): ServiceRecord {
+  return { ...laterMembers, ...record };
+}
+
 export function newRecord(service: string, now: number): ServiceRecord {
   return {
     service,
@@ -23,6 +31,7 @@ export function newRecord(service: string, now: number): ServiceRecord {
     stableContract: null,
     drift: null,
     quarantine: [],
+    ...laterMembers,
     kept: null,
     promoted: [],
     target: null,

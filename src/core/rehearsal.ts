@@ -93,7 +93,16 @@ class ImaginedHost {
   observation: Observation;
 
   constructor(service: string, observation: Observation | null) {
-    const nothing = { planGeneration: 0, routeGeneration: 0, instances: [], preview: null, shadow: null, metrics: [], traffic: {} };
+    const nothing = {
+      planGeneration: 0,
+      routeGeneration: 0,
+      routed: null,
+      instances: [],
+      preview: null,
+      shadow: null,
+      metrics: [],
+      traffic: {},
+    };
     this.observation = observation ?? { service, hostId: '', ...nothing };
   }
 
@@ -104,7 +113,13 @@ class ImaginedHost {
     const instances = (plan?.instances ?? []).map((planned) => proven(planned, plan!, before, now));
     const idle = instances.every((instance) => before.instances.includes(instance));
     if (idle && instances.length === before.instances.length && before.routeGeneration >= generation) return false;
-    this.observation = { ...before, planGeneration: generation, routeGeneration: generation, instances };
+    this.observation = {
+      ...before,
+      planGeneration: generation,
+      routeGeneration: generation,
+      routed: plan?.route?.weights ?? null,
+      instances,
+    };
     return true;
   }
 }

@@ -73,6 +73,11 @@ export class Backend {
     return !this.#forgotten && this.#plan.route !== null;
   }
 
+  /** Weights that calls follow now; null: the name is not published. */
+  get weights(): Readonly<Record<string, number>> | null {
+    return this.published ? this.#plan.route!.weights : null;
+  }
+
   /** What is said to calls of a name that is not published. */
   absent(): FairleadError {
     return this.way === 'preview' ? noPreview(this.service) : notPublished(this.service);

@@ -165,6 +165,10 @@ class McpGateway implements Gateway {
     for (const callback of this.#idleCallbacks) callback(instanceId);
   }
 
+  routed(service: string): Readonly<Record<string, number>> | null {
+    return this.#backends.get(service)?.weights ?? null;
+  }
+
   traffic(service: string): Readonly<Record<string, TrafficCounters>> {
     return this.#backends.get(service)?.counters.snapshot() ?? {};
   }

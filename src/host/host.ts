@@ -99,7 +99,7 @@ export class Host implements HostControl {
       }
     }
     this.#route(hosted);
-    const named = new Set(plan.instances.map(({ id }) => id));
+    const named = new Set([...plan.instances.map(({ id }) => id), ...plan.spared]);
     for (const instance of hosted.instances.values()) {
       const terms = plan.terms[instance.revision.hash];
       if (!named.has(instance.id)) void instance.stop();
@@ -140,6 +140,7 @@ export class Host implements HostControl {
       hostId: this.hostId,
       planGeneration: hosted.plan?.generation ?? 0,
       routeGeneration: hosted.routeGeneration,
+      routed: gateway.routed(service),
       instances: [...hosted.instances.values()].map((instance) => instance.observe(gateway.load(instance.id))),
       preview: hosted.preview.results(),
       shadow,

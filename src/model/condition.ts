@@ -7,7 +7,8 @@ export const conditionTypes = {
   Valid: 'True: the manifest compiles. False: the last valid one goes on; the message has the first issue.',
   Healthy: 'True: the checks of every Instance pass. Unknown: nothing has been checked yet.',
   DependenciesReady: 'True: everything in spec.dependsOn is Ready.',
-  Drifted: 'True (bad): what an Instance offers is not the Contract that its Revision was promoted with; no commit said so.',
+  Drifted:
+    'True (bad): what the host runs or routes differs from the plan, what is offered from the contract that was promoted, or files on disk from the commit; no commit said so.',
   Stalled: 'True (bad): nothing more will happen by itself until somebody changes something.',
 } as const;
 

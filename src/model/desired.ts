@@ -1,6 +1,7 @@
 /** Desired: all the heart is told of what a Service should be. Assembled by the controller from the compiled Snapshot, the store and other Records. */
 import type { Command } from './command.ts';
 import type { Contract } from './contract.ts';
+import type { DriftPolicy, FilesDrift } from './drift.ts';
 import type { Issue } from './issue.ts';
 import type { Service } from './service.ts';
 
@@ -41,6 +42,10 @@ export interface Desired {
   readonly group: readonly GroupMember[];
   /** Contracts by hash: each that an Instance of stable or target was observed to offer, and the one stable was promoted with, where known. */
   readonly contracts: Readonly<Record<string, Contract>>;
+  /** What is done about what differs from the Plan; as the source that it came from says. */
+  readonly driftPolicy: DriftPolicy;
+  /** Files that it runs in and that are not what its source laid out; null: there are none; unknown before its source has looked. */
+  readonly files: FilesDrift | null | 'unknown';
   /** Commands not yet taken, in order of id. */
   readonly commands: readonly Command[];
 }

@@ -21,6 +21,14 @@ export interface Drift {
   readonly since: number;
 }
 
+/** A difference as a Record keeps it. */
+export interface RecordedDrift extends Drift {
+  /** Generation of the Plan that it was found against; 0 where no Plan says what should be. */
+  readonly plan: number;
+  /** People are told of it: it lasts longer than following a Plan takes. */
+  readonly shown: boolean;
+}
+
 /** edited: other bytes. deleted: it is gone. replaced: something that is no file stands there. mode: it may be run, read or written by others than it should. */
 export type FileChange = 'edited' | 'deleted' | 'replaced' | 'mode';
 

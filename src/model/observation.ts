@@ -115,6 +115,8 @@ export interface Observation {
   readonly planGeneration: number;
   /** Generation of the newest Plan whose Route the gateway has confirmed as in force. */
   readonly routeGeneration: number;
+  /** The weights that the gateway routes by, as Route.weights; null: the name is not published. */
+  readonly routed: Readonly<Record<string, number>> | null;
   readonly instances: readonly ObservedInstance[];
   /** Checks made through the preview route, by those that Plan.preview names; null while there is none. */
   readonly preview: { readonly revision: string; readonly checks: readonly CheckResult[] } | null;

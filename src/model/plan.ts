@@ -64,6 +64,8 @@ export interface Plan {
   /** Every Revision that an Instance or the Route names, by hash. */
   readonly revisions: Readonly<Record<string, Revision>>;
   readonly instances: readonly PlannedInstance[];
+  /** Ids of Instances that are not to run and are left alone all the same, by policy: neither stopped nor called. */
+  readonly spared: readonly string[];
   /** null: the name is not published (404). */
   readonly route: Route | null;
   /** Checks to be made through the preview route (names of the target's checks); null while there is none. */

@@ -4,6 +4,7 @@
  */
 import type { Condition } from './condition.ts';
 import type { ContractComparison } from './contract.ts';
+import type { RecordedDrift } from './drift.ts';
 import type { Revision } from './revision.ts';
 import type { Failure, Rollout, Verdict } from './rollout.ts';
 import type { Service } from './service.ts';
@@ -88,7 +89,13 @@ export interface ServiceRecord {
   readonly stableContract: string | null;
   /** Where stable's Contract has drifted to, against stableContract. */
   readonly drift: ContractComparison | null;
-  /** Tools that are hidden and refused because of it, sorted. */
+  /** Every kind of difference there is, that of the Contract too; in the order of driftKinds. */
+  readonly drifts: readonly RecordedDrift[];
+  /** Ids of Instances that no Plan names and that are left alone, by policy; sorted. */
+  readonly spared: readonly string[];
+  /** When the Plan was last said again because the Host differs from it; null: it does not. */
+  readonly planRepeatedAt: number | null;
+  /** Tools that are hidden and refused because of the Contract's drift, sorted. */
   readonly quarantine: readonly string[];
   /** Promoted Revisions, newest first, stable included; as many as rollback.window + 1. */
   readonly promoted: readonly Promotion[];

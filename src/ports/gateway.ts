@@ -22,6 +22,8 @@ export interface Gateway {
   load(instanceId: string): { readonly sessions: number; readonly inFlight: number };
   /** Called at once when a load that was not zero becomes zero: a drain can end. */
   onIdle(callback: (instanceId: string) => void): void;
+  /** The weights that it routes a Service's calls by now; null: the name is not published. */
+  routed(service: string): Readonly<Record<string, number>> | null;
   traffic(service: string): Readonly<Record<string, TrafficCounters>>;
   /** A session through the preview route, as a client of it would have; null while the Plan names no preview. Made anew when the preview is another. */
   preview(service: string): Promise<UpstreamSession> | null;

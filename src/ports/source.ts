@@ -27,7 +27,7 @@ export interface SourceListener {
   unreadable(message: string): void;
   /** Told once each time that it happens. */
   happened?(event: SourceEvent): void;
-  /** Files that it laid out are others now and stay so; null: they are as they were laid out again. Told when it changes. */
+  /** Files that it laid out are others now and stay so; null: all are as they were laid out. Told at the first look, and when it changes. */
   drifted?(drift: FilesDrift | null): void;
 }
 

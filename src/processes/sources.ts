@@ -22,5 +22,5 @@ export function createSource(settings: SourceSettings, dataDir: DataDir, clock: 
   const [forge, proposals] = [forgeOf(settings, clock), proposalsOf(settings, clock)];
   const first = settings.paths[0] ?? '.';
   const where = { location: settings.url, ...(first === '.' ? {} : { folder: first }) };
-  return { source, kind, ...where, compiler, forge, proposals };
+  return { source, kind, drift: settings.drift, ...where, compiler, forge, proposals };
 }

@@ -115,6 +115,8 @@ export class SimController {
       dependencies: world.dependencyReady ? dependencyFacts.ready : dependencyFacts.waiting,
       group: this.group(before),
       contracts: world.knownContracts,
+      driftPolicy: 'correct',
+      files: null,
       commands: world.store.commandsAfter(before?.commandId ?? 0),
     };
     const decision = world.decide(this.epoch, desired, before, observation, now);

@@ -277,6 +277,7 @@ export class SimHost {
       hostId: this.id,
       planGeneration: this.taken?.generation ?? 0,
       routeGeneration: this.inForce?.generation ?? 0,
+      routed: this.inForce?.route?.weights ?? null,
       instances: this.instances.map((instance) => ({
         id: instance.id,
         revision: instance.revision,

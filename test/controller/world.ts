@@ -132,7 +132,7 @@ export class FakeHost implements HostLink {
       inFlight: 0,
     }));
     const { hostId } = this;
-    const seen = { planGeneration: plan.generation, routeGeneration: plan.generation, instances };
+    const seen = { planGeneration: plan.generation, routeGeneration: plan.generation, routed: plan.route?.weights ?? null, instances };
     return { service, hostId, ...seen, preview: null, shadow: null, metrics: [], traffic: this.traffic };
   }
 

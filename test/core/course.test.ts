@@ -19,7 +19,15 @@ function course(parts: MigrationParts, more: Partial<Service> & { exclusive?: bo
 
 function begun(wanted: Service): Rollout {
   const now = serving();
-  const desired = { service: 'files', dependencies: {}, group: [], contracts: {}, commands: [] };
+  const desired = {
+    service: 'files',
+    dependencies: {},
+    group: [],
+    contracts: {},
+    commands: [],
+    driftPolicy: 'correct' as const,
+    files: null,
+  };
   return decide({ ...desired, declaration: { kind: 'declared', service: wanted } }, now.record, now.observation(), now.now).record!
     .rollout!;
 }

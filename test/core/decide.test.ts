@@ -348,7 +348,16 @@ describe('what the source cannot do', () => {
 
   it('a never declared service decides nothing', () => {
     const decision = decide(
-      { service: 'x', declaration: { kind: 'absent' }, dependencies: {}, group: [], contracts: {}, commands: [] },
+      {
+        service: 'x',
+        declaration: { kind: 'absent' },
+        dependencies: {},
+        group: [],
+        contracts: {},
+        commands: [],
+        driftPolicy: 'correct',
+        files: null,
+      },
       null,
       null,
       1,

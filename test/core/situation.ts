@@ -4,6 +4,7 @@ import { decide, type Decision } from '../../src/core/decide.ts';
 import type { CommandKind } from '../../src/model/command.ts';
 import type { Contract } from '../../src/model/contract.ts';
 import type { Declaration, DependencyFact, GroupMember } from '../../src/model/desired.ts';
+import type { DriftPolicy, FilesDrift } from '../../src/model/drift.ts';
 import type { EventDraft } from '../../src/model/event.ts';
 import {
   latencyBoundsMs,
@@ -82,6 +83,13 @@ export class Situation {
   private plan: Plan | null = null;
   private seen = new Map<string, ObservedInstance>();
   hostConnected = true;
+  driftPolicy: DriftPolicy = 'correct';
+  files: FilesDrift | null | 'unknown' = null;
+  /** Strangers stay whatever a Plan says. */
+  stubborn = false;
+  private readonly strangers = new Map<string, ObservedInstance>();
+  private readonly lost = new Set<string>();
+  private misrouted: Readonly<Record<string, number>> | null | undefined = undefined;
 
   declare(next: Service): this {
     this.declaration = { kind: 'declared', service: next };
@@ -184,6 +192,37 @@ export class Situation {
     return this.pass();
   }
 
+  /** The Host runs an Instance that no Plan names. */
+  tamper(id: string, of: Revision): this {
+    const base = { id, revision: of.hash, phase: 'connected' as const, pid: 1, port: null, startedAt: this.now, connectedAt: this.now };
+    this.strangers.set(id, { ...base, end: null, contract: null, checks: [], sessions: 0, inFlight: 0 });
+    return this.pass();
+  }
+
+  /** The Host has forgotten an Instance that its Plan names. */
+  lose(id: string): this {
+    this.lost.add(id);
+    return this.pass();
+  }
+
+  /** What was lost is back. */
+  found(): this {
+    this.lost.clear();
+    return this.pass();
+  }
+
+  /** The Host runs an Instance of its Plan as another Revision. */
+  becomes(id: string, of: Revision): this {
+    this.seen.set(id, { ...this.seen.get(id)!, revision: of.hash });
+    return this.pass();
+  }
+
+  /** The gateway routes by other weights than its Plan says. */
+  misroute(weights: Readonly<Record<string, number>> | null): this {
+    this.misrouted = weights;
+    return this.pass();
+  }
+
   restartHost(): this {
     this.hostId = `${this.hostId}+`;
     this.seen.clear();
@@ -191,7 +230,7 @@ export class Situation {
   }
 
   get running(): string[] {
-    return [...this.seen.values()].filter(({ phase }) => phase !== 'ended').map(({ id }) => id);
+    return [...this.seen.values(), ...this.strangers.values()].filter(({ phase }) => phase !== 'ended').map(({ id }) => id);
   }
 
   get route(): Readonly<Record<string, number>> | null {
@@ -232,7 +271,8 @@ export class Situation {
       hostId: this.hostId,
       planGeneration: generation,
       routeGeneration: generation,
-      instances: [...this.seen.values()],
+      routed: this.misrouted === undefined ? (this.plan.route?.weights ?? null) : this.misrouted,
+      instances: [...[...this.seen.values()].filter(({ id }) => !this.lost.has(id)), ...this.strangers.values()],
       preview: this.preview,
       shadow: this.shadow,
       metrics: [],
@@ -242,7 +282,8 @@ export class Situation {
 
   private decideOnce(): void {
     const { declaration, dependencies, commands, group, contracts } = this;
-    const desired = { service: 'files', declaration, dependencies, commands, group, contracts };
+    const { driftPolicy, files } = this;
+    const desired = { service: 'files', declaration, dependencies, commands, group, contracts, driftPolicy, files };
     const observation = this.observation();
     const decision = decide(desired, this.record, observation, this.now);
     const again = decide(desired, decision.record, observation, this.now);
@@ -255,9 +296,19 @@ export class Situation {
     this.last = decision;
   }
 
+  /** A Plan that is new is followed in all. */
+  private takePlan(): void {
+    this.misrouted = undefined;
+    for (const id of this.lost) this.seen.delete(id);
+    this.lost.clear();
+    for (const id of this.strangers.keys()) if (this.plan?.spared.includes(id) !== true && !this.stubborn) this.strangers.delete(id);
+  }
+
   private host(): void {
     if (!this.hostConnected) return;
+    const before = this.plan?.generation;
     this.plan = this.last!.plan;
+    if (this.plan?.generation !== before) this.takePlan();
     const planned = new Set(this.plan?.instances.map(({ id }) => id));
     for (const id of this.seen.keys()) if (!planned.has(id)) this.seen.delete(id);
     for (const { id, revision: hash } of this.plan?.instances ?? []) {

@@ -191,6 +191,7 @@ export function planOf(shape: PlanShape, instances: readonly GatewayInstance[]):
       incarnation: 1,
       duty: shape.duties?.[each.id] ?? 'serve',
     })),
+    spared: [],
     route:
       shape.published === false
         ? null

@@ -145,6 +145,7 @@ export function contract(hash: string): Contract {
 }
 
 export class FakeGateway implements Gateway {
+  readonly weights = new Map<string, Readonly<Record<string, number>> | null>();
   readonly applied: { service: string; generation: number; instances: string[]; contracts: string[] }[] = [];
   readonly forgotten: string[] = [];
   readonly loads = new Map<string, { sessions: number; inFlight: number }>();
@@ -157,6 +158,7 @@ export class FakeGateway implements Gateway {
   idle: (instanceId: string) => void = () => {};
 
   apply(plan: Plan, instances: readonly GatewayInstance[]): void {
+    this.weights.set(plan.service, plan.route?.weights ?? null);
     this.applied.push({
       service: plan.service,
       generation: plan.generation,
@@ -175,6 +177,10 @@ export class FakeGateway implements Gateway {
 
   onIdle(callback: (instanceId: string) => void): void {
     this.idle = callback;
+  }
+
+  routed(service: string): Readonly<Record<string, number>> | null {
+    return this.weights.get(service) ?? null;
   }
 
   traffic(service: string): Readonly<Record<string, TrafficCounters>> {
@@ -224,6 +230,7 @@ export interface PlanChanges {
   readonly runtime?: RunSpec['runtime'];
   readonly generation?: number;
   readonly instances?: readonly PlannedInstance[];
+  readonly spared?: readonly string[];
   readonly route?: Partial<Route> | null;
   readonly previewChecks?: readonly string[] | null;
   readonly measures?: Measures | null;
@@ -239,6 +246,7 @@ export function planFor(service: string, changes: PlanChanges = {}): Plan {
     generation: changes.generation ?? 1,
     revisions: { 'hash-a': { name: 'a', hash: 'hash-a', run }, 'hash-b': { name: 'b', hash: 'hash-b', run } },
     instances: changes.instances ?? [planned('a-1')],
+    spared: changes.spared ?? [],
     route: changes.route === null ? null : { ...defaultRoute, ...changes.route },
     previewChecks: changes.previewChecks ?? null,
     measures: changes.measures ?? null,

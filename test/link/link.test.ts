@@ -59,6 +59,7 @@ class FakeHost implements HostControl {
       hostId: this.hostId,
       planGeneration,
       routeGeneration: planGeneration,
+      routed: null,
       instances: [],
       preview: null,
       shadow: null,

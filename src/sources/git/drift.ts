@@ -39,7 +39,8 @@ export interface Looked {
 
 export class TreeWatch {
   readonly #parts: TreeWatchParts;
-  #drift: FilesDrift | null = null;
+  /** undefined before the first look. */
+  #drift: FilesDrift | null | undefined = undefined;
 
   constructor(parts: TreeWatchParts) {
     this.#parts = parts;
@@ -64,8 +65,10 @@ export class TreeWatch {
   async #report(changed: readonly ChangedFile[], named: string, problem: string | null): Promise<Looked> {
     const files = await this.#described(changed);
     const before = this.#drift;
-    const same = before?.problem === problem && isDeepStrictEqual(before.files, files);
-    const drift = same ? before : { root: this.#parts.exported.root, files, since: before?.since ?? this.#parts.clock.now(), problem };
+    const same = before != null && before.problem === problem && isDeepStrictEqual(before.files, files);
+    const drift: FilesDrift = same
+      ? before
+      : { root: this.#parts.exported.root, files, since: before?.since ?? this.#parts.clock.now(), problem };
     const left = problem === null ? 'left as they are' : `not put back, since ${problem}`;
     const message = `Changed by hand, and ${left}: ${named}.`;
     return this.#found(same ? null : { type: 'Warning', reason: 'FilesDrifted', message }, drift);
@@ -74,7 +77,7 @@ export class TreeWatch {
   #found(event: Looked['event'], drift: FilesDrift | null): Looked {
     const before = this.#drift;
     this.#drift = drift;
-    const restored = before !== null && drift === null && event === null;
+    const restored = before != null && drift === null && event === null;
     const words = 'What was laid out is again what the commit says.';
     return {
       event: restored ? { type: 'Normal', reason: 'FilesRestored', message: words } : event,

@@ -8,7 +8,7 @@ import { counters } from './counters.ts';
 const [stable, target] = ['aaaa', 'bbbb'];
 
 function seen(traffic: Record<string, TrafficCounters>, hostId = 'host-1'): Observation {
-  const nothing = { instances: [], preview: null, shadow: null, metrics: [] };
+  const nothing = { routed: null, instances: [], preview: null, shadow: null, metrics: [] };
   return { service: 'files', hostId, planGeneration: 1, routeGeneration: 1, ...nothing, traffic };
 }
 
