@@ -2,6 +2,11 @@
 #
 #   docker build -t fairlead .
 #   docker run --rm --init -p 127.0.0.1:7400:7400 -p 127.0.0.1:7401:7401 -v "$PWD/manifests:/manifests:ro" -v fairlead:/data fairlead
+#
+# With a fairlead.yaml, such as one that names a git repository, mount it and the secrets that it refers to, and say `up -c`:
+#
+#   docker run --rm --init -p … -v "$PWD/fairlead.yaml:/etc/fairlead/fairlead.yaml:ro" -e PLATFORM_TOKEN -v fairlead:/data fairlead \
+#     up -c /etc/fairlead/fairlead.yaml
 
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
@@ -11,6 +16,8 @@ COPY tools/node-runtime/package.json tools/node-runtime/package.json
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim
+# git for repositories, ssh for those behind it and for signatures of its keys, gpg for signatures of OpenPGP keys.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git gnupg openssh-client && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
