@@ -18,6 +18,8 @@ export async function connectAdmin(socketPath: string): Promise<AdminClient> {
     plan: async (proposal) => call('plan', { proposal }),
     apply: async (proposal, planToken, writing) => call('apply', { proposal, planToken, writing }),
     undo: async (service, toRevision, writing) => call('undo', { service, toRevision, writing }),
+    planLock: async (request) => call('planLock', { request }),
+    lock: async (request, planToken, writing) => call('lock', { request, planToken, writing }),
     backup: async (path) => call('backup', { path }),
     stop: async () => call('stop', {}),
   };

@@ -10,7 +10,7 @@ import Fastify, { type FastifyInstance, type FastifySchema } from 'fastify';
 import { errorCodes } from '../base/error-codes.ts';
 import { FairleadError, messageOf } from '../base/error.ts';
 import { commandKinds, type CommandKind } from '../model/command.ts';
-import type { Admin, Proposal, Writing } from '../ports/admin.ts';
+import type { Admin, LockRequest, Proposal, Writing } from '../ports/admin.ts';
 
 /** Proposals carry manifests as text: 10,000 of them fit. */
 const largestBodyBytes = 64 * 1024 * 1024;
@@ -61,6 +61,11 @@ const proposal = {
     source: text,
   },
 } as const;
+const lockRequest = {
+  type: 'object',
+  required: ['services', 'target'],
+  properties: { services: { type: 'array', items: text }, source: text, target: { type: 'boolean' } },
+} as const;
 /** What git would otherwise take for the end of a name, or of a line. */
 const person = {
   type: 'object',
@@ -107,6 +112,12 @@ function addRoutes(app: FastifyInstance, admin: Admin, uid: number): void {
     'undo',
     { service: text, toRevision: textOrNull, writing },
     async (body) => admin.undo(body.service, body.toRevision, body.writing, uid),
+  );
+  route<{ request: LockRequest }>('planLock', { request: lockRequest }, async ({ request }) => admin.planLock(request));
+  route<{ request: LockRequest; planToken: string | null; writing: Writing }>(
+    'lock',
+    { request: lockRequest, planToken: textOrNull, writing },
+    async (body) => admin.lock(body.request, body.planToken, body.writing, uid),
   );
   route<{ path: string }>('backup', { path: text }, async ({ path }) => {
     if (!isAbsolute(path)) throw new FairleadError('Usage', `${path} must be an absolute path: the controller has a folder of its own.`);

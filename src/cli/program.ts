@@ -293,6 +293,26 @@ function addChange(verbs: Verbs): void {
     ),
     async () => (await import('./commands/changes.ts')).remove,
   );
+  verbs.bind(
+    withWriting(
+      withWait(
+        verbs
+          .add('change', 'lock', 'Approve what services offer now: write their contracts to the fairlead.lock of their source.', [
+            'fairlead lock weather',
+            'fairlead lock --propose -m "The tools as of today"',
+            'fairlead lock --check',
+          ])
+          .argument('[services...]', 'their names (all of the source)'),
+      ),
+    )
+      .option('--source <name>', 'the source, where there is more than one')
+      .option('--target', 'what the declared revision offers, or was taken back for, rather than what stable offers')
+      .option('--check', 'write nothing; exit 1 when the lock is not what runs')
+      .option('--dry-run', 'only say what would be locked')
+      .option('--plan <token>', 'refuse when it is not what was looked at then')
+      .addOption(output('json')),
+    async () => (await import('./commands/lock.ts')).lock,
+  );
 }
 
 function addOperate(verbs: Verbs): void {

@@ -6,8 +6,9 @@ import { FairleadError } from '../base/error.ts';
 import { namedServices } from '../manifest/edit.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { Promotion, ServiceRecord } from '../model/record.ts';
-import type { Admin, Applied, PlanReport, Proposal, Writing } from '../ports/admin.ts';
+import type { Admin, Applied, LockReport, LockRequest, PlanReport, Proposal, Writing } from '../ports/admin.ts';
 import type { Controller } from './controller.ts';
+import { lockDraft } from './lock.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import { takenBack, wayBack } from './way-back.ts';
 import { summary, type Wanted } from './writer.ts';
@@ -90,6 +91,22 @@ export class Operator implements Admin {
     });
   }
 
+  async planLock(request: LockRequest): Promise<LockReport> {
+    return (await lockDraft(this.#controller, request, this.#sourceOf(request.services, request.source))).report;
+  }
+
+  async lock(request: LockRequest, planToken: string | null, writing: Writing, uid: number): Promise<Applied> {
+    const [only, second] = request.services;
+    const service = second === undefined ? (only ?? null) : null;
+    const wanted: Wanted = { verb: 'lock', uid, writing, planToken, reason: 'LockWritten', service };
+    return this.#controller.writer.write(wanted, async () => {
+      const { report, worked } = await lockDraft(this.#controller, request, this.#sourceOf(request.services, request.source));
+      if (planToken !== null && planToken !== report.token)
+        throw new FairleadError('Refused', 'What would be locked is not what was looked at any more. Look again.');
+      return worked;
+    });
+  }
+
   async backup(path: string, uid: number): Promise<void> {
     await this.#controller.parts.store.backup(path);
     await this.#audit(uid, 'BackupMade', `Everything that is stored was copied to ${path}.`);
@@ -102,16 +119,20 @@ export class Operator implements Admin {
 
   // A proposal against what is
 
-  /** The source that a Proposal is about: the one it names, the only one there is, or the one that has what it speaks of. */
-  #targetOf(proposal: Proposal): SourceKeeper {
+  #targetOf({ files, deletions, source }: Proposal): SourceKeeper {
+    return this.#sourceOf([...namedServices(files), ...deletions], source);
+  }
+
+  /** The source that is meant: the one that is named, the only one there is, or the one that has what is spoken of. */
+  #sourceOf(names: readonly string[], source: string | undefined): SourceKeeper {
     const keepers = [...this.#controller.sources.values()];
-    if (proposal.source !== undefined) return this.#controller.source(proposal.source);
+    if (source !== undefined) return this.#controller.source(source);
     if (keepers.length === 1) return keepers[0]!;
-    const names = [...namedServices(proposal.files), ...proposal.deletions];
     const owners = new Set(names.flatMap((name) => this.#controller.declarations.keeperOf(name) ?? []));
     if (owners.size === 1) return this.#controller.source([...owners][0]!);
     const all = keepers.map(({ name }) => name).join(', ');
-    const why = owners.size === 0 ? 'None of it is in a source yet' : `It is in several sources (${[...owners].sort().join(', ')})`;
+    const none = names.length === 0 ? 'There is more than one source' : 'None of it is in a source yet';
+    const why = owners.size === 0 ? none : `It is in several sources (${[...owners].sort().join(', ')})`;
     throw new FairleadError('Refused', `${why}: say which of ${all} is meant.`, { data: { next: 'add --source NAME' } });
   }
 

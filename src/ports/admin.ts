@@ -75,6 +75,40 @@ export interface Applied {
   readonly proposed: Proposed | null;
 }
 
+/** Which Contracts are to be locked. */
+export interface LockRequest {
+  /** Services of one source; empty for all of it, and then entries that no manifest declares any more go. */
+  readonly services: readonly string[];
+  /** Needed where there are several sources, and the Services do not tell. */
+  readonly source?: string;
+  /** What the declared Revision offers, or was taken back for, rather than what stable offers now. */
+  readonly target: boolean;
+}
+
+/** An entry of `fairlead.lock` that would be another. */
+export interface LockChange {
+  readonly service: string;
+  /** Hashes of what is locked, and of what is offered; null: there is no entry, or it goes. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Name of the Revision that offers it; null for an entry that goes. */
+  readonly revision: string | null;
+  /** What was locked, or else what stable was promoted with, against what would be; null where only one of them is known. */
+  readonly comparison: ContractComparison | null;
+}
+
+export interface LockReport {
+  /** Names these changes; `lock` with it is refused when they are others by then. */
+  readonly token: string;
+  readonly source: string;
+  /** Sorted by name. */
+  readonly changes: readonly LockChange[];
+  /** Services that offer what is locked. */
+  readonly same: readonly string[];
+  /** Services of which nobody knows now what they offer, with why. */
+  readonly skipped: readonly { readonly service: string; readonly why: string }[];
+}
+
 export interface Admin {
   /** Rejects NotFound for an unknown service, Refused when the command makes no sense now (abort without a Rollout, promote while nothing could be gone past). */
   command(service: string, kind: CommandKind, uid: number): Promise<void>;
@@ -86,6 +120,10 @@ export interface Admin {
   apply(proposal: Proposal, planToken: string | null, writing: Writing, uid: number): Promise<Applied>;
   /** Writes the manifest of an older promoted Revision to the source; null: the one before stable. For git a commit that reverts, where one does it. */
   undo(service: string, toRevision: string | null, writing: Writing, uid: number): Promise<Applied>;
+  /** Rejects Refused when a Service that is named offers nothing that could be locked, or `fairlead.lock` has an error in it. */
+  planLock(request: LockRequest): Promise<LockReport>;
+  /** Writes what Services offer to the `fairlead.lock` of their source: that is how it is approved. Refused with the token stale. */
+  lock(request: LockRequest, planToken: string | null, writing: Writing, uid: number): Promise<Applied>;
   backup(path: string, uid: number): Promise<void>;
   /** Drains and stops everything; resolves when the supervisor has been told. */
   stop(uid: number): Promise<void>;

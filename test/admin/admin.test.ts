@@ -17,6 +17,7 @@ let server: AdminServer;
 let fail: FairleadError | null;
 const uid = process.getuid?.() ?? 0;
 const proposal = { files: { 'a.yaml': 'kind: Service' }, deletions: ['b'], prune: false };
+const locking = { services: ['a'], source: 'folder', target: true };
 const writing = { message: 'Why', author: { name: 'Ada', email: 'ada@example.org' }, propose: true };
 
 beforeEach(async () => {
@@ -28,6 +29,8 @@ beforeEach(async () => {
     plan: { token: 't', changes: [], issues: [], pruneHeld: [] },
     apply: { snapshot: 's', changes: [], files: [], proposed: null },
     undo: { snapshot: 'u', changes: [], files: [], proposed: null },
+    planLock: { token: 'l', source: 'folder', changes: [], same: [], skipped: [] },
+    lock: { snapshot: 'l', changes: [], files: [], proposed: null },
   };
   const admin = new Proxy({} as Admin, {
     get:
@@ -54,6 +57,8 @@ it('passes every method on with the uid of the caller', async () => {
   expect(await client.plan(proposal)).toMatchObject({ token: 't' });
   expect(await client.apply(proposal, 'token', writing)).toMatchObject({ snapshot: 's' });
   expect(await client.undo('a', null, writing)).toMatchObject({ snapshot: 'u' });
+  expect(await client.planLock(locking)).toMatchObject({ token: 'l' });
+  expect(await client.lock(locking, null, writing)).toMatchObject({ snapshot: 'l' });
   await client.backup('/tmp/backup.db');
   await client.stop();
   expect(calls).toEqual([
@@ -63,6 +68,8 @@ it('passes every method on with the uid of the caller', async () => {
     ['plan', proposal],
     ['apply', proposal, 'token', writing, uid],
     ['undo', 'a', null, writing, uid],
+    ['planLock', locking],
+    ['lock', locking, null, writing, uid],
     ['backup', '/tmp/backup.db', uid],
     ['stop', uid],
   ]);

@@ -9,7 +9,7 @@ import type { AdminClient, Parts, SupervisorEvent, UpSettings } from '../../src/
 import { run } from '../../src/cli/main.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { inColour, plain } from '../../src/cli/view/paint.ts';
-import type { Applied, PlanReport } from '../../src/ports/admin.ts';
+import type { Applied, LockReport, PlanReport } from '../../src/ports/admin.ts';
 import { createStatusApi, type StatusApi } from '../../src/status-api/server.ts';
 import { fakeReadModel, fakeToolNames, startAt, type FakeReadModel } from '../fixtures/read-model.ts';
 
@@ -50,7 +50,9 @@ export class Harness {
   readonly asked: [string, ...unknown[]][] = [];
   /** What `plan` answers. */
   report: PlanReport = { token: 'tok-1', changes: [], issues: [], pruneHeld: [] };
-  /** What `apply` and `undo` answer. */
+  /** What `planLock` answers. */
+  lockReport: LockReport = { token: 'tok-2', source: 'folder', changes: [], same: [], skipped: [] };
+  /** What `apply`, `undo` and `lock` answer. */
   applied: Applied = {
     snapshot: appliedSnapshot,
     changes: [{ service: 'files', action: 'update' }],
@@ -179,6 +181,8 @@ export class Harness {
       plan: ask('plan', () => this.report),
       apply: ask('apply', () => (this.onApply(), this.applied)),
       undo: ask('undo', () => (this.onApply(), this.applied)),
+      planLock: ask('planLock', () => this.lockReport),
+      lock: ask('lock', () => this.applied),
       backup: ask('backup', () => undefined),
       stop: ask('stop', () => undefined),
     };

@@ -26,7 +26,7 @@ export interface Waiting {
   readonly timeout?: number;
 }
 
-type Changing = Waiting & WritingOptions;
+export type Changing = Waiting & WritingOptions;
 
 const defaultTimeoutMs = 300_000;
 /** What kubectl diff and diff(1) say when they could not compare. */
@@ -104,7 +104,7 @@ export async function undo(context: Context, name: string, options: Changing & {
 }
 
 /** Makes a change, says what it was, and with --wait follows every service that it touched. */
-async function change(
+export async function change(
   context: Context,
   options: Changing,
   make: (admin: AdminClient, writing: Writing) => Promise<Applied>,
