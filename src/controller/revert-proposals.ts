@@ -86,7 +86,7 @@ export class RevertProposals {
       for (const revert of revertsOf(this.#controller, source)) {
         if (this.#closed) return false;
         try {
-          await this.#attempt(source, revert);
+          await this.#attempt(revert);
         } catch (thrown) {
           if (this.#controller.loop.fencedBy(thrown)) return false;
           failed = !(await this.#failed(revert, thrown)) || failed;
@@ -95,11 +95,11 @@ export class RevertProposals {
     return failed;
   }
 
-  async #attempt(source: SourceKeeper, revert: Revert): Promise<void> {
+  async #attempt(revert: Revert): Promise<void> {
     const { parts, epoch } = this.#controller;
     this.#done ??= JSON.parse((await parts.store.setting(key)) ?? '[]') as string[];
     if (this.#done.includes(revert.branch) || this.#refused.has(revert.branch)) return;
-    const { proposed } = await this.#proposed(revert);
+    const { proposed } = await this.#pushed(revert);
     if (proposed !== null && proposed.problem !== null)
       throw new FairleadError('ForgeUnreachable', `Branch ${revert.branch} is there, but its pull request is not: ${proposed.problem}`);
     const done = [...this.#done, revert.branch].slice(-mostRemembered);
@@ -108,22 +108,21 @@ export class RevertProposals {
     // Found again after a crash, or by a controller before this one: it was told then.
     if (proposed === null || proposed.pullRequest?.created === false) return;
     const page = proposed.pullRequest?.url ?? proposed.compareUrl;
-    const message = `Branch ${proposed.branch} goes back to ${revert.stable.name}, to be merged into ${source.name}${page === null ? '' : `: ${page}`}`;
+    const message = `Branch ${proposed.branch} goes back to ${revert.stable.name}, to be merged into ${proposed.base}${page === null ? '' : `: ${page}`}`;
     await this.#tell('Normal', 'RevertProposed', message, revert);
   }
 
   /** Pushes the branch, and opens the pull request where there is a token. */
-  async #proposed({ record, branch, rejection, stable }: Revert): Promise<Applied> {
+  async #pushed({ record, commit, branch, rejection, stable }: Revert): Promise<Applied> {
     const writing = { message: null, author: null, propose: branch };
     const { service } = record;
     return this.#controller.writer.write({ verb: 'revert', uid: null, writing, planToken: null, reason: null, service }, async () => {
       const draft = await wayBack(this.#controller, record, stable);
-      const commit = takenBack(this.#controller, record);
       const body = [
         `${rejection.name} was rolled back, and ${stable.name} serves on:`,
         // As code: no word of it is read as Markdown, and nobody is called by it.
-        `${rejection.reason}: ${rejection.message}`.replaceAll(/^/gm, '    '),
-        `This takes back commit ${commit} for ${service}.`,
+        reasonOf(rejection).replaceAll(/^/gm, '    '),
+        `This takes back commit ${takenBack(this.#controller, record) ?? commit} for ${service}.`,
       ].join('\n\n');
       return this.#controller.drafts.worked(draft, body, `Revert ${service} to ${stable.name}`);
     });
@@ -144,6 +143,11 @@ export class RevertProposals {
     const { loop, parts } = this.#controller;
     await loop.append([event(parts.clock.now(), type, reason, message, record.service, { snapshot: commit })]);
   }
+}
+
+/** In the rollout's own words, which often begin with the reason. */
+function reasonOf({ reason, message }: Rejection): string {
+  return message.startsWith(`${reason}:`) ? message : `${reason}: ${message}`;
 }
 
 /** What is declared and was rejected, of those Services of a Source that have something else to go on with. */

@@ -71,7 +71,7 @@ export class Writer {
           return await this.#written(wanted, worked);
         } catch (thrown) {
           if (!hasMoved(thrown) || attempt === mostAttempts) throw thrown;
-          await worked.source.refresh();
+          await moveOn(worked, thrown);
         }
       }
     });
@@ -149,6 +149,18 @@ function hasMoved(thrown: unknown): boolean {
   return thrown instanceof FairleadError && thrown.code === 'SourceMoved';
 }
 
+/** Reads the Source again. Throws Refused where what it has moved to is not taken: nothing would be other than it was. */
+async function moveOn({ source, onto }: Worked, cause: unknown): Promise<void> {
+  await source.refresh();
+  const { name, state, declared } = source;
+  const why = state.refused?.message ?? declared.failure;
+  if (state.snapshot?.id !== onto || why === null) return;
+  throw new FairleadError('Refused', `${name} has moved to what is not taken: ${why} Nothing was written.`, {
+    cause,
+    data: { next: 'mend that first, or write it to a branch of its own (--propose)' },
+  });
+}
+
 function writableOf({ name, parts: { source } }: SourceKeeper): WritableSource {
   if ('write' in source) return source;
   throw new FairleadError('Refused', `Nothing can be written to ${name} from here.`, {
@@ -186,8 +198,8 @@ const mostNameCharacters = 60;
 function branchOf({ verb, service }: Wanted, { changes, token }: Worked): string {
   const names = service === null ? changes.filter(({ action }) => action !== 'unchanged').map((change) => change.service) : [service];
   const joined = names.join('-');
-  const few = names.length > 0 && names.length <= mostNames && joined.length <= mostNameCharacters;
-  return `fairlead/${verb}-${few ? joined : `${names.length}-services`}-${token.slice(0, 8)}`;
+  const few = names.length <= mostNames && joined.length <= mostNameCharacters;
+  return ['fairlead/', verb, names.length === 0 ? '' : `-${few ? joined : `${names.length}-services`}`, `-${token.slice(0, 8)}`].join('');
 }
 
 /** Id of the commit that the branch is at. */

@@ -206,6 +206,17 @@ describe('apply', () => {
     expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-1.js');
   });
 
+  it('proposes nothing to a folder', async () => {
+    await start({ 'a.yaml': manifest('a', '1') });
+    await expect(operator.apply(proposal({ 'a.yaml': manifest('a', '2') }), null, { ...directly, propose: true }, 7)).rejects.toMatchObject(
+      {
+        code: 'Refused',
+        data: { next: 'leave --propose out' },
+      },
+    );
+    expect(readFileSync(join(folder, 'a.yaml'), 'utf8')).toContain('server-1.js');
+  });
+
   it('of what is there already writes nothing', async () => {
     await start({ 'a.yaml': manifest('a', '1') });
     expect(await operator.apply(proposal({ 'a.yaml': manifest('a', '1') }), null, directly, 7)).toMatchObject({ files: [] });

@@ -68,7 +68,7 @@ export class RepositorySource extends FakeSource {
   /** Thrown instead of pushing. */
   refuse: Error | null = null;
   pushes = 0;
-  #listener: SourceListener | null = null;
+  #hears: SourceListener | null = null;
   #newest: Snapshot | null = null;
   #services = new Map<string, Service>();
 
@@ -80,8 +80,12 @@ export class RepositorySource extends FakeSource {
 
   override async start(listener: SourceListener, lastApplied: string | null = null): Promise<void> {
     this.lastApplied = lastApplied;
-    this.#listener = listener;
+    this.#hears = listener;
     await this.refresh();
+  }
+
+  override unreadable(message: string): void {
+    this.#hears!.unreadable(message);
   }
 
   override async refresh(): Promise<void> {
@@ -90,7 +94,7 @@ export class RepositorySource extends FakeSource {
     const commit: CommitFacts = { id, parent, author: 'Ada', email: 'ada@example.org', subject, committedAt: 1 };
     const bytes = Object.entries(files).map(([path, text]) => ({ path, hash: text, bytes: Buffer.from(text) }));
     this.#newest = { source: this.name, id, root: '/', takenAt: 1, files: bytes, commit };
-    this.#listener!.snapshot(this.#newest);
+    this.#hears!.snapshot(this.#newest);
   }
 
   override async write(change: Change): Promise<Written> {

@@ -173,6 +173,21 @@ describe('somebody else who pushes in between', () => {
     expect(await world.store.setting('approved-deletions')).toBeNull();
   });
 
+  it('what they pushed is in the way when it is not taken, and why is said', async () => {
+    source.beforePush = () => {
+      repository.push({ 'clock.yaml': manifest('clock', 'v1') }, 'Unsigned');
+      source.refresh = () => {
+        source.unreadable('Commit c2 is not signed.');
+        return Promise.resolve();
+      };
+    };
+    await expect(operator.apply(applying(manifest('files', 'v2')), null, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: 'platform has moved to what is not taken: Commit c2 is not signed. Nothing was written.',
+    });
+    expect(source.pushes).toBe(1);
+  });
+
   it('a source that refuses is believed at once', async () => {
     source.refuse = new FairleadError('Refused', 'it follows a tag', { data: { next: 'move the tag' } });
     await expect(operator.apply(applying(manifest('files', 'v2')), null, directly, 7)).rejects.toMatchObject({
@@ -235,6 +250,11 @@ describe('a proposal', () => {
       code: 'Refused',
     });
     expect(repository.log()).toEqual(['The first']);
+  });
+
+  it('of no service has the verb alone in the name of its branch', async () => {
+    const { proposed: where } = await operator.apply(applying(`# more words\n${manifest('files', 'v1')}`), null, proposed, 7);
+    expect(where!.branch).toMatch(/^fairlead\/apply-[0-9a-f]{8}$/);
   });
 
   it('of many services counts them in the name of its branch', async () => {
