@@ -106,7 +106,13 @@ export class Git {
       // By itself simple-git takes a failure without words for a success.
       errors: (error, { exitCode, stdErr }) => (exitCode === 0 ? error : failed(exitCode, Buffer.concat(stdErr).toString())),
       // These guard against what others put into the environment; this one is built from empty by us.
-      unsafe: { allowUnsafeConfigEnvCount: true, allowUnsafeConfigPaths: true, allowUnsafeSshCommand: true, allowUnsafeHooksPath: true },
+      unsafe: {
+        allowUnsafeConfigEnvCount: true,
+        allowUnsafeConfigPaths: true,
+        allowUnsafeSshCommand: true,
+        allowUnsafeHooksPath: true,
+        allowUnsafeAskPass: true,
+      },
       allowEnvironment: Object.keys(env),
       ...(input === undefined ? {} : { input: () => input }),
     }).env({ ...env });

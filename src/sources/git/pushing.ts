@@ -63,19 +63,22 @@ async function whatBecame(mirror: Mirror, remote: Remote, push: Push, thrown: un
   });
 }
 
-/** Where the branch is (null: it is not there), and whether the commit is in it. Of a push with a clear answer also when that cannot be asked: as it was. */
+/**
+ * Where the branch is (null: it is not there), and whether the commit is in it. A refusal does not tell that: what carries the
+ * push sends it again by itself when an answer is lost, and the second time the branch is no longer where it was.
+ */
 async function lookedUp(mirror: Mirror, remote: Remote, push: Push, thrown: unknown): Promise<{ at: string | null; arrived: boolean }> {
   const { commit, onto, branch, proposed } = push;
   const ref = refOf(push);
-  const clear = pushVerdict(thrown) !== 'unknown';
+  const neverSent = pushVerdict(thrown) === 'moved';
   try {
     const at = (await mirror.remoteRefs(remote, [ref])).get(ref) ?? null;
-    if (clear || proposed || at === commit || at === onto || at === null) return { at, arrived: at === commit };
+    if (neverSent || at === commit || at === onto || at === null) return { at, arrived: at === commit };
     // Somebody may have gone on from it already.
     const tip = await mirror.fetch(remote, ref, push.blobless);
     return { at, arrived: await mirror.follows(remote, ref, commit, tip.commit) };
   } catch (again) {
-    if (clear) return { at: proposed ? null : onto, arrived: false };
+    if (neverSent) return { at: proposed ? null : onto, arrived: false };
     const why = `${explainFailure(thrown, remote)}, and then: ${messageOf(again)}`;
     throw new FairleadError('SourceUnreachable', `${why}. Whether commit ${short(commit)} is on branch ${branch} is not known.`, {
       cause: again,

@@ -1,15 +1,15 @@
 /** A git Source with a repository and a server of its own, for tests. */
-import { mkdtemp, realpath, rename, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FilesDrift } from '../../../src/model/drift.ts';
-import type { SourceEvent, WritableSource } from '../../../src/ports/source.ts';
+import type { Change, SourceEvent, WritableSource, Written } from '../../../src/ports/source.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import { GitRepository, type Entry } from '../../fixtures/git-repository.ts';
 import { GitHttpServer, type GitServer } from '../../fixtures/git-servers.ts';
-import { SourceWitness, textsOf, type SourceHarness } from '../../ports/source-contract.ts';
+import { changeOf, SourceWitness, textsOf, type SourceHarness } from '../../ports/source-contract.ts';
 
 /** A Source that polls when it is told to, and otherwise once an hour. */
 export const settings: GitSettings = {
@@ -77,6 +77,16 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
     this.witness = new Witness();
     this.source = this.#make({ ...this.settings, ...own });
     await this.start();
+  }
+
+  /** Writes against the newest Snapshot. */
+  write(files: Change['files'], own: Partial<Change> = {}): Promise<Written> {
+    return this.source.write(changeOf(files, this.witness.snapshots.at(-1)!.id, own));
+  }
+
+  /** Makes a hook of the repository's, in sh. */
+  async hook(name: string, script: string): Promise<void> {
+    await writeFile(join(this.repository.path, 'hooks', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
 
   /** Where the exported tree is. */

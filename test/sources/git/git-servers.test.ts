@@ -6,7 +6,7 @@ import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import { GitRepository, type Entry } from '../../fixtures/git-repository.ts';
 import { NginxServer, SshServer, type GitServer } from '../../fixtures/git-servers.ts';
 import { isMissing } from '../../fixtures/partners.ts';
-import { sourceContract } from '../../ports/source-contract.ts';
+import { sourceContract, writableSourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
 
 async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<GitHarness<NginxServer>> {
@@ -39,6 +39,7 @@ describe.skipIf(isMissing('git', 'nginx-light', 'fcgiwrap'))(
   'nginx with basic auth (skipped without git, nginx-light and fcgiwrap)',
   () => {
     sourceContract('a git repository behind nginx', (files) => overHttp(files));
+    writableSourceContract('a git repository behind nginx', (files) => overHttp(files));
 
     describe('without the right password', () => {
       afterEach(() => harness.end());
@@ -56,6 +57,7 @@ describe.skipIf(isMissing('git', 'openssh-client', 'openssh-server'))(
   'sshd with a key (skipped without git, openssh-client and openssh-server)',
   () => {
     sourceContract('a git repository over ssh', (files) => overSsh(files));
+    writableSourceContract('a git repository over ssh', (files) => overSsh(files));
 
     describe('with what does not fit', () => {
       afterEach(() => harness.end());
