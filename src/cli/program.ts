@@ -1,9 +1,8 @@
 /** Every verb with its flags and words of help. No work is done here; docs/cli.md is generated from this. */
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../base/duration.ts';
+import { Argument, Command, Option } from 'commander';
 import { version } from '../base/version.ts';
-import { address } from './address.ts';
 import type { Context, Globals } from './context.ts';
+import { collect, duration, listener, output, positive, truth, withInput, withRefs, withWait, withWriting } from './flags.ts';
 import type { Terminal } from './terminal.ts';
 
 const groups = {
@@ -78,30 +77,6 @@ class Verbs {
   }
 }
 
-const output = (...choices: string[]): Option => new Option('-o, --output <format>', 'how to print it').choices(choices);
-const withInput = (command: Command): Command =>
-  command
-    .option('-f, --filename <path...>', 'manifests: files, folders, or - for stdin')
-    .option('--prune', 'also delete every service of the source that these manifests do not declare')
-    .option('--source <name>', 'the source they are for, where there are several and it is not clear');
-const withRefs = (command: Command): Command =>
-  command
-    .option('--from <ref>', 'compare this commit, branch or tag of the local repository (where --to left the default branch of origin) …')
-    .option('--to <ref>', '… with this one, or WORKTREE, the files as they are; needs no controller (WORKTREE)')
-    .option('--repo <path>', 'the repository, where that is not the folder you are in')
-    .option('--path <dir...>', 'only manifests under these folders of the repository, as the git source names them');
-const withWait = (command: Command): Command =>
-  command
-    .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken')
-    .option('--timeout <duration>', 'how long to wait at most; exit 5 after that (5m)', duration);
-/** How a change is written to a source that keeps history. */
-const withWriting = (command: Command): Command =>
-  command
-    .option('-m, --message <text>', 'what the commit says (words that say what changes); a folder source keeps no history')
-    .option('--author <author>', 'whose change it is, as "Name <email>" (what git is configured to say here)')
-    .option('--propose', 'push a branch for somebody to merge, and open the pull request where the source has a token for it')
-    .option('--branch <name>', 'the name of that branch (fairlead/…)');
-
 function addRun(verbs: Verbs): void {
   verbs.bind(
     verbs
@@ -152,11 +127,14 @@ function addLook(verbs: Verbs): void {
   );
   verbs.bind(
     verbs
-      .add('look', 'describe', 'Tell all of one service: state, conditions, instances, rollout, why the last one ended, events.', [
-        'fairlead describe service files',
-      ])
-      .addArgument(new Argument('<kind>', 'what to describe').choices(['service']))
-      .argument('<name>', 'the service'),
+      .add(
+        'look',
+        'describe',
+        'Tell all of one service: state, conditions, instances, rollout, why the last one ended, events; or of one source.',
+        ['fairlead describe service files', 'fairlead describe source platform'],
+      )
+      .addArgument(new Argument('<kind>', 'what to describe').choices(['service', 'source']))
+      .argument('<name>', 'the service or source'),
     async () => (await import('./commands/describe.ts')).describe,
   );
   verbs.bind(
@@ -427,31 +405,4 @@ function addCare(verbs: Verbs): void {
       .addOption(output('json')),
     async () => (await import('./commands/version.ts')).version,
   );
-}
-
-function listener(text: string): { host: string; port: number } {
-  const parsed = address(text);
-  if (parsed === null) throw new InvalidArgumentError('It must be HOST:PORT, such as 127.0.0.1:7400.');
-  return parsed;
-}
-
-/** A duration flag in ms. */
-function duration(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === null) throw new InvalidArgumentError('It must be a duration with a unit, such as 90s or 5m.');
-  return ms;
-}
-
-function truth(text: string): boolean {
-  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('It must be true or false.');
-  return text === 'true';
-}
-
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
-  return Number(text);
-}
-
-function collect(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
 }
