@@ -49,13 +49,15 @@ export class Reader implements ReadModel {
 
   sources(): readonly SourceView[] {
     const { sources, declarations } = this.#controller;
-    return [...sources.values()].map(({ name, parts: { kind, location }, declared, state }) => ({
+    return [...sources.values()].map(({ name, parts: { kind, location, drift }, declared, state }) => ({
       name,
       kind,
       location,
       snapshot: declared.snapshot,
       commit: state.snapshot?.commit ?? null,
       refused: state.refused,
+      driftPolicy: drift ?? 'correct',
+      drift: state.drift === 'unknown' ? null : state.drift,
       readAt: state.readAt,
       suspended: declared.suspended,
       failure: declared.failure,

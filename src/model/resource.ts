@@ -5,6 +5,7 @@
  */
 import type { ConditionType } from './condition.ts';
 import type { ContractComparison } from './contract.ts';
+import type { Drift, DriftPolicy, FileChange } from './drift.ts';
 import type { Issue } from './issue.ts';
 import type { CheckResult, InstanceEnd, ShadowDifference, ShadowReport } from './observation.ts';
 import type { Duty } from './plan.ts';
@@ -169,6 +170,9 @@ export interface RevisionStatus {
   readonly keptUntil: string | null;
 }
 
+/** `diff` is unified: `-` is what should be, `+` what is. */
+export type DriftStatus = Omit<Drift, 'since'> & { readonly since: string };
+
 export interface ServiceStatus {
   readonly state: LifecycleState;
   readonly stateSince: string;
@@ -190,6 +194,8 @@ export interface ServiceStatus {
   readonly history: readonly RolloutStatus[];
   /** Where what stable offers has gone from the Contract that it was promoted with, though no commit said so; null: nowhere. */
   readonly drift: ContractComparison | null;
+  /** Everything of it that is not as it should be though nothing declared says so, the Contract included. */
+  readonly drifts: readonly DriftStatus[];
   /** Tools that are hidden and refused because of it, by the service's own names. */
   readonly quarantine: readonly string[];
   readonly revisions: readonly RevisionStatus[];
@@ -244,6 +250,17 @@ export interface SourceStatus {
   readonly commit: CommitStatus | null;
   /** Why a newer commit (empty: none in particular) was not taken, while that stands: the reason of an Event, and its words. */
   readonly refused: { readonly commit: string; readonly reason: string; readonly message: string } | null;
+  /** What is done about what differs from what is declared. */
+  readonly driftPolicy: DriftPolicy;
+  /** Files that it laid out for services to run in and that are others now: at most 20 of them, and how many there are in all. */
+  readonly drift: {
+    readonly since: string;
+    /** Why they were not put back, though they should have been. */
+    readonly problem: string | null;
+    readonly files: readonly { readonly path: string; readonly change: FileChange }[];
+    readonly total: number;
+    readonly diff: string;
+  } | null;
   readonly pruneHeld: readonly string[];
   readonly manifests: number;
   readonly issues: readonly Issue[];

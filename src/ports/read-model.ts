@@ -1,5 +1,6 @@
 /** What may be looked at: the status API and the CLI's read verbs are views of this and of nothing else. Reading changes nothing. */
 import type { Contract } from '../model/contract.ts';
+import type { DriftPolicy, FilesDrift } from '../model/drift.ts';
 import type { Event } from '../model/event.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Observation } from '../model/observation.ts';
@@ -30,6 +31,9 @@ export interface SourceView {
   readonly commit: CommitFacts | null;
   /** Why the newest that there is was not taken, while that stands. */
   readonly refused: SourceEvent | null;
+  readonly driftPolicy: DriftPolicy;
+  /** Files that it laid out and that are others now. */
+  readonly drift: FilesDrift | null;
   readonly readAt: number | null;
   readonly suspended: boolean;
   /** Set while the source cannot be read. */

@@ -3,6 +3,7 @@ import { instanceHealth } from '../core/health.ts';
 import { serviceOf } from '../core/pass.ts';
 import type { Condition } from '../model/condition.ts';
 import type { Contract, ContractTool } from '../model/contract.ts';
+import { filesInWords, type FilesDrift } from '../model/drift.ts';
 import type { Event } from '../model/event.ts';
 import type { ObservedInstance } from '../model/observation.ts';
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
@@ -32,6 +33,8 @@ export type ToolNames = (
   service: NonNullable<ServiceRecord['desired']>,
   tool: string,
 ) => { exposedAs: string; aggregatedAs: string } | null;
+
+const driftedFilesShown = 20;
 
 const instant = (at: number): string => new Date(at).toISOString();
 const instantOrNull = (at: number | null): string | null => (at === null ? null : instant(at));
@@ -70,6 +73,9 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
     rollout: runningRollout(view),
     history: endedRollouts(view),
     drift: record.drift,
+    drifts: record.drifts
+      .filter(({ shown }) => shown)
+      .map(({ kind, message, diff, since }) => ({ kind, message, diff, since: instant(since) })),
     quarantine: record.quarantine,
     revisions: revisionStatuses(view),
     instances,
@@ -140,7 +146,7 @@ export function eventResource(event: Event): EventResource {
 }
 
 export function sourceResource(source: SourceView): SourceResource {
-  const { name, kind, location, readAt, suspended, failure, refused, pruneHeld, manifests, issues } = source;
+  const { name, kind, location, readAt, suspended, failure, refused, driftPolicy, drift, pruneHeld, manifests, issues } = source;
   const condition = (type: ResourceCondition['type'], status: boolean | null, reason: string, message: string): ResourceCondition => ({
     type,
     status: status === null ? 'Unknown' : status ? 'True' : 'False',
@@ -159,6 +165,8 @@ export function sourceResource(source: SourceView): SourceResource {
       suspended,
       failure,
       commit: commitStatus(source.commit),
+      driftPolicy,
+      drift: driftStatus(drift),
       refused: refused === null ? null : { commit: refused.snapshot ?? '', reason: refused.reason, message: refused.message },
       pruneHeld,
       manifests,
@@ -172,10 +180,24 @@ export function sourceResource(source: SourceView): SourceResource {
         pruneHeld.length > 0
           ? condition('PruneHeld', true, 'TooManyDeletions', `Not deleted until somebody confirms: ${pruneHeld.join(', ')}.`)
           : condition('PruneHeld', false, 'NothingHeld', 'No deletion is held back.'),
+        drift === null
+          ? condition('Drifted', false, 'AsLaidOut', 'Its files are as it laid them out.')
+          : condition('Drifted', true, 'FilesDrifted', driftWords(drift)),
       ],
     },
     observedCommit: source.snapshot ?? '',
   };
+}
+
+function driftWords({ files, problem }: FilesDrift): string {
+  return `Changed by hand, and ${problem === null ? 'left as they are' : `not put back, since ${problem}`}: ${filesInWords(files)}.`;
+}
+
+function driftStatus(drift: FilesDrift | null): SourceResource['status']['drift'] {
+  if (drift === null) return null;
+  const { since, problem, files } = drift;
+  const named = files.slice(0, driftedFilesShown).map(({ path, change }) => ({ path, change }));
+  return { since: instant(since), problem, files: named, total: files.length, diff: files.map(({ diff }) => diff).join('') };
 }
 
 export function instanceStatuses(view: ServiceView): InstanceStatus[] {

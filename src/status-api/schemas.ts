@@ -1,6 +1,7 @@
 /** JSON Schemas of what the API takes and gives: the OpenAPI document is made of them, and tests hold real answers against them. */
 import { Type, type TSchema } from 'typebox';
 import { errorCodes } from '../base/error-codes.ts';
+import { driftKinds } from '../model/drift.ts';
 import { apiVersion } from '../model/resource.ts';
 import { commit, contractComparison, rolloutStatus } from './rollout-schemas.ts';
 import { count, instant, map, oneOf, orNull, text } from './schema-words.ts';
@@ -125,6 +126,7 @@ const resources: TSchema[] = [
     rollout: orNull(Type.Object(rolloutStatus)),
     history: Type.Array(Type.Object(rolloutStatus)),
     drift: orNull(contractComparison),
+    drifts: Type.Array(Type.Object({ kind: oneOf(...driftKinds), message: text, diff: text, since: instant })),
     quarantine: Type.Array(text),
     revisions: Type.Array(Type.Object(revisionStatus)),
     instances: Type.Array(Type.Object(instanceStatus)),
@@ -171,6 +173,16 @@ const resources: TSchema[] = [
     suspended: Type.Boolean(),
     failure: orNull(text),
     commit,
+    driftPolicy: oneOf('correct', 'report'),
+    drift: orNull(
+      Type.Object({
+        since: instant,
+        problem: orNull(text),
+        files: Type.Array(Type.Object({ path: text, change: oneOf('edited', 'deleted', 'replaced', 'mode') })),
+        total: count,
+        diff: text,
+      }),
+    ),
     refused: Type.Union([Type.Object({ commit: text, reason: text, message: text }), Type.Null()], {
       description: 'why a newer commit was not taken, while that stands',
     }),

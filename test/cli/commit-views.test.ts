@@ -46,6 +46,8 @@ const source = (more: Partial<SourceView>): SourceResource =>
       snapshot: first,
       commit: commit(first),
       refused: null,
+      driftPolicy: 'correct',
+      drift: null,
     },
     ...{ readAt: startAt, suspended: false, failure: null, pruneHeld: [], manifests: 1, issues: [] },
     ...more,

@@ -51,7 +51,8 @@ export function patchOf({ service, action, before, after }: ServiceChange, sides
   return createTwoFilesPatch(from, to, before, after, undefined, undefined, { context: 3 }).replace(/^=+\n/, '');
 }
 
-function colourDiff(patch: string, paint: Paint): string {
+/** A unified diff in colours. */
+export function colourDiff(patch: string, paint: Paint): string {
   return patch
     .split('\n')
     .map((line) => {

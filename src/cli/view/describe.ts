@@ -2,19 +2,16 @@
 import type { CommitStatus, EventResource, InstanceStatus, ServiceResource, ToolResource } from '../../model/resource.ts';
 import { eventLine } from './event-line.ts';
 import { issueText } from './issues.ts';
-import { contractLines } from './contract.ts';
+import { driftText } from './drift.ts';
 import { paintWord, type Paint } from './paint.ts';
 import { age } from './resource-table.ts';
 import { rolloutPicture } from './rollout-picture.ts';
 import { reasoned } from './rollout-words.ts';
 import { fit, shorten, type Screen } from './screen.ts';
+import { section, sectionIndent } from './section.ts';
 import { oneLine, table } from './table.ts';
 
 const toolsShown = 20;
-/** Sections stand this far in. */
-const indent = 2;
-/** Of a hash, as many digits as `migration.contract.approved` asks for. */
-const approvedDigits = 12;
 
 export interface Described {
   readonly service: ServiceResource;
@@ -26,7 +23,7 @@ export interface Described {
 export function describeText({ service, tools, events, dependants }: Described, now: number, screen: Screen): string {
   const { metadata, status, observedCommit } = service;
   const { paint, columns } = screen;
-  const inner = { paint, columns: columns === null ? null : columns - indent };
+  const inner = { paint, columns: columns === null ? null : columns - sectionIndent };
   const [last] = status.history;
   const description = service.spec['description'];
   const facts: [string, string][] = [
@@ -60,7 +57,7 @@ export function describeText({ service, tools, events, dependants }: Described, 
       .map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`)
       .join(''),
     section('Conditions', conditionsText(service, now, paint), paint),
-    section('Drift', driftText(service, paint), paint),
+    section('Drift', driftText(service, now, paint), paint),
     section('Instances', status.instances.map((instance) => instanceText(instance, now, paint)).join(''), paint),
     section('Rollout', status.rollout === null ? '' : rolloutPicture(service, status.rollout, now, inner), paint),
     section('Last rollout', last === undefined ? '' : rolloutPicture(service, last, now, inner), paint),
@@ -85,12 +82,6 @@ function runningCommit({ status, observedCommit }: ServiceResource, now: number)
   const { commit, applied, appliedCommit } = status;
   if (appliedCommit === '' || appliedCommit === observedCommit || (commit === null && applied === null)) return '';
   return applied === null ? appliedCommit.slice(0, 12) : commitText(applied, now);
-}
-
-function section(title: string, body: string, paint: Paint): string {
-  if (body === '') return '';
-  const indented = body.replaceAll(/^(?=.)/gm, ' '.repeat(indent));
-  return `${paint.bold(title)}:\n${indented}`;
 }
 
 function conditionsText({ status }: ServiceResource, now: number, paint: Paint): string {
@@ -141,21 +132,6 @@ function instanceText(instance: InstanceStatus, now: number, paint: Paint): stri
 function untilText(at: string, now: number): string {
   const left = Date.parse(at) - now;
   return left <= 0 ? 'now' : `in ${age(new Date(now - left).toISOString(), now)}`;
-}
-
-/** Where what stable offers has gone though no commit said so, and the line that makes it a commit. */
-function driftText({ status }: ServiceResource, paint: Paint): string {
-  const { drift, quarantine, stable } = status;
-  if (drift === null) return '';
-  const hidden = quarantine.length === 0 ? [] : [`Hidden from clients and refused meanwhile: ${quarantine.map(oneLine).join(', ')}.`];
-  const lines = [
-    `${stable ?? 'It'} offers something else than it was promoted with, and no commit said so:`,
-    ...contractLines(drift, paint).map((line) => `  ${line}`),
-    ...hidden,
-    'To approve it, add under spec:',
-    `  ${paint.bold(`migration.contract.approved: "${drift.to.slice(0, approvedDigits)}"`)}`,
-  ];
-  return lines.map((line) => `${line}\n`).join('');
 }
 
 function keptText({ status }: ServiceResource, now: number): string {

@@ -178,6 +178,7 @@ const sources = (now: number): Column<SourceResource>[] => [
 function sourceState(status: SourceResource['status']): string {
   if (status.failure !== null) return `${status.refused?.reason ?? 'Unreadable'}: ${status.failure}`;
   if (status.suspended) return 'Suspended';
+  if (status.drift !== null) return `FilesDrifted(${status.drift.total})`;
   if (status.pruneHeld.length > 0) return `PruneHeld(${status.pruneHeld.length})`;
   return status.readAt === null ? 'Unread' : 'Read';
 }
