@@ -171,10 +171,12 @@ export class Controller {
   /** Stops deciding; the Host goes on with what it was last sent. Nothing is closed but what was started here. */
   async close(): Promise<void> {
     this.#closed = true;
+    // Before the sources end what it pushes: that is no failure to be told.
+    const reverts = this.#reverts.close();
     await Promise.all([...this.sources.values()].map(async (keeper) => keeper.close()));
     await Promise.all(this.#asking);
     await this.#statuses.close();
-    await this.#reverts.close();
+    await reverts;
     await this.loop.close();
   }
 

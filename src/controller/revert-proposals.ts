@@ -88,7 +88,7 @@ export class RevertProposals {
         try {
           await this.#attempt(revert);
         } catch (thrown) {
-          if (this.#controller.loop.fencedBy(thrown)) return false;
+          if (this.#closed || this.#controller.loop.fencedBy(thrown)) return false;
           failed = !(await this.#failed(revert, thrown)) || failed;
         }
       }

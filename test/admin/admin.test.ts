@@ -95,6 +95,25 @@ it('refuses what is not a request of it, before anything is done', async () => {
   expect(calls).toEqual([]);
 });
 
+it.each([
+  { ...writing, message: ' ' },
+  { ...writing, author: { name: 'Ada\nFairlead-Plan: x', email: 'ada@example.org' } },
+  { ...writing, author: { name: 'Ada <eve@example.org>', email: 'ada@example.org' } },
+  { ...writing, author: { name: 'Ada', email: 'ada @example.org' } },
+  { ...writing, propose: '' },
+  { message: null, author: null },
+])('refuses to have a change written so: %j', async (wrong) => {
+  const client = await connectAdmin(path);
+  await expect(client.apply(proposal, null, wrong as never)).rejects.toMatchObject({ code: 'Usage' });
+  await expect(client.undo('a', null, wrong as never)).rejects.toMatchObject({ code: 'Usage' });
+  expect(calls).toEqual([]);
+});
+
+it('takes a branch by any name for one', async () => {
+  await (await connectAdmin(path)).undo('a', null, { message: null, author: null, propose: 'false' });
+  expect(calls).toEqual([['undo', 'a', null, { message: null, author: null, propose: 'false' }, uid]]);
+});
+
 it('answers only POST on its own paths', async () => {
   const status = await new Promise((resolve, reject) => {
     request({ socketPath: path, path: '/stop', method: 'GET' }, (answer) => {

@@ -189,6 +189,17 @@ it('a server that cannot be reached is asked again, too', async () => {
   expect(branches()).toEqual([branchOf('files', commit)]);
 });
 
+it('a push that a stop ends is no failure', async () => {
+  const pushing = Promise.withResolvers<never>();
+  source().write = async () => pushing.promise;
+  await push({ 'files.yaml': manifest('files', 'bad') }, 'Newer files');
+  await world.clock.advance(tooLong);
+  const closed = world.controller.close();
+  pushing.reject(new FairleadError('SourceUnreachable', 'It was ended.'));
+  await closed;
+  expect(await told()).toEqual([]);
+});
+
 it('what the source refuses is told, and not asked for again', async () => {
   source().refuse = new FairleadError('Refused', 'Nothing may be pushed with these credentials.');
   await push({ 'files.yaml': manifest('files', 'bad') }, 'Newer files');
