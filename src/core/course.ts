@@ -12,6 +12,7 @@ export function courseOf(service: Service, rollout: Rollout, stable: Revision | 
   const { migration, revision } = service;
   const target = revision.name;
   const group = migration.releaseTogether === null ? [] : [`wait for the other services of the group ${migration.releaseTogether}`];
+  const held = lockOf(service, stable);
   const after = stable === null ? [] : [...leavingOf(service, rollout, stable), ...watchOf(migration, stable)];
   switch (rollout.direct) {
     case 'exclusive':
@@ -19,11 +20,12 @@ export function courseOf(service: Service, rollout: Rollout, stable: Revision | 
         ...group,
         ...(stable === null ? [] : [`stop ${stable.name}: calls wait in the gateway meanwhile`]),
         `start ${countOf(1)} of ${target} and make its start checks`,
+        ...held,
         `all calls to ${target}`,
         ...(stable === null ? [] : watchOf(migration, stable)),
       ];
     case 'first':
-      return [`${startOf(service, service.replicas, stable)}: calls wait in the gateway meanwhile`, `all calls to ${target}`];
+      return [`${startOf(service, service.replicas, stable)}: calls wait in the gateway meanwhile`, ...held, `all calls to ${target}`];
     case 'return':
     case 'fallback':
       return [
@@ -43,7 +45,14 @@ export function courseOf(service: Service, rollout: Rollout, stable: Revision | 
 /** What comes before the target may get calls, of `count` Instances at first. */
 function beginningOf(service: Service, count: number, stable: Revision | null): readonly string[] {
   const { breaking, descriptions } = service.migration.contract;
-  return [startOf(service, count, stable), `compare contracts (breaking: ${breaking}, descriptions: ${descriptions})`];
+  const compared = `compare contracts (breaking: ${breaking}, descriptions: ${descriptions})`;
+  return [startOf(service, count, stable), compared, ...lockOf(service, stable)];
+}
+
+/** What it has to offer, where that is locked. */
+function lockOf({ lock }: Service, stable: Revision | null): readonly string[] {
+  if (lock === undefined) return [];
+  return [`its contract must be the locked one, ${lock.contract.slice(0, 12)}${stable === null ? '' : `, or that of ${stable.name}`}`];
 }
 
 function replacingOf({ migration, replicas }: Service): string {

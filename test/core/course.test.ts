@@ -44,6 +44,15 @@ it('of in-place: beside stable, then all at once', () => {
   ]);
 });
 
+it('of a locked service: with what it has to offer', () => {
+  const lock = { contract: 'a1'.repeat(32) };
+  const own = 'its contract must be the locked one, a1a1a1a1a1a1';
+  expect(course({}, { lock })).toContain(`${own}, or that of ${stable.name}`);
+  expect(course({}, { lock, exclusive: true })).toContain(`${own}, or that of ${stable.name}`);
+  const first = service('v2', { lock });
+  expect(courseOf(first, { ...begun(first), direct: 'first', stable: null }, null)).toContain(own);
+});
+
 it('of rolling: a few at a time', () => {
   const rolling = { maxSurge: { share: 0.25 }, maxUnavailable: { count: 0 } };
   expect(course({ strategy: 'rolling', rolling }, { replicas: 4 })).toEqual([

@@ -5,7 +5,7 @@
  *     commit FILE [and FILE …]   the block's indented text below it, or
  *       change A to B            edits of what the files hold (whole words), in one commit
  *     delete FILE
- *     lock SERVICE tools echo(a) add(a, b) | lock nothing        a commit of fairlead.lock that approves those tools
+ *     lock SERVICE tools echo(a) add(a, b)   a commit of fairlead.lock that approves those tools too, or `lock nothing` any more
  *     server V (or SERVICE@V): ready after 3s | never ready | check fail|error | start fails CODE | tools echo(a) add(a, b) | errors 5% | latency 40ms
  *     calls SERVICE 20/s · metric NAME = 3 | down · kill SERVICE V
  *     wait 90s · COMMAND SERVICE (abort, retry, suspend, resume, pause-rollout, resume-rollout, promote, promote-full)
@@ -69,7 +69,7 @@ function obey(world: ScenarioWorld, directive: string, body: readonly string[]):
     case 'delete':
       return world.commit({ [what]: null });
     case 'lock':
-      return what === 'nothing' ? world.commit({ 'fairlead.lock': null }) : world.lock(rest[0]!, toolsOf(rest.slice(1).join(' ')));
+      return world.lock(rest[0]!, what === 'nothing' ? null : toolsOf(rest.slice(1).join(' ')));
     case 'server':
       behave(world, what);
       return [];

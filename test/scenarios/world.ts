@@ -66,6 +66,8 @@ export class ScenarioWorld {
   controllerDown = false;
   readonly metrics = new Map<string, Pick<MetricReading, 'value' | 'error'>>();
   private readonly files = new Map<string, string>();
+  /** Service → hash of what is approved. */
+  private readonly locks = new Map<string, string>();
   private readonly workspace = new Workspace('folder', '/srv');
   private readonly services = new Map<string, Known>();
   private readonly behaviours = new Map<string, Behaviour>();
@@ -108,10 +110,13 @@ export class ScenarioWorld {
     return issues.map(({ file, line, column, code, message }) => `${file}:${line}:${column} ${code}: ${message}`);
   }
 
-  /** Commits a `fairlead.lock` that approves what a service offers with these tools, and nothing else. */
-  lock(service: string, tools: Behaviour['tools']): string[] {
-    const entry = `  ${service}: {contract: "${hashValue(tools)}"}`;
-    return this.commit({ 'fairlead.lock': `apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices:\n${entry}\n` });
+  /** Commits a `fairlead.lock` that approves what a service offers with these tools, besides what it approves already; null: nothing any more. */
+  lock(service: string, tools: Behaviour['tools'] | null): string[] {
+    if (tools === null) this.locks.clear();
+    else this.locks.set(service, hashValue(tools));
+    const entries = [...this.locks].map(([name, contract]) => `  ${name}: {contract: "${contract}"}\n`).join('');
+    const text = `apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices:\n${entries}`;
+    return this.commit({ 'fairlead.lock': tools === null ? null : text });
   }
 
   text(file: string): string {
