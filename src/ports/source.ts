@@ -77,7 +77,7 @@ export interface Change {
 export interface Written {
   /** Id of the Snapshot that holds the change: the commit, for git. */
   readonly snapshot: string;
-  /** The branch that it was pushed to; null for a folder. */
+  /** The branch that it was pushed to; null for a folder, and where everything was so already. */
   readonly branch: string | null;
 }
 

@@ -175,6 +175,21 @@ describe('a folder', () => {
     expect(files.map(({ path }) => path)).toEqual(['a.yaml']);
   });
 
+  it('is not written to through a link, wherever it leads', async () => {
+    await start({ 'a.yaml': '1' });
+    await mkdir(join(harness.root, '..', 'outside'));
+    await symlink('../outside', harness.path('linked'));
+    const writing = harness.source.write(changeOf({ 'linked/deep/b.yaml': '1' }, witness.snapshots.at(-1)!.id));
+    await expect(writing).rejects.toMatchObject({ code: 'Refused' });
+    expect(await readdir(join(harness.root, '..', 'outside'))).toEqual([]);
+  });
+
+  it('may hold the Locks of its services', async () => {
+    await start({ 'a.yaml': '1' });
+    await harness.source.write(changeOf({ 'fairlead.lock': '{}' }, witness.snapshots.at(-1)!.id));
+    expect(textsOf(witness.snapshots.at(-1)!)).toEqual({ 'a.yaml': '1', 'fairlead.lock': '{}' });
+  });
+
   it('leaves nothing of its own behind after a write', async () => {
     await start({ 'a.yaml': '1' });
     await harness.source.write(changeOf({ 'a.yaml': '2', 'b.yaml': '1' }, witness.snapshots.at(-1)!.id));

@@ -10,7 +10,7 @@ import type { WriteSettings } from '../../model/source-settings.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Change } from '../../ports/source.ts';
 import { refuseUnwritable } from '../written-paths.ts';
-import { messageOf, personOf, trailerArguments } from './commit-words.ts';
+import { commitMessage, personOf, trailerArguments } from './commit-words.ts';
 import { GitFailed } from './git.ts';
 import type { ObjectStore } from './objects.ts';
 import { isSafePath, treeProblems, type TreeEntry } from './tree.ts';
@@ -107,7 +107,7 @@ export class CommitMaker {
     const author = change.author === null ? committer : personOf(change.author);
     const date = `@${Math.floor(clock.now() / 1_000)} +0000`;
     const input = await objects.text(['interpret-trailers', '--no-divider', ...trailerArguments(change.trailers)], {
-      input: messageOf(change),
+      input: commitMessage(change),
     });
     const sign = writes.signingKeyFile === null ? null : signing(writes.signingKeyFile);
     try {

@@ -6,7 +6,7 @@ import type { Change, Person } from '../../ports/source.ts';
 const control = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** The message without its trailers: the subject and, below an empty line, the body. */
-export function messageOf({ subject, body }: Pick<Change, 'subject' | 'body'>): string {
+export function commitMessage({ subject, body }: Pick<Change, 'subject' | 'body'>): string {
   const lines = body.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => line.replaceAll('\t', '    ').replaceAll(control, '').trimEnd());
   const below = lines.join('\n').trim();
   return `${lineOf(subject)}\n${below === '' ? '' : `\n${below}\n`}`;

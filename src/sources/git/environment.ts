@@ -33,6 +33,8 @@ const alwaysSet: readonly (readonly [string, string])[] = [
   // Old objects go at once, and git does not return before they have.
   ['gc.autoDetach', 'false'],
   ['gc.pruneExpire', 'now'],
+  // They want every object to be here, which it is not where blobs were left out.
+  ['repack.writeBitmaps', 'false'],
   // A token must not follow a redirect to somewhere else.
   ['http.followRedirects', 'false'],
 ];

@@ -35,7 +35,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
 
 /** What servers and git say where credentials are good for reading at most. */
 const noRight =
-  /returned error: 40[13]|Authentication failed|could not read (Username|Password)|Permission (to .* )?denied|ERROR: |access denied|not allowed/i;
+  /returned error: 40[13]|Authentication failed|could not read (Username|Password)|[Pp]ermission (to .* )?denied|^(remote: )?ERROR: |access denied|not allowed/m;
 
 /** Whether objects are missing or broken, on the server or in the mirror. */
 export function isDamage(thrown: unknown): boolean {

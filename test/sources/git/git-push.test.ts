@@ -140,6 +140,14 @@ describe('a server that does not take it', () => {
     await harness.restore();
   });
 
+  it('because it has a problem of its own does not pass for one that refuses', async () => {
+    instead((request, response) => (isPush(request) ? void response.writeHead(503).end() : past(request, response)));
+    await expect(write({ 'a.yaml': '2' })).rejects.toMatchObject({
+      code: 'SourceUnreachable',
+      message: expect.stringMatching(/has a problem of its own .* nothing was written so far/),
+    });
+  });
+
   it('with a secret that is not there is not asked', async () => {
     const onto = harness.witness.snapshots.at(-1)!.id;
     await harness.restart({ credentials: { token: { env: 'FAIRLEAD_TEST_NO_SUCH_SECRET' } } });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Change, Written } from '../../../src/ports/source.ts';
+import { gitEnvironment } from '../../../src/sources/git/environment.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { signCommit, sshSigner } from '../../fixtures/signing.ts';
@@ -49,6 +50,13 @@ describe('a commit', () => {
     );
     expect(await show('%(trailers:key=Fairlead-Verb,valueonly)')).toBe('apply');
     expect(harness.witness.snapshots.at(-1)!.commit).toMatchObject({ author: 'Grace Hopper', subject: 'Weather by the hour' });
+  });
+
+  it('is good for every server also where its author has no address', async () => {
+    await start({ 'a.yaml': '1' });
+    await harness.repository.git('config', 'receive.fsckObjects', 'true');
+    await write({ 'a.yaml': '2' }, { author: { name: 'Ada', email: '' } });
+    expect(await show('%an <%ae>')).toBe('Ada <>');
   });
 
   it('is by the name of the settings where nobody else made it', async () => {
@@ -140,6 +148,9 @@ describe('a repository of which only some paths are followed', () => {
     const video = await harness.repository.git('rev-parse', 'main:big/video.bin');
     const held = await harness.repository.gitWith({ GIT_DIR: harness.mirror }, 'cat-file', '--batch-all-objects', '--batch-check');
     expect(held).not.toContain(video);
+    // Neither a sweep nor a look at all objects stumbles over what is not here.
+    await harness.repository.gitWith(gitEnvironment(harness.mirror, null), 'gc', '--quiet');
+    await harness.repository.gitWith(gitEnvironment(harness.mirror, null), 'fsck', '--connectivity-only');
     await write({ 'deploy/a.yaml': '3' });
     await harness.put({ 'deploy/a.yaml': '4', 'big/video.bin': 'y' });
     await harness.source.refresh();
@@ -245,12 +256,19 @@ describe('a proposal', () => {
     'is refused where its name %j is none that a branch can have',
     async (branch) => {
       await start({ 'a.yaml': '1' });
+      await expect(harness.repository.git('check-ref-format', '--branch', branch)).rejects.toThrow();
       await expect(write({ 'a.yaml': '2' }, { branch })).rejects.toMatchObject({
         code: 'Refused',
         message: `${JSON.stringify(branch)} is no name that a branch can have.`,
       });
     },
   );
+
+  it.each(['fairlead/apply-a-1', 'a.b', 'ö', 'a@b', 'feature/x.y'])('may have the name %s', async (branch) => {
+    await start({ 'a.yaml': '1' });
+    expect(await harness.repository.git('check-ref-format', '--branch', branch)).toBe(branch);
+    expect((await write({ 'a.yaml': '2' }, { branch })).branch).toBe(branch);
+  });
 
   it('refused by the server is not told to be proposed', async () => {
     await start({ 'a.yaml': '1' });
