@@ -75,11 +75,12 @@ const person = {
     email: { type: 'string', pattern: '^[^<>\\s\\u0000-\\u001f]{1,200}$' },
   },
 } as const;
+/** With a plan, which may have 60,000 characters, a message fits into what forges take of a pull request. */
 const writing = {
   type: 'object',
   required: ['message', 'author', 'propose'],
   properties: {
-    message: { anyOf: [{ type: 'string', pattern: '\\S', maxLength: 65_536 }, { type: 'null' }] },
+    message: { anyOf: [{ type: 'string', pattern: '\\S', maxLength: 5_000 }, { type: 'null' }] },
     author: { anyOf: [person, { type: 'null' }] },
     propose: { anyOf: [text, { type: 'boolean' }] },
   },

@@ -17,6 +17,8 @@ import { takenBack, wayBack } from './way-back.ts';
 const gatherMs = 200;
 const firstWaitMs = 5_000;
 const longestWaitMs = 300_000;
+/** A commit that spoils more is better taken back whole, by whoever looks at the first of them. */
+const mostOfOneCommit = 10;
 /** The newest are remembered: a commit that long ago is declared no more. */
 const mostRemembered = 1_000;
 const key = 'revert-proposals';
@@ -99,6 +101,11 @@ export class RevertProposals {
     const { parts, epoch } = this.#controller;
     this.#done ??= JSON.parse((await parts.store.setting(key)) ?? '[]') as string[];
     if (this.#done.includes(revert.branch) || this.#refused.has(revert.branch)) return;
+    if (this.#done.filter((branch) => branch.endsWith(revert.commit.slice(0, 12))).length >= mostOfOneCommit)
+      throw new FairleadError(
+        'Refused',
+        `${mostOfOneCommit} proposals for one commit are enough: git revert ${revert.commit} takes all of it back.`,
+      );
     const { proposed } = await this.#pushed(revert);
     if (proposed !== null && proposed.problem !== null)
       throw new FairleadError('ForgeUnreachable', `Branch ${revert.branch} is there, but its pull request is not: ${proposed.problem}`);
@@ -157,7 +164,8 @@ function revertsOf({ declarations, loop }: Controller, { name }: SourceKeeper): 
     if (desired === null || desired.origin.source !== name || stable === null || rollout !== null || deleting) return [];
     const declaration = declarations.of(service);
     // Another commit may have come meanwhile: what becomes of that one will be seen.
-    if (declaration.kind !== 'declared' || declaration.service.specHash !== desired.specHash || desired.state !== 'Active') return [];
+    if (declaration.kind !== 'declared' || declaration.service.origin.source !== name) return [];
+    if (declaration.service.specHash !== desired.specHash || desired.state !== 'Active') return [];
     const rejection = record.rejections.find(({ revision }) => revision === desired.revision.hash);
     if (rejection === undefined || stable.hash === desired.revision.hash) return [];
     const commit = desired.origin.snapshot;

@@ -124,6 +124,19 @@ it('each service that a commit spoils gets a proposal of its own', async () => {
   expect(branches().sort()).toEqual([branchOf('clock', commit), branchOf('files', commit)]);
 });
 
+it('a commit that spoils very many does not flood the forge: who looks is told to take it back whole', async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `many-${index}`);
+  const all = (version: string) => Object.fromEntries(names.map((name) => [`${name}.yaml`, manifest(name, version)]));
+  await push(all('v1'), 'Many');
+  const spoilt = new Set(names.map((name) => declared(name, 'bad').revision.hash));
+  world.host.connects = (revision) => !spoilt.has(revision);
+  const commit = await push(all('bad'), 'All of them');
+  await world.clock.advance(tooLong);
+  expect([branches().length, drafts.length]).toEqual([10, 10]);
+  const not = (await told()).filter(({ reason }) => reason === 'RevertNotProposed');
+  expect(not.map(({ message }) => message)).toEqual(Array(2).fill(expect.stringContaining(`git revert ${commit}`)));
+});
+
 it('a first deployment has nothing to go back to', async () => {
   const never = declared('weather', 'v1').revision.hash;
   world.host.connects = (revision) => revision !== never;
