@@ -1,9 +1,10 @@
 /**
- * From `git push` to the Revision that serves: a real repository behind `git http-backend`, whose own post-receive hook tells
- * Fairlead with a signed delivery, as a forge does; and what hostile pushes and deliveries come to on that way. It polls once an
+ * From `git push` to the Revision that serves: a real repository behind `git http-backend`, whose own post-receive hook (that of
+ * docs/sources.md) tells Fairlead with a signed delivery, as a forge does; and what hostile pushes and deliveries come to on that way. It polls once an
  * hour, so all that happens here happens because of the hook.
  */
 import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -21,28 +22,18 @@ const token = 'reads-and-writes-7q';
 const secret = 'between-the-forge-and-us-7q';
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-push-'));
 const clone = join(folder, 'clone');
-const told = join(folder, 'delivery.json');
 
 let repository: GitRepository;
 let server: GitHttpServer;
 let stand: Stand;
 let hookUrl: string;
 
-/** Posts what was pushed as Gitea would, and keeps what it posted. */
-const postReceive = (url: string): string => `#!${process.execPath}
-const { createHmac, randomUUID } = require('node:crypto');
-const { readFileSync, writeFileSync } = require('node:fs');
-const [before, after, ref] = readFileSync(0, 'utf8').trim().split('\\n').at(-1).split(' ');
-const body = JSON.stringify({ ref, before, after, repository: { full_name: 'platform/services' } });
-const headers = {
-  'content-type': 'application/json',
-  'x-gitea-event': 'push',
-  'x-gitea-delivery': randomUUID(),
-  'x-gitea-signature': createHmac('sha256', readFileSync(${JSON.stringify(join(folder, 'hook-secret'))}, 'utf8')).update(body).digest('hex'),
-};
-writeFileSync(${JSON.stringify(told)}, JSON.stringify({ headers, body }));
-fetch(${JSON.stringify(url)}, { method: 'POST', headers, body }).then(({ status }) => console.log('told Fairlead: ' + status));
-`;
+/** The hook that docs/sources.md shows, for that address and secret. */
+function postReceive(url: string, secretFile: string): string {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/sources.md'), 'utf8');
+  const [, script = ''] = /```sh\n(#!\/bin\/sh\n[^]*?)```/.exec(page)!;
+  return script.replace('/run/secrets/platform-hook', secretFile).replace('http://127.0.0.1:7402/hooks/platform', url);
+}
 
 async function git(...args: readonly string[]): Promise<string> {
   const { stdout, stderr } = await promisify(execFile)('git', ['-C', clone, ...args], { env: { ...plainGit, GIT_TERMINAL_PROMPT: '0' } });
@@ -76,20 +67,25 @@ async function api<Answer>(path: string): Promise<Answer> {
 const source = async (): Promise<SourceResource> => (await api<ResourceList<SourceResource>>('/api/v1/sources')).items[0]!;
 const events = async (): Promise<readonly EventResource[]> => (await api<ResourceList<EventResource>>('/api/v1/events')).items;
 
-async function deliver(change: (headers: Record<string, string>) => Record<string, string>): Promise<[status: number, done: unknown]> {
-  const { headers, body } = JSON.parse(readFileSync(told, 'utf8')) as { headers: Record<string, string>; body: string };
-  const answer = await fetch(hookUrl, { method: 'POST', headers: change(headers), body });
+/** A delivery as the hook sends it, with those headers in the place of its own. */
+async function deliver(id: string, own: Readonly<Record<string, string>> = {}): Promise<[status: number, done: unknown]> {
+  const body = JSON.stringify({ ref: 'refs/heads/main', after: id });
+  const headers = {
+    ...{ 'content-type': 'application/json', 'x-gitea-event': 'push', 'x-gitea-delivery': `${id}-refs/heads/main` },
+    ...{ 'x-gitea-signature': createHmac('sha256', secret).update(body).digest('hex'), ...own },
+  };
+  const answer = await fetch(hookUrl, { method: 'POST', headers, body });
   return [answer.status, ((await answer.json()) as { done?: unknown }).done];
 }
 
-describe.skipIf(isMissing('git'))('a repository that tells of its pushes (skipped without git)', () => {
+describe.skipIf(isMissing('curl', 'git', 'perl'))('a repository that tells of its pushes (skipped without curl, git and perl)', () => {
   beforeAll(async () => {
     repository = await GitRepository.make('services.git');
     server = await GitHttpServer.start(repository.base);
     server.login = `x-access-token:${token}`;
     hookUrl = `http://127.0.0.1:${await freePort()}/hooks/platform`;
-    writeFileSync(join(folder, 'hook-secret'), secret);
-    writeFileSync(join(repository.path, 'hooks/post-receive'), postReceive(hookUrl), { mode: 0o755 });
+    writeFileSync(join(folder, 'hook-secret'), `${secret}\n`);
+    writeFileSync(join(repository.path, 'hooks/post-receive'), postReceive(hookUrl, join(folder, 'hook-secret')), { mode: 0o755 });
     const url = server.url('services.git');
     await repository.commit({ 'deploy/echo.yaml': echo('one') }, { subject: 'The first service' });
     mkdirSync(clone);
@@ -117,7 +113,7 @@ describe.skipIf(isMissing('git'))('a repository that tells of its pushes (skippe
   it('has them served: the hook tells, the commit is fetched, and the service moves to its new Revision', { timeout: 60_000 }, async () => {
     const before = (await stand.service('echo'))!;
     const { id, said } = await push('Echo says two', { 'deploy/echo.yaml': echo('two') });
-    expect(said).toContain('told Fairlead: 202');
+    expect(said).toContain('"done":"refresh"');
     const after = (await stand.until('the pushed commit serves', serves(id))).get('echo')!;
     expect(after.status.stable).not.toBe(before.status.stable);
     expect(after).toMatchObject({
@@ -132,12 +128,11 @@ describe.skipIf(isMissing('git'))('a repository that tells of its pushes (skippe
   });
 
   it('is not believed by anybody who cannot sign, and not twice: 401, and 202 for nothing', async () => {
-    expect(await deliver((headers) => headers)).toEqual([202, 'nothing']);
-    expect(await deliver((headers) => ({ ...headers, 'x-gitea-signature': '0'.repeat(64), 'x-gitea-delivery': 'other' }))).toEqual([
-      401,
-      undefined,
-    ]);
-    expect(await deliver(({ 'x-gitea-signature': _, ...headers }) => headers)).toEqual([401, undefined]);
+    const { observedCommit: pushed } = await source();
+    expect(await deliver(pushed)).toEqual([202, 'nothing']);
+    expect(await deliver(pushed, { 'x-gitea-delivery': 'another' })).toEqual([202, 'refresh']);
+    expect(await deliver(pushed, { 'x-gitea-delivery': 'a third', 'x-gitea-signature': '0'.repeat(64) })).toEqual([401, undefined]);
+    expect(await deliver(pushed, { 'x-gitea-delivery': 'a fourth', 'x-gitea-signature': '' })).toEqual([401, undefined]);
   });
 
   it('may be flooded with connections while probes, calls of the status API and what runs go on', { timeout: 60_000 }, async () => {
