@@ -18,15 +18,12 @@ export function forgeOf(settings: GitSettings, clock: Clock): Forge | null {
 }
 
 /**
- * Null where nothing could be merged into what is followed: a tag, versions, a commit. Throws Refused for settings that could
- * come to nothing.
+ * Null where nothing could be merged into what is followed: a tag, versions, a commit. Throws Refused when pull requests are
+ * to be opened and its address names no repository on a forge.
  */
 export function proposalsOf(settings: GitSettings, clock: Clock): Proposals | null {
-  const { name, url, ref, pullRequests, commitStatus, revertProposals } = settings;
-  if (!('branch' in ref)) {
-    if (revertProposals) throw new FairleadError('Refused', `${name}: revertProposals needs a branch that is followed.`);
-    return null;
-  }
+  const { url, ref, pullRequests, commitStatus, revertProposals } = settings;
+  if (!('branch' in ref)) return null;
   const base = ref.branch;
   const address = forgeAddress(url);
   const kind = pullRequests?.forge ?? commitStatus?.forge ?? (address === null ? null : guessForge(address.host));

@@ -119,9 +119,9 @@ describe('history', () => {
   test('lists how each ended', async () => {
     expect((await cli.run('rollout', 'history', 'weather')).out).toBe(
       [
-        'NUMBER  STRATEGY         TARGET            RESULT      REASON          STARTED  TOOK  WEIGHT',
-        '3       canary           weather-bbbbbbbb  RolledBack  AnalysisFailed  1m ago   57s   10%',
-        '2       canary (return)  weather-aaaaaaaa  Promoted    TargetServes    1m ago   0ms   100%',
+        'NUMBER  STRATEGY         TARGET            COMMIT    RESULT      REASON          STARTED  TOOK  WEIGHT',
+        '3       canary           weather-bbbbbbbb  5f5f5f5f  RolledBack  AnalysisFailed  1m ago   57s   10%',
+        '2       canary (return)  weather-aaaaaaaa  5f5f5f5f  Promoted    TargetServes    1m ago   0ms   100%',
         '',
       ].join('\n'),
     );

@@ -73,6 +73,8 @@ spec:
         allowRewind: true
         verify: {mode: tag, sshAllowedSigners: signers, gpgKeys: [a.asc]}
         commitStatus: {forge: gitea, tokenFrom: {file: token}}
+        pullRequests: {forge: gitea, tokenFrom: {env: PULLS}, apiUrl: "https://git.example.com/api/v1"}
+        writes: {name: Ops, email: ops@example.org, signingKeyFile: keys/sign}
         drift: report
         revertProposals: true
   webhooks: {listen: "0.0.0.0:7500", sources: {platform: {forge: gitea, secretFrom: {env: HOOK}}}}
@@ -99,6 +101,8 @@ spec:
           allowRewind: false,
           verify: null,
           commitStatus: null,
+          pullRequests: null,
+          writes: { name: 'Fairlead', email: 'fairlead@localhost', signingKeyFile: null },
           drift: 'correct',
           revertProposals: false,
         },
@@ -116,6 +120,8 @@ spec:
           allowRewind: true,
           verify: { mode: 'tag', sshAllowedSigners: at('signers'), gpgKeys: [at('a.asc')] },
           commitStatus: { forge: 'gitea', token: { file: at('token') }, apiUrl: null },
+          pullRequests: { forge: 'gitea', token: { env: 'PULLS' }, apiUrl: 'https://git.example.com/api/v1' },
+          writes: { name: 'Ops', email: 'ops@example.org', signingKeyFile: at('keys/sign') },
           drift: 'report',
           revertProposals: true,
         },

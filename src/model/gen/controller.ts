@@ -129,7 +129,7 @@ export interface GitSpec {
    */
   drift?: 'correct' | 'report';
   /**
-   * A commit that was rolled back opens a proposal that takes it back.
+   * A commit that was rolled back opens a proposal that takes it back, where a branch is followed.
    */
   revertProposals?: boolean;
 }
