@@ -62,7 +62,7 @@ export class Place {
     const hook = `127.0.0.1:${await freePort()}`;
     const secretFile = join(folder, 'hook-secret');
     writeFileSync(secretFile, hookSecret);
-    const program = [process.execPath, join(import.meta.dirname, 'post-receive.ts'), `http://${hook}/hooks/platform`, secretFile];
+    const program = [process.execPath, join(root, 'test/fixtures/post-receive.ts'), `http://${hook}/hooks/platform`, secretFile];
     writeFileSync(join(bare.path, 'hooks/post-receive'), `#!/bin/sh\nexec ${program.map((word) => `'${word}'`).join(' ')}\n`, {
       mode: 0o755,
     });
