@@ -7,6 +7,7 @@ import { registerHooks } from 'node:module';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { satisfies } from 'semver';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ForgeDouble, token } from '../forges/forge-double.ts';
@@ -306,13 +307,15 @@ describe('the pre-commit hook', () => {
     readonly args: readonly string[];
     readonly files: string;
     readonly pass_filenames: boolean;
+    readonly language_version: string;
   }
   const [hook] = parse(textOf('.pre-commit-hooks.yaml')) as [Hook];
 
   test('has what pre-commit wants of a hook, and the command that it names is installed with the package', () => {
     expect(hook).toMatchObject({ id: 'fairlead-validate', name: 'fairlead validate', language: 'node', pass_filenames: false });
-    const { bin } = JSON.parse(textOf('package.json')) as { bin: Record<string, string> };
+    const { bin, engines } = JSON.parse(textOf('package.json')) as { bin: Record<string, string>; engines: { node: string } };
     expect(Object.keys(bin)).toContain(hook.entry.split(' ')[0]);
+    expect(satisfies(hook.language_version, engines.node)).toBe(true);
     expect(['deploy/files.yaml', 'a.yml', 'b.json', 'c.ts'].filter((path) => new RegExp(hook.files).test(path))).toEqual([
       'deploy/files.yaml',
       'a.yml',
