@@ -30,6 +30,7 @@ export function problems(world: World): string[] {
     found.push(`plan ${record.planGeneration} is not in force`);
   if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
   else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
+  if (record.drifts.some(({ kind }) => kind !== 'contract')) found.push('something is still said to differ from the plan');
   const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);
   if (world.store.verdictEvents !== ended) found.push(`${ended} rollouts ended, ${world.store.verdictEvents} verdicts told`);
   return found;
@@ -138,7 +139,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   if (conditionOf(record, 'Ready') !== 'True') found.push('not Ready');
   if (record.leaving.length > 0) found.push('revisions are still leaving');
   const inForce = world.host?.inForce ?? null;
-  if (inForce?.route?.weights[stable.hash] !== 100) found.push('the gateway does not send calls to stable');
+  if (inForce?.route?.weights[stable.hash] !== 100 || world.host?.misrouted !== undefined)
+    found.push('the gateway does not send calls to stable');
   return found;
 }
 

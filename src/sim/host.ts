@@ -27,6 +27,8 @@ export class SimInstance {
   /** Outcomes that faults put before those of its behaviour. */
   readonly blips: CheckOutcome[] = [];
   checking = false;
+  /** No Plan ends it before this instant (virtual). */
+  staysUntil = 0;
   /** Its sessions have been promised time to end: it has served as one of the stable Revision, or its Rollout was superseded. */
   wasPromised = false;
   /** A check has failed so often that stopping it at once is right. */
@@ -66,6 +68,8 @@ export class SimHost {
   /** The newest Plan taken in, and the one whose Route is in force. */
   taken: Plan | null = null;
   inForce: Plan | null = null;
+  /** Weights that the gateway follows though its Plan says others; undefined: it follows the Plan. */
+  misrouted: Readonly<Record<string, number>> | null | undefined = undefined;
   /** Until when (virtual) the event loop stands still. */
   stalledUntil = 0;
   private newestGeneration = 0;
@@ -115,9 +119,11 @@ export class SimHost {
     const { world } = this;
     this.outlook.follow(plan);
     this.inForce = plan;
+    this.misrouted = undefined;
     for (const instance of [...this.instances]) {
       const planned = plan.instances.find(({ id }) => id === instance.id);
-      if (planned === undefined) this.stop(instance, plan.limits.stopTimeoutMs);
+      if (planned === undefined && world.queue.now >= instance.staysUntil) this.stop(instance, plan.limits.stopTimeoutMs);
+      else if (planned === undefined) continue;
       else if (planned.duty !== instance.duty) {
         world.load.dutyChanged(instance, planned.duty, plan);
         instance.duty = planned.duty;
@@ -208,6 +214,15 @@ export class SimHost {
     });
   }
 
+  /** It is gone, and the Host does not know that it ever was. */
+  lose(instance: SimInstance): void {
+    this.outlook.flow();
+    this.world.load.instanceGone(instance);
+    instance.phase = 'ended';
+    this.remove(instance);
+    this.world.load.routeChanged();
+  }
+
   private remove(instance: SimInstance): void {
     this.instances = this.instances.filter((other) => other !== instance);
     this.changed();
@@ -277,7 +292,7 @@ export class SimHost {
       hostId: this.id,
       planGeneration: this.taken?.generation ?? 0,
       routeGeneration: this.inForce?.generation ?? 0,
-      routed: this.inForce?.route?.weights ?? null,
+      routed: this.misrouted === undefined ? (this.inForce?.route?.weights ?? null) : this.misrouted,
       instances: this.instances.map((instance) => ({
         id: instance.id,
         revision: instance.revision,

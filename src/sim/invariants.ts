@@ -21,6 +21,7 @@ import {
 } from './terms.ts';
 import { analysisAlways, analysisInvariants } from './analysis-invariants.ts';
 import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
+import { driftAlways, driftInvariants } from './drift-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
 import { strategyInvariants } from './strategy-invariants.ts';
@@ -34,6 +35,7 @@ export function checkDecision(world: World, pass: Pass): void {
   }
   const judged: Judged = { ...pass, after: decision.record, world };
   world.watch.look(judged);
+  world.driftWatch.look(judged);
   for (const [name, invariant] of always) {
     const wrong = invariant(judged);
     if (wrong !== null) world.violate(name, wrong);
@@ -315,13 +317,22 @@ const wakesForDeadline: Invariant = ({ after, decision, now }) => {
 };
 
 const named = (invariants: Readonly<Record<string, Invariant>>): readonly (readonly [string, Invariant])[] => Object.entries(invariants);
-const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...canaryAlways, ...analysisAlways, ...releaseAlways });
+const always = named({
+  wakesInTime,
+  wakesForBackOffs,
+  wakesForDeadline,
+  ...canaryAlways,
+  ...analysisAlways,
+  ...releaseAlways,
+  ...driftAlways,
+});
 const onChange = named({
   ...rolloutInvariants,
   ...strategyInvariants,
   ...canaryInvariants,
   ...analysisInvariants,
   ...releaseInvariants,
+  ...driftInvariants,
   lifecycleFollowsTheTable,
   instancesAreOnRecord,
   planGenerationGrows,

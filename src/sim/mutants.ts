@@ -1,4 +1,5 @@
 /** The planted mistakes, all of them. */
+import { driftMutants } from './mutants/drift.ts';
 import { instanceMutants } from './mutants/instances.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { releaseMutants } from './mutants/releases.ts';
@@ -7,4 +8,11 @@ import { serviceMutants } from './mutants/service.ts';
 import { strategyMutants } from './mutants/strategies.ts';
 
 export type { Mutant } from './mutants/mutant.ts';
-export const mutants: readonly Mutant[] = [...instanceMutants, ...rolloutMutants, ...strategyMutants, ...releaseMutants, ...serviceMutants];
+export const mutants: readonly Mutant[] = [
+  ...instanceMutants,
+  ...rolloutMutants,
+  ...strategyMutants,
+  ...releaseMutants,
+  ...driftMutants,
+  ...serviceMutants,
+];

@@ -287,9 +287,6 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   const asPromoted = offers.length > 0 && offers.every((hash) => hash === stableContract);
   if (asPromoted && after.drift !== null) return `drift to ${after.drift.to} though stable offers what it was promoted with`;
   if (other != null && after.drift === null) return `stable offers ${other} rather than ${stableContract}, and no drift is said`;
-  const drifted = after.conditions.find(({ type }) => type === 'Drifted')?.status ?? 'Unknown';
-  if ((after.drift !== null) !== (drifted === 'True'))
-    return `drift ${after.drift === null ? 'none' : after.drift.class}, and Drifted is ${drifted}`;
   if (after.drift === null) return decision.plan !== null && decision.plan.quarantine.length > 0 ? 'quarantine without drift' : null;
   if (after.drift.from !== after.stableContract) return 'drift from another contract than stable was promoted with';
   const expected = classOf(offerOf(after.drift.from), offerOf(after.drift.to));

@@ -1,6 +1,18 @@
 /** What must be so of every Decision about Rollouts and about what serves meanwhile. Names and numbers as in invariants.ts. */
 import type { InstanceRecord } from '../model/record.ts';
-import { goalOf, manifestAtEnd, serviceFor, serving, wantedOf, isOver, inBackOff, retried, sameJson, type Invariant } from './terms.ts';
+import {
+  goalOf,
+  manifestAtEnd,
+  serviceFor,
+  serving,
+  wantedOf,
+  isLost,
+  isOver,
+  inBackOff,
+  retried,
+  sameJson,
+  type Invariant,
+} from './terms.ts';
 
 /** [4] */
 const atMostOneRollout: Invariant = ({ before, after }) => {
@@ -67,7 +79,7 @@ const stableServesUntilTargetIsProven: Invariant = ({ before, after, observation
   for (const instance of serving(before, stable.hash, false)) {
     if (instance.ordinal >= wanted || after.instances.some(({ id, duty }) => id === instance.id && duty === 'serve')) continue;
     const seen = observation?.instances.find(({ id }) => id === instance.id);
-    if (!isOver(seen, after)) return `${instance.id} of stable was sent away`;
+    if (!isOver(seen, after) && !isLost(before, observation, instance.id)) return `${instance.id} of stable was sent away`;
   }
   const waitsForExclusive = after.leaving.some(({ run }) => run.exclusive);
   if (

@@ -2,6 +2,7 @@
 import type { Amount, Migration } from '../model/service.ts';
 import {
   goalOf,
+  isLost,
   isOver,
   ongoing,
   promotion,
@@ -98,13 +99,8 @@ const rollingGoesForward: Invariant = (judged) => {
   const { target, step } = both.is;
   for (const { id } of serving(before!, target, false)) {
     if (after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) continue;
-    if (
-      !isOver(
-        observation?.instances.find((seen) => seen.id === id),
-        after,
-      )
-    )
-      return `${id} of the target was sent away`;
+    const seen = observation?.instances.find((one) => one.id === id);
+    if (!isOver(seen, after) && !isLost(before!, observation, id)) return `${id} of the target was sent away`;
   }
   const replaced = Math.min(step, serving(after, target, true).length);
   if (both.is.phase === 'Replacing' && replaced > 0 && weightOf(after, target) === 0) return `${replaced} have taken over and get no calls`;
@@ -173,13 +169,8 @@ const keptStaysUp: Invariant = (judged) => {
   if (after.kept === null) return 'what was kept is let go before its time';
   for (const { id } of serving(before, hash, false)) {
     if (after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) continue;
-    if (
-      !isOver(
-        observation?.instances.find((seen) => seen.id === id),
-        after,
-      )
-    )
-      return `${id} is kept and was sent away`;
+    const seen = observation?.instances.find((one) => one.id === id);
+    if (!isOver(seen, after) && !isLost(before, observation, id)) return `${id} is kept and was sent away`;
   }
   return null;
 };

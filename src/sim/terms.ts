@@ -64,6 +64,11 @@ export function isOver(seen: ObservedInstance | undefined, { desired }: ServiceR
   return seen.phase === 'ended' || seen.checks.some(({ failsInARow, errorsInARow }) => failsInARow >= threshold || errorsInARow >= 4);
 }
 
+/** The Host follows the Plan, and has nothing of an Instance in it. */
+export function isLost({ planGeneration }: ServiceRecord, observation: Observation | null, id: string): boolean {
+  return observation?.planGeneration === planGeneration && !observation.instances.some((seen) => seen.id === id);
+}
+
 export function inBackOff({ restarts }: ServiceRecord, revision: string, now: number): boolean {
   return restarts.some((restart) => restart.revision === revision && restart.notBefore > now);
 }

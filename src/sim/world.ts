@@ -13,6 +13,7 @@ import type { Revision } from '../model/revision.ts';
 import type { StrategyName } from '../model/service.ts';
 import { contractOf, hashOf, type Offer } from './contracts.ts';
 import { Crash, SimController } from './controller.ts';
+import { DriftWatch } from './drift-invariants.ts';
 import { EventQueue } from './event-queue.ts';
 import { Faults } from './faults.ts';
 import { SimHost, type SimInstance } from './host.ts';
@@ -23,6 +24,7 @@ import { Prng } from './prng.ts';
 import { SimStore } from './store.ts';
 import { unavailableOf } from './strategy-invariants.ts';
 import { wantedOf } from './terms.ts';
+import { Tampering } from './tampering.ts';
 import { Trace } from './trace.ts';
 import { serviceName } from './services.ts';
 import { Watch } from './watch.ts';
@@ -96,6 +98,8 @@ export class World {
   /** Revisions of which faults made an Instance fail. */
   readonly hurt = new Set<string>();
   readonly watch = new Watch();
+  readonly driftWatch = new DriftWatch();
+  readonly tampering: Tampering;
   drifted = false;
   /** A Revision was taken back after its promotion. */
   regressed = false;
@@ -128,6 +132,7 @@ export class World {
     this.dependencyReady = this.workload.initialDependencyReady;
     this.link = new Link(this);
     this.faults = new Faults(this);
+    this.tampering = new Tampering(this);
     this.load = new Load(this);
     this.crashCountdown = options.crashAt ?? 0;
   }
@@ -189,6 +194,7 @@ export class World {
     if (twinOf !== null && this.changes >= twinOf.changes) return;
     const gapMs = this.workload.gapMs();
     this.faults.followChange(gapMs, this.workload.calm);
+    this.tampering.followChange(gapMs);
     this.queue.after(gapMs, () => {
       if (this.closing) return;
       this.apply(this.workload.next());

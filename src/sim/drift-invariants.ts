@@ -1,0 +1,87 @@
+/** What must be so of drift: what the Host does otherwise than its Plan says is said once it lasts, and nothing else is. */
+import type { Observation } from '../model/observation.ts';
+import type { ServiceRecord } from '../model/record.ts';
+import { conditionOf, sameJson, type Invariant, type Judged } from './terms.ts';
+
+/** How long the Host may take to follow a Plan. */
+const followMs = 10_000;
+
+type Kind = 'instances' | 'routes';
+
+/** Since when (by the clock of the passes) each kind of difference has been seen of one Plan without a break; beside the heart. */
+export class DriftWatch {
+  private readonly since = new Map<Kind, { readonly plan: number; readonly at: number }>();
+
+  /** Called with each pass, after the heart. */
+  look({ before, observation, now }: Judged): void {
+    for (const kind of ['instances', 'routes'] as const) {
+      const differs = before === null || observation === null ? null : differsIn(kind, before, observation);
+      if (differs === null) continue;
+      const known = this.since.get(kind);
+      if (!differs) this.since.delete(kind);
+      // What was not stored was not seen.
+      else if (known?.plan !== before!.planGeneration || !before!.drifts.some((drift) => drift.kind === kind))
+        this.since.set(kind, { plan: before!.planGeneration, at: now });
+    }
+  }
+
+  /** For how long what is seen in this pass has lasted; null: there is nothing to be seen. */
+  lastsMs(kind: Kind, { before, observation, now }: Judged): number | null {
+    const known = this.since.get(kind);
+    if (known === undefined || before === null || observation === null) return null;
+    return differsIn(kind, before, observation) === true ? now - known.at : null;
+  }
+}
+
+/** null where the Host does not speak of the Plan in force. */
+function differsIn(kind: Kind, { planGeneration, instances, route }: ServiceRecord, seen: Observation): boolean | null {
+  if (seen.planGeneration !== planGeneration) return null;
+  if (kind === 'routes') return seen.routeGeneration < planGeneration || !sameJson(seen.routed, route?.weights ?? null);
+  if (seen.routeGeneration < planGeneration) return null;
+  const living = seen.instances.filter(({ phase }) => phase === 'starting' || phase === 'connected');
+  const missing = instances.some(({ id, duty }) => duty === 'serve' && !seen.instances.some((one) => one.id === id));
+  return missing || living.some(({ id }) => !instances.some((one) => one.id === id));
+}
+
+const whatLastsIsSaid: Invariant = (judged) => {
+  const { after, world } = judged;
+  if (world.clockJumped) return null;
+  for (const kind of ['instances', 'routes'] as const) {
+    const lastsMs = world.driftWatch.lastsMs(kind, judged);
+    const shown = after.drifts.some((drift) => drift.kind === kind && drift.shown);
+    if (lastsMs !== null && lastsMs >= followMs && !shown) return `${kind} differ for ${lastsMs} ms, and it is not said`;
+  }
+  return null;
+};
+
+const onlyWhatLastsIsSaid: Invariant = (judged) => {
+  const { before, after, world } = judged;
+  if (world.clockJumped) return null;
+  for (const kind of ['instances', 'routes'] as const) {
+    const isShown = (record: ServiceRecord | null): boolean => record?.drifts.some((drift) => drift.kind === kind && drift.shown) === true;
+    if (isShown(after) && !isShown(before) && (world.driftWatch.lastsMs(kind, judged) ?? 0) < followMs)
+      return `${kind} are said to differ too soon`;
+  }
+  return null;
+};
+
+const driftedIsTrue: Invariant = ({ after }) => {
+  const any = after.drifts.some(({ shown }) => shown);
+  if ((conditionOf(after, 'Drifted') === 'True') !== any)
+    return `Drifted ${conditionOf(after, 'Drifted')}, and ${any ? 'some is' : 'none is'} there`;
+  return after.drifts.some(({ kind }) => kind === 'contract') === (after.drift !== null) ? null : 'the contract is not among what drifted';
+};
+
+const nothingIsSpared: Invariant = ({ after }) => (after.spared.length === 0 ? null : `${after.spared.join()} is left alone, by no policy`);
+
+/** A Plan is said again for what is shown alone, and not before half a minute has passed. */
+const plansAreRepeatedWithReason: Invariant = ({ before, after, world }) => {
+  if (before === null || after.planRepeatedAt === null || after.planRepeatedAt === before.planRepeatedAt) return null;
+  if (!after.drifts.some(({ kind, shown }) => shown && (kind === 'instances' || kind === 'routes')))
+    return 'a plan is said again for nothing';
+  const at = before.planRepeatedAt;
+  return at === null || world.clockJumped || after.planRepeatedAt - at >= 30_000 ? null : 'a plan is said again too soon';
+};
+
+export const driftAlways = { whatLastsIsSaid };
+export const driftInvariants = { onlyWhatLastsIsSaid, driftedIsTrue, nothingIsSpared, plansAreRepeatedWithReason };
