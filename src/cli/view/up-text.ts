@@ -17,10 +17,10 @@ export function settledText(overview: Overview, urls: { gatewayUrl: string; stat
     `  Status API    ${paint.bold(`${urls.statusUrl}/api/v1/services`)}`,
     '',
     total === 0
-      ? `Try next: put a manifest into the folder (${program} validate checks it first).`
+      ? `Try next: put a manifest into a source (${program} validate checks it first).`
       : failed > 0
         ? `Try next: ${program} describe service ${overview.troubles[0]?.service ?? 'NAME'}`
-        : `Try next, in another terminal: ${program} get services · ${program} tools · edit a manifest and watch here.`,
+        : `Try next, in another terminal: ${program} get services · ${program} tools · change a manifest and watch here.`,
     '',
   );
   return `${lines.join('\n')}\n`;
