@@ -64,7 +64,7 @@ export class Writer {
    * that takes no such change.
    */
   async write(wanted: Wanted, work: () => Promise<Worked>): Promise<Applied> {
-    return this.#inTurn(async () => {
+    const rest = await this.#inTurn(async () => {
       for (let attempt = 1; ; attempt += 1) {
         const worked = await work();
         try {
@@ -75,14 +75,20 @@ export class Writer {
         }
       }
     });
+    return rest();
   }
 
-  async #written(wanted: Wanted, worked: Worked): Promise<Applied> {
+  /** Answers what is left to do: a forge that takes its time keeps nobody else waiting. */
+  async #written(wanted: Wanted, worked: Worked): Promise<() => Promise<Applied>> {
     const { source, changes } = worked;
     const files = Object.keys(worked.files).sort();
-    if (files.length === 0) return { snapshot: worked.onto, changes, files, proposed: null };
+    const applied = (snapshot: string): Applied => ({ snapshot, changes, files, proposed: null });
+    if (files.length === 0) return async () => applied(worked.onto);
     const writable = writableOf(source);
-    if (wanted.writing.propose !== false) return { ...(await this.#propose(wanted, worked, writable)), changes, files };
+    if (wanted.writing.propose !== false) {
+      const { snapshot, open } = await this.#propose(wanted, worked, writable);
+      return async () => ({ ...applied(snapshot), proposed: await open() });
+    }
     if (source.declared.suspended)
       throw new FairleadError('Refused', `${source.name} is suspended: nothing written to it would be read. Resume it first.`);
     await this.#controller.approveDeletions(worked.gone);
@@ -96,10 +102,15 @@ export class Writer {
     // The next change is to be made against what this one left.
     await source.settled();
     await this.audit(wanted, `Wrote ${files.join(', ')}: ${summary(changes)}.`, snapshot);
-    return { snapshot, changes, files, proposed: null };
+    return async () => applied(snapshot);
   }
 
-  async #propose(wanted: Wanted, worked: Worked, writable: WritableSource): Promise<Pick<Applied, 'snapshot' | 'proposed'>> {
+  /** Pushes the branch; `open` opens the pull request. */
+  async #propose(
+    wanted: Wanted,
+    worked: Worked,
+    writable: WritableSource,
+  ): Promise<{ readonly snapshot: string; readonly open: () => Promise<Proposed> }> {
     const { source } = worked;
     const proposals = proposalsOf(source);
     const { propose } = wanted.writing;
@@ -109,15 +120,15 @@ export class Writer {
     const change = changeOf(wanted, worked, branch);
     const report = proposals.propose === null || worked.report === null ? null : await worked.report();
     const snapshot = await pushed(writable, change, wanted);
-    const proposed = await proposedOf(proposals, branch, change, report);
-    const where = proposed.pullRequest?.url ?? proposed.compareUrl;
-    const page = where === null ? '' : ` (${where})`;
-    await this.audit(
-      wanted,
-      `Proposed on branch ${branch}${page}, to be merged into ${proposals.base}: ${summary(worked.changes)}.`,
-      snapshot,
-    );
-    return { snapshot, proposed };
+    const open = async (): Promise<Proposed> => {
+      const proposed = await proposedOf(proposals, branch, change, report);
+      const where = proposed.pullRequest?.url ?? proposed.compareUrl;
+      const page = where === null ? '' : ` (${where})`;
+      const what = summary(worked.changes);
+      await this.audit(wanted, `Proposed on branch ${branch}${page}, to be merged into ${proposals.base}: ${what}.`, snapshot);
+      return proposed;
+    };
+    return { snapshot, open };
   }
 
   /** An Event that says who asked for what; none without a reason. */

@@ -283,6 +283,16 @@ describe('where a forge or a source does not go along', () => {
     expect(repository.branches.has(where!.branch)).toBe(true);
   });
 
+  it('a forge that takes its time keeps nobody else waiting', async () => {
+    const answer = Promise.withResolvers<never>();
+    await controlled({ 'files.yaml': manifest('files', 'v1') }, forge([], { propose: () => answer.promise }));
+    const proposal = operator.apply(applying(manifest('files', 'v2')), null, proposed, 7);
+    await operator.apply(applying(manifest('weather', 'v1')), null, directly, 7);
+    expect(repository.log()).toEqual(['Add weather', 'The first']);
+    answer.reject(new FairleadError('ForgeUnreachable', 'No answer.'));
+    expect(await proposal).toMatchObject({ proposed: { problem: 'No answer.' } });
+  });
+
   it('without a token for it a person opens the pull request', async () => {
     await controlled({ 'files.yaml': manifest('files', 'v1') }, forge([], { propose: null, compareUrl: () => null }));
     expect(await operator.apply(applying(manifest('files', 'v2')), null, proposed, 7)).toMatchObject({
