@@ -3,6 +3,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import type { GuardPrune } from '../../src/controller/declarations.ts';
 import type { Proposals } from '../../src/controller/parts.ts';
 import { decide, type Decide } from '../../src/core/decide.ts';
+import type { DriftPolicy, FilesDrift } from '../../src/model/drift.ts';
 import type { Issue } from '../../src/model/issue.ts';
 import type { Observation, ObservedInstance } from '../../src/model/observation.ts';
 import type { Plan } from '../../src/model/plan.ts';
@@ -154,6 +155,7 @@ export class FakeSource implements WritableSource, Compiler {
   /** What it was told at its start; undefined before that. */
   lastApplied: string | null | undefined;
 
+  drift: DriftPolicy = 'correct';
   /** Its Snapshots are commits. */
   isGit = false;
 
@@ -187,6 +189,10 @@ export class FakeSource implements WritableSource, Compiler {
 
   happens(event: SourceEvent): void {
     this.#listener!.happened!(event);
+  }
+
+  drifts(drift: FilesDrift | null): void {
+    this.#listener!.drifted!(drift);
   }
 
   /** What is declared meanwhile is there, and is not said before somebody asks. */
@@ -315,6 +321,7 @@ export class World {
       sources: this.sources.map((source) => ({
         source,
         kind: source.isGit ? 'git' : 'folder',
+        drift: source.drift,
         location: `/${source.name}`,
         compiler: source,
         forge: this.forge,

@@ -43,6 +43,30 @@ describe('making a Plan true', () => {
     expect(world.phases('a')).toEqual([]);
   });
 
+  it('leaves an Instance alone that is spared: it runs on and is not called, and goes when it is spared no more', async () => {
+    const world = new HostWorld();
+    world.host.take(planFor('a'));
+    await world.bringUp('a-1');
+    world.host.take(planFor('a', { generation: 2, instances: [], spared: ['a-1'] }));
+    await settle();
+    expect(world.phases('a')).toEqual(['a-1 connected']);
+    expect(world.gateway.applied.at(-1)).toMatchObject({ generation: 2, instances: [] });
+    world.host.take(planFor('a', { generation: 3, instances: [] }));
+    await settle();
+    expect(world.phases('a')).toEqual([]);
+  });
+
+  it('has the gateway take in a Plan that is said again, and tells by which weights it routes', () => {
+    const world = new HostWorld();
+    world.host.take(planFor('a', { generation: 1, route: { weights: { 'hash-a': 100 } } }));
+    world.gateway.weights.set('a', { 'hash-b': 100 });
+    expect(world.observe('a').routed).toEqual({ 'hash-b': 100 });
+    world.host.take(planFor('a', { generation: 2, route: { weights: { 'hash-a': 100 } } }));
+    expect(world.observe('a')).toMatchObject({ routeGeneration: 2, routed: { 'hash-a': 100 } });
+    world.host.take(planFor('a', { generation: 3, route: null }));
+    expect(world.observe('a').routed).toBeNull();
+  });
+
   it('confirms a route only with the generation that the gateway has taken in', () => {
     const world = new HostWorld();
     const plain = world.gateway.apply.bind(world.gateway);
