@@ -192,6 +192,8 @@ export interface ServiceStatus {
   readonly rollout: RolloutStatus | null;
   /** How Rollouts ended, newest first, at most 20. */
   readonly history: readonly RolloutStatus[];
+  /** Hashes of the Contract that stable offers (null: not known), and of the one that `fairlead.lock` names (null: it is not locked). */
+  readonly contract: { readonly offered: string | null; readonly locked: string | null };
   /** Where what stable offers has gone from the Contract that it was promoted with, though no commit said so; null: nowhere. */
   readonly drift: ContractComparison | null;
   /** Everything of it that is not as it should be though nothing declared says so, the Contract included. */

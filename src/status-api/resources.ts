@@ -72,6 +72,7 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
     errors: traffic.reduce((sum, counters) => sum + errorsOf(counters), 0),
     rollout: runningRollout(view),
     history: endedRollouts(view),
+    contract: { offered: contractOf(view), locked: desired?.lock?.contract ?? null },
     drift: record.drift,
     drifts: record.drifts
       .filter(({ shown }) => shown)

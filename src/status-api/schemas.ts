@@ -125,6 +125,7 @@ const resources: TSchema[] = [
     errors: count,
     rollout: orNull(Type.Object(rolloutStatus)),
     history: Type.Array(Type.Object(rolloutStatus)),
+    contract: Type.Object({ offered: orNull(text), locked: orNull(text) }),
     drift: orNull(contractComparison),
     drifts: Type.Array(Type.Object({ kind: oneOf(...driftKinds), message: text, diff: text, since: instant })),
     quarantine: Type.Array(text),

@@ -1,6 +1,7 @@
 /** `fairlead lock`: what is shown of what would be approved, and that nothing else is. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LockReport } from '../../src/ports/admin.ts';
+import { contract } from '../fixtures/service-views.ts';
 import { Harness } from './harness.ts';
 
 let cli: Harness;
@@ -88,4 +89,15 @@ describe('lock', () => {
     expect(await cli.run('lock', ...flags)).toMatchObject({ code: 2 });
     expect(cli.asked).toEqual([]);
   });
+});
+
+test.each([
+  ['as locked', contract.hash],
+  ['but a1a1a1a1a1a1 is locked', one],
+])('describe says of a locked service that its contract is %s', async (words, locked) => {
+  const { desired } = cli.model.service('files')!.record;
+  cli.model.change('files', { desired: { ...desired!, lock: { contract: locked } } });
+  expect((await cli.run('describe', 'service', 'files')).out).toContain(`Contract:     dddddddddddd, ${words}\n`);
+  const { status } = JSON.parse((await cli.run('get', 'services', 'files', '-o', 'json')).out) as { status: unknown };
+  expect(status).toMatchObject({ contract: { offered: contract.hash, locked } });
 });

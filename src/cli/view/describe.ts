@@ -45,6 +45,7 @@ export function describeText({ service, tools, events, dependants }: Described, 
     ['Commit', status.commit === null ? '' : commitText(status.commit, now)],
     ['Runs commit', runningCommit(service, now)],
     ['Runs as', [status.type, status.transport].filter((word) => word !== null).join(' over ')],
+    ['Contract', contractText(service)],
     ['Labels', pairs(metadata.labels)],
     ['Tags', status.tags.join(', ')],
     ['Depends on', status.dependsOn.join(', ')],
@@ -82,6 +83,14 @@ function runningCommit({ status, observedCommit }: ServiceResource, now: number)
   const { commit, applied, appliedCommit } = status;
   if (appliedCommit === '' || appliedCommit === observedCommit || (commit === null && applied === null)) return '';
   return applied === null ? appliedCommit.slice(0, 12) : commitText(applied, now);
+}
+
+/** What it offers, and whether that is what was approved. */
+function contractText({ status: { contract } }: ServiceResource): string {
+  const [offered, locked] = [contract.offered, contract.locked].map((hash) => hash?.slice(0, 12));
+  if (offered === undefined) return locked === undefined ? '' : `not known now; ${locked} is locked`;
+  if (locked === undefined) return `${offered}, not locked`;
+  return contract.offered === contract.locked ? `${offered}, as locked` : `${offered}, but ${locked} is locked`;
 }
 
 function conditionsText({ status }: ServiceResource, now: number, paint: Paint): string {

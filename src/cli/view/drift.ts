@@ -10,23 +10,23 @@ import { oneLine } from './table.ts';
 const approvedDigits = 12;
 
 /** Empty when there is nothing of the kind. */
-export function driftText({ status }: ServiceResource, now: number, paint: Paint): string {
+export function driftText({ metadata, status }: ServiceResource, now: number, paint: Paint): string {
   const subjects = { instances: 'The host ', routes: 'The gateway ', files: '', contract: '' };
   const others = status.drifts
     .filter(({ kind }) => kind !== 'contract')
     .map(({ kind, message, since, diff }) => `${subjects[kind]}${oneLine(message)}, since ${age(since, now)}:\n${inset(diff, paint)}`);
-  return [...others, contractText(status, paint)].join('');
+  return [...others, contractText(metadata.name, status, paint)].join('');
 }
 
-/** Where what stable offers has gone, and the line that makes it a commit. */
-function contractText({ drift, quarantine, stable }: ServiceResource['status'], paint: Paint): string {
+/** Where what stable offers has gone, and what makes it a commit. */
+function contractText(service: string, { drift, quarantine, stable }: ServiceResource['status'], paint: Paint): string {
   if (drift === null) return '';
   const hidden = quarantine.length === 0 ? [] : [`Hidden from clients and refused meanwhile: ${quarantine.map(oneLine).join(', ')}.`];
   const lines = [
     `${stable ?? 'It'} offers something else than it was promoted with, and no commit said so:`,
     ...contractLines(drift, paint).map((line) => `  ${line}`),
     ...hidden,
-    'To approve it, add under spec:',
+    `To approve it, say ${paint.bold(`fairlead lock ${service}`)}, or add under spec:`,
     `  ${paint.bold(`migration.contract.approved: "${drift.to.slice(0, approvedDigits)}"`)}`,
   ];
   return lines.map((line) => `${line}\n`).join('');
