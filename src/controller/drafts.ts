@@ -91,8 +91,8 @@ export class Drafts {
 
   /** As it is handed to the Writer, with what is to be said of it where nobody says anything else. */
   worked(draft: Draft, body = '', subject = subjectOf(draft)): Worked {
-    const { source, onto, files, gone, token } = draft;
-    return { source, onto, files, changes: changesOf(draft), gone, subject, body, token, report: async () => this.report(draft) };
+    const { onto, files, gone, token } = draft;
+    return { onto, files, changes: changesOf(draft), gone, subject, body, token, report: async () => this.report(draft) };
   }
 
   async #changeOf(name: string, draft: Draft): Promise<ServiceChange> {

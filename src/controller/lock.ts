@@ -58,7 +58,7 @@ export async function lockDraft(controller: Controller, request: LockRequest, so
     16,
   );
   const report: LockReport = { token, source: source.name, changes, same, skipped };
-  return { report, worked: workedOf(report, source, snapshot.id, written(files, changes, source, snapshot.files)) };
+  return { report, worked: workedOf(report, snapshot.id, written(files, changes, source, snapshot.files)) };
 }
 
 function lockFilesOf(files: readonly SnapshotFile[]): LockFiles {
@@ -168,10 +168,9 @@ function refuseOther(path: string, text: string, wanted: ReadonlyMap<string, Loc
       });
 }
 
-function workedOf(report: LockReport, source: SourceKeeper, onto: string, files: Readonly<Record<string, string>>): Worked {
+function workedOf(report: LockReport, onto: string, files: Readonly<Record<string, string>>): Worked {
   const declared = report.changes.filter(({ after }) => after !== null);
   return {
-    source,
     onto,
     files,
     changes: declared.map(({ service }) => ({ service, action: 'update' })),

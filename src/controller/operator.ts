@@ -10,7 +10,7 @@ import type { Admin, Applied, LockReport, LockRequest, PlanReport, Proposal, Wri
 import type { Controller } from './controller.ts';
 import { lockDraft } from './lock.ts';
 import type { SourceKeeper } from './source-keeper.ts';
-import { takenBack, wayBack } from './way-back.ts';
+import { sourceOf, takenBack, wayBack } from './way-back.ts';
 import { summary, type Wanted } from './writer.ts';
 
 export class Operator implements Admin {
@@ -64,8 +64,9 @@ export class Operator implements Admin {
     const onlyDeletes = Object.keys(proposal.files).length === 0 && !proposal.prune && proposal.deletions.length > 0;
     if (onlyDeletes && proposal.deletions.every((name) => this.#isLeftOver(name))) return this.#letGo(proposal.deletions, writing, uid);
     const wanted: Wanted = { verb: onlyDeletes ? 'delete' : 'apply', uid, writing, planToken, reason: 'ProposalApplied', service: null };
-    return writer.write(wanted, async () => {
-      const draft = await drafts.of(proposal, this.#targetOf(proposal));
+    const source = this.#targetOf(proposal);
+    return writer.write(wanted, source, async () => {
+      const draft = await drafts.of(proposal, source);
       if (planToken !== null && planToken !== draft.token)
         throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
@@ -81,13 +82,15 @@ export class Operator implements Admin {
 
   async undo(service: string, toRevision: string | null, writing: Writing, uid: number): Promise<Applied> {
     const wanted: Wanted = { verb: 'undo', uid, writing, planToken: null, reason: 'UndoRequested', service };
-    return this.#controller.writer.write(wanted, async () => {
+    const { drafts, writer } = this.#controller;
+    const source = sourceOf(this.#controller, this.#recordOf(service));
+    return writer.write(wanted, source, async () => {
       const record = this.#recordOf(service);
       const { revision } = earlierPromotion(record, toRevision);
-      const draft = await wayBack(this.#controller, record, revision);
+      const draft = await wayBack(this.#controller, service, revision, source);
       const commit = takenBack(this.#controller, record);
       const body = commit === null ? '' : `This takes back commit ${commit}.`;
-      return this.#controller.drafts.worked(draft, body, `Undo ${service} to ${revision.name}`);
+      return drafts.worked(draft, body, `Undo ${service} to ${revision.name}`);
     });
   }
 
@@ -99,8 +102,9 @@ export class Operator implements Admin {
     const [only, second] = request.services;
     const service = second === undefined ? (only ?? null) : null;
     const wanted: Wanted = { verb: 'lock', uid, writing, planToken, reason: 'LockWritten', service };
-    return this.#controller.writer.write(wanted, async () => {
-      const { report, worked } = await lockDraft(this.#controller, request, this.#sourceOf(request.services, request.source));
+    const source = this.#sourceOf(request.services, request.source);
+    return this.#controller.writer.write(wanted, source, async () => {
+      const { report, worked } = await lockDraft(this.#controller, request, source);
       if (planToken !== null && planToken !== report.token)
         throw new FairleadError('Refused', 'What would be locked is not what was looked at any more. Look again.');
       return worked;

@@ -11,7 +11,8 @@ import type { Applied } from '../ports/admin.ts';
 import type { Controller } from './controller.ts';
 import { event } from './loop.ts';
 import type { SourceKeeper } from './source-keeper.ts';
-import { takenBack, wayBack } from './way-back.ts';
+import { sourceOf, takenBack, wayBack } from './way-back.ts';
+import type { Wanted } from './writer.ts';
 
 /** A rollback takes several passes to say one thing. */
 const gatherMs = 200;
@@ -123,8 +124,10 @@ export class RevertProposals {
   async #pushed({ record, commit, branch, rejection, stable }: Revert): Promise<Applied> {
     const writing = { message: null, author: null, propose: branch };
     const { service } = record;
-    return this.#controller.writer.write({ verb: 'revert', uid: null, writing, planToken: null, reason: null, service }, async () => {
-      const draft = await wayBack(this.#controller, record, stable);
+    const wanted: Wanted = { verb: 'revert', uid: null, writing, planToken: null, reason: null, service };
+    const source = sourceOf(this.#controller, record);
+    return this.#controller.writer.write(wanted, source, async () => {
+      const draft = await wayBack(this.#controller, service, stable, source);
       const body = [
         `${rejection.name} was rolled back, and ${stable.name} serves on:`,
         // As code: no word of it is read as Markdown, and nobody is called by it.

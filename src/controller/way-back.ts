@@ -9,18 +9,22 @@ import type { Revision } from '../model/revision.ts';
 import type { Proposal } from '../ports/admin.ts';
 import type { Controller } from './controller.ts';
 import { declaredAfter, type Draft } from './drafts.ts';
+import type { SourceKeeper } from './source-keeper.ts';
+
+/** The Source that a way back is written to: the one that declares it, or did. Throws NotFound when that is no longer configured. */
+export function sourceOf(controller: Controller, { service, desired }: ServiceRecord): SourceKeeper {
+  return controller.source(controller.declarations.keeperOf(service) ?? desired?.origin.source ?? '');
+}
 
 /** Throws NotFound when the manifest is no longer known, Refused when it no longer comes to that Revision. */
-export async function wayBack(controller: Controller, { service, desired }: ServiceRecord, revision: Revision): Promise<Draft> {
-  const { declarations, drafts, parts } = controller;
+export async function wayBack({ drafts, parts }: Controller, service: string, revision: Revision, source: SourceKeeper): Promise<Draft> {
   const known = await parts.store.revisionSource(service, revision.hash);
   if (known === null) throw new FairleadError('NotFound', `How ${revision.name} was declared is no longer known.`);
-  const keeper = controller.source(declarations.keeperOf(service) ?? desired?.origin.source ?? '');
   const proposalOf = (text: string): Proposal => ({ files: { [`${service}.yaml`]: text }, deletions: [], prune: false });
-  const written = await drafts.of(proposalOf(known.text), keeper);
+  const written = await drafts.of(proposalOf(known.text), source);
   const isIt = (draft: Draft): boolean => declaredAfter(service, draft)?.revision.hash === revision.hash;
   // Templates may have changed since: the resolved manifest brings the exact Revision back whatever they say now.
-  const draft = isIt(written) ? written : await drafts.of(proposalOf(manifestText(known.resolved, keeper.state.snapshot?.root)), keeper);
+  const draft = isIt(written) ? written : await drafts.of(proposalOf(manifestText(known.resolved, source.state.snapshot?.root)), source);
   const errors = draft.issues.filter(({ severity }) => severity === 'error');
   if (errors.length > 0 || !isIt(draft))
     throw new FairleadError('Refused', `${revision.name} can no longer be declared as it was.`, { data: { issues: errors } });

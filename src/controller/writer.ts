@@ -1,5 +1,5 @@
 /**
- * Writes changes to Sources: one after the other, each worked out against what its Source holds now, and worked out anew
+ * Writes changes to Sources: to each one after the other, each worked out against what its Source holds now, and worked out anew
  * when somebody else was quicker. Whoever asks says which files come out how; the words of the commit, its trailers, the
  * branch and the pull request of a proposal, and the audit are made here.
  */
@@ -28,7 +28,6 @@ export interface Wanted {
 
 /** A change worked out against its Source as that is now. */
 export interface Worked {
-  readonly source: SourceKeeper;
   /** Id of the Snapshot that it was worked out against. */
   readonly onto: string;
   /** Path → text, or null to delete. None: there is nothing to write. */
@@ -51,27 +50,27 @@ const mostAttempts = 5;
 
 export class Writer {
   readonly #controller: Controller;
-  /** Changes one after the other: each is made against what the one before left. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** By Source, changes one after the other: each is made against what the one before left. */
+  readonly #turns = new Map<SourceKeeper, Promise<unknown>>();
 
   constructor(controller: Controller) {
     this.#controller = controller;
   }
 
   /**
-   * Writes what `work` answers; it is called again, up to five times in all, when the Source has moved meanwhile. What it
+   * Writes what `work` answers to a Source; it is called again, up to five times in all, when the Source has moved meanwhile. What it
    * throws goes on to the caller. Rejects SourceMoved when somebody else was quicker each time, and Refused for a Source
    * that takes no such change.
    */
-  async write(wanted: Wanted, work: () => Promise<Worked>): Promise<Applied> {
-    const rest = await this.#inTurn(async () => {
+  async write(wanted: Wanted, source: SourceKeeper, work: () => Promise<Worked>): Promise<Applied> {
+    const rest = await this.#inTurn(source, async () => {
       for (let attempt = 1; ; attempt += 1) {
         const worked = await work();
         try {
-          return await this.#written(wanted, worked);
+          return await this.#written(wanted, source, worked);
         } catch (thrown) {
           if (!hasMoved(thrown) || attempt === mostAttempts) throw thrown;
-          await moveOn(worked, thrown);
+          await moveOn(source, worked.onto, thrown);
         }
       }
     });
@@ -79,18 +78,18 @@ export class Writer {
   }
 
   /** Answers what is left to do: a forge that takes its time keeps nobody else waiting. */
-  async #written(wanted: Wanted, worked: Worked): Promise<() => Promise<Applied>> {
-    const { source, changes } = worked;
+  async #written(wanted: Wanted, source: SourceKeeper, worked: Worked): Promise<() => Promise<Applied>> {
+    const { changes } = worked;
     const files = Object.keys(worked.files).sort();
     const applied = (snapshot: string): Applied => ({ snapshot, changes, files, proposed: null });
     if (files.length === 0) return async () => applied(worked.onto);
-    const writable = writableOf(source);
     if (wanted.writing.propose !== false) {
-      const { snapshot, open } = await this.#propose(wanted, worked, writable);
+      const { snapshot, open } = await this.#propose(wanted, source, worked);
       return async () => ({ ...applied(snapshot), proposed: await open() });
     }
     if (source.declared.suspended)
       throw new FairleadError('Refused', `${source.name} is suspended: nothing written to it would be read. Resume it first.`);
+    const writable = writableOf(source);
     await this.#controller.approveDeletions(worked.gone);
     let snapshot: string;
     try {
@@ -108,10 +107,9 @@ export class Writer {
   /** Pushes the branch; `open` opens the pull request. */
   async #propose(
     wanted: Wanted,
+    source: SourceKeeper,
     worked: Worked,
-    writable: WritableSource,
   ): Promise<{ readonly snapshot: string; readonly open: () => Promise<Proposed> }> {
-    const { source } = worked;
     const proposals = proposalsOf(source);
     const { propose } = wanted.writing;
     const branch = typeof propose === 'string' ? propose : branchOf(wanted, worked);
@@ -119,7 +117,7 @@ export class Writer {
       throw new FairleadError('Refused', `${branch} is what ${source.name} follows: a proposal needs a branch of its own.`);
     const change = changeOf(wanted, worked, branch);
     const report = proposals.propose === null || worked.report === null ? null : await worked.report();
-    const snapshot = await pushed(writable, change, wanted);
+    const snapshot = await pushed(writableOf(source), change, wanted);
     const open = async (): Promise<Proposed> => {
       const proposed = await proposedOf(proposals, branch, change, report);
       const where = proposed.pullRequest?.url ?? proposed.compareUrl;
@@ -143,9 +141,12 @@ export class Writer {
     await loop.append([event(parts.clock.now(), 'Normal', reason, message, service, { snapshot, actor })]);
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work, work);
-    this.#turn = result.catch(() => {});
+  async #inTurn<T>(source: SourceKeeper, work: () => Promise<T>): Promise<T> {
+    const result = (this.#turns.get(source) ?? Promise.resolve()).then(work);
+    this.#turns.set(
+      source,
+      result.catch(() => {}),
+    );
     return result;
   }
 }
@@ -161,7 +162,7 @@ function hasMoved(thrown: unknown): boolean {
 }
 
 /** Reads the Source again. Throws Refused where what it has moved to is not taken: nothing would be other than it was. */
-async function moveOn({ source, onto }: Worked, cause: unknown): Promise<void> {
+async function moveOn(source: SourceKeeper, onto: string, cause: unknown): Promise<void> {
   await source.refresh();
   const { name, state, declared } = source;
   const why = state.refused?.message ?? declared.failure;

@@ -283,6 +283,25 @@ describe('where a forge or a source does not go along', () => {
     expect(repository.branches.has(where!.branch)).toBe(true);
   });
 
+  it('a server that hangs keeps nobody from writing to another source', async () => {
+    await controlled({ 'files.yaml': manifest('files', 'v1') });
+    await world.kill();
+    const [hanging, other] = [new RepositorySource('platform', repository), new RepositorySource('other', new Repository())];
+    other.repository.push({ 'clock.yaml': manifest('clock', 'v1') });
+    world.sources = [hanging, other];
+    await world.start();
+    world.host.connect();
+    await world.settle();
+    const both = new Operator(world.controller, () => {});
+    const never = Promise.withResolvers<never>();
+    hanging.write = async () => never.promise;
+    const waits = both.apply(applying(manifest('files', 'v2')), null, directly, 7);
+    await both.apply(applying(manifest('clock', 'v2')), null, directly, 7);
+    expect(other.repository.log()).toEqual(['Update clock', 'Change']);
+    never.reject(new FairleadError('SourceUnreachable', 'No answer.'));
+    await expect(waits).rejects.toMatchObject({ code: 'SourceUnreachable' });
+  });
+
   it('a forge that takes its time keeps nobody else waiting', async () => {
     const answer = Promise.withResolvers<never>();
     await controlled({ 'files.yaml': manifest('files', 'v1') }, forge([], { propose: () => answer.promise }));
