@@ -100,7 +100,7 @@ export const errorCodes = {
     'after',
   ),
   ToolQuarantined: code(
-    'What the service offers changed without a commit, so the tool is hidden and refused. Approve the change in migration.contract.approved, or take it back in the service.',
+    'What the service offers changed without a commit, so the tool is hidden and refused. Approve the change with `fairlead lock`, or take it back in the service.',
     403,
     4,
   ),

@@ -202,18 +202,18 @@ function subjectOf(changes: readonly LockChange[]): string {
 const mostServices = 50;
 const mostDifferences = 10;
 
-/** What is approved, in words: who reads the commit should know. */
+/** What is approved, in words: who reads the commit should know. A list: `name: value` alone would be taken for a trailer. */
 function bodyOf(changes: readonly LockChange[]): string {
   const lines = changes.slice(0, mostServices).flatMap(({ service, before, after, comparison }) => {
     const differences = comparison?.differences ?? [];
     const left = differences.length + (comparison?.more ?? 0) - mostDifferences;
     return [
-      `${service}: ${hashText(before)} → ${hashText(after)}`,
-      ...differences.slice(0, mostDifferences).map((difference) => `  ${difference.class}: ${differenceText(difference)}`),
-      ...(left > 0 ? [`  and ${left} more`] : []),
+      `- ${service}: ${hashText(before)} → ${hashText(after)}`,
+      ...differences.slice(0, mostDifferences).map((difference) => `  - ${difference.class}: ${differenceText(difference)}`),
+      ...(left > 0 ? [`  - and ${left} more`] : []),
     ];
   });
-  return [...lines, ...(changes.length > mostServices ? [`and ${changes.length - mostServices} more services`] : [])].join('\n');
+  return [...lines, ...(changes.length > mostServices ? [`- and ${changes.length - mostServices} more services`] : [])].join('\n');
 }
 
 function hashText(hash: string | null): string {
