@@ -100,31 +100,27 @@ export class TreeWatch {
     const described: DriftedFile[] = [];
     let lines = linesShown;
     for (const { file, change } of changed) {
-      const diff = described.length < filesShown && lines > 0 ? await this.#diffOf(file, change, lines) : '';
+      const diff = described.length < filesShown && lines > 0 ? bounded(await this.#diffOf(file, change), lines) : '';
       lines -= diff.split('\n').length - 1;
       described.push({ path: file.path, change, diff });
     }
     return described;
   }
 
-  async #diffOf(file: LaidFile, change: FileChange, lines: number): Promise<string> {
+  /** Unified where both are texts; else a line that says what is. */
+  async #diffOf(file: LaidFile, change: FileChange): Promise<string> {
     const { path, id, size, executable } = file;
-    if (change === 'mode') return `${path}: its mode is not that of ${executable ? 'an executable' : 'a plain'} file\n`;
-    if (change === 'replaced') return `${path}: something that is no file stands in its place\n`;
-    const is = change === 'deleted' ? Buffer.alloc(0) : await this.#parts.exported.bytesAt(path, longestText);
+    if (change === 'mode') return `${path}: its mode is not that of ${executable ? 'an executable' : 'a plain'} file`;
+    if (change === 'replaced') return `${path}: something that is no file stands in its place`;
+    const gone = change === 'deleted';
     const should = size > longestText ? null : await this.#blob(file);
+    const is = gone ? Buffer.alloc(0) : await this.#parts.exported.bytesAt(path, longestText);
     const told = `${path}: ${size} bytes (blob ${id.slice(0, 12)})`;
-    if (change === 'deleted' && !isText(should)) return `${told} are gone\n`;
-    if (!isText(is) || !isText(should)) {
-      const hash = is === null ? `more than ${longestText} bytes` : `${is.length} bytes (blob ${blobId(is, id.length).slice(0, 12)})`;
-      return `${told} are ${hash}\n`;
-    }
-    const stands = change === 'deleted' ? '/dev/null' : `b/${path}`;
-    const patch = createTwoFilesPatch(`a/${path}`, stands, should.toString(), is.toString(), '', '', {
-      context: 3,
-      maxEditLength: mostEdits,
-    });
-    return patch === undefined ? `${told} differ throughout\n` : bounded(patch.replace(/^=+\n/, ''), lines);
+    if (!isText(is) || !isText(should)) return `${told} are ${gone ? 'gone' : bytesWords(is, id.length)}`;
+    const options = { context: 3, maxEditLength: mostEdits };
+    const stands = gone ? '/dev/null' : `b/${path}`;
+    const patch = createTwoFilesPatch(`a/${path}`, stands, should.toString(), is.toString(), '', '', options);
+    return patch === undefined ? `${told} differ throughout` : patch.replace(/^=+\n/, '');
   }
 
   async #blob({ id, size }: LaidFile): Promise<Buffer> {
@@ -134,6 +130,11 @@ export class TreeWatch {
     });
     return found;
   }
+}
+
+function bytesWords(bytes: Buffer | null, digits: number): string {
+  if (bytes === null) return `more than ${longestText} bytes, or cannot be read`;
+  return `${bytes.length} bytes (blob ${blobId(bytes, digits).slice(0, 12)})`;
 }
 
 /** As git tells: no NUL near its beginning. */

@@ -15,7 +15,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants, lstatSync, type BigIntStats } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { FileChange } from '../../model/drift.ts';
@@ -60,6 +60,8 @@ export class ExportedTree {
 
   /** Begins an update: removes what is gone. After it come the writes. */
   async begin(removed: Iterable<string>): Promise<void> {
+    // A link or file that somebody put there makes room.
+    if (!(await this.isThere())) await rm(this.root, { force: true });
     await mkdir(this.root, { recursive: true, mode: 0o700 });
     this.#folders = new Set(['.']);
     for (const path of removed) await this.#remove(path);
@@ -115,11 +117,10 @@ export class ExportedTree {
     return found;
   }
 
-  /** What stands at a path now, to be shown: at most `most` bytes, null where that is not all; empty where there is none to read. */
+  /** The file that stands at a path now, to be shown; null where it has more than `most` bytes, or cannot be read. */
   async bytesAt(path: string, most: number): Promise<Buffer | null> {
     const stats = statsOf(join(this.root, path));
-    if (stats?.isFile() !== true) return Buffer.alloc(0);
-    return stats.size > BigInt(most) ? null : this.#read(path);
+    return stats?.isFile() === true && stats.size <= BigInt(most) ? this.#read(path) : null;
   }
 
   /** Reads nothing where the file is known by its stamp. */
@@ -132,19 +133,19 @@ export class ExportedTree {
     const right = `${file.id} ${stats.ino} ${stats.mtimeNs} ${stats.ctimeNs}`;
     if (this.#rightAs.get(file.path) !== right) {
       if ((mode & 0o400) === 0) return ofMode;
-      if (blobId(await this.#read(file.path), file.id.length) !== file.id) return 'edited';
+      const bytes = await this.#read(file.path);
+      if (bytes === null || blobId(bytes, file.id.length) !== file.id) return 'edited';
     }
     if (now - Number(stats.ctimeMs) > settledMs) rightAs.set(file.path, right);
     return ofMode;
   }
 
-  /** Reads a file; never a link, and never waiting for somebody to write. */
-  async #read(path: string): Promise<Buffer> {
-    const handle = await open(join(this.root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  /** Reads a file; never a link, and never waiting for somebody to write. null where it cannot be: others have their hands on it. */
+  async #read(path: string): Promise<Buffer | null> {
     try {
-      return await handle.readFile();
-    } finally {
-      await handle.close();
+      return await readFile(join(this.root, path), { flag: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK });
+    } catch {
+      return null;
     }
   }
 
@@ -194,7 +195,12 @@ export class ExportedTree {
   }
 }
 
-/** null where there is nothing. Synchronous: a look at a file takes less than the way to another thread and back. */
+/** null where nothing can be found. Synchronous: a look at a file takes less than the way to another thread and back. */
 function statsOf(absolute: string): BigIntStats | null {
-  return lstatSync(absolute, { bigint: true, throwIfNoEntry: false }) ?? null;
+  try {
+    return lstatSync(absolute, { bigint: true, throwIfNoEntry: false }) ?? null;
+  } catch {
+    // A folder above it lets nobody in.
+    return null;
+  }
 }

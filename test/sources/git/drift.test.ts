@@ -1,8 +1,12 @@
 /** Files that a git Source laid out and somebody changed by hand: put back or told of, with a real repository and Fairlead's own Source. */
-import { chmod, lstat, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FilesDrift } from '../../../src/model/drift.ts';
+import { systemClock } from '../../../src/processes/clock.ts';
+import { TreeWatch } from '../../../src/sources/git/drift.ts';
+import { ExportedTree } from '../../../src/sources/git/exported-tree.ts';
+import { blobId, type ObjectStore } from '../../../src/sources/git/objects.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
@@ -77,6 +81,16 @@ describe('files of the exported tree that somebody changed by hand', () => {
     await rm(elsewhere, { recursive: true });
   });
 
+  it('a link in the place of the whole tree makes room for it, and what it led to stays as it was', async () => {
+    await start();
+    const elsewhere = await temporaryFolder();
+    await rm(harness.tree, { recursive: true });
+    await symlink(elsewhere, harness.tree);
+    await harness.source.refresh();
+    expect([await readdir(elsewhere), await readFile(at('data.txt'), 'utf8')]).toEqual([[], 'x\n']);
+    await rm(elsewhere, { recursive: true });
+  });
+
   it('a folder in the place of a file makes room for it', async () => {
     await start();
     await rm(at('data.txt'));
@@ -120,6 +134,32 @@ describe('files of the exported tree that somebody changed by hand', () => {
     expect(await readFile(at('data.txt'), 'utf8')).toBe('y\n');
   });
 
+  it('that cannot be put back are shown with why, once, and put back as soon as they can be', async () => {
+    const folder = await temporaryFolder();
+    let full = true;
+    class Tree extends ExportedTree {
+      override async write(path: string, bytes: Uint8Array, executable: boolean): Promise<void> {
+        if (full) throw new Error('ENOSPC: no space left on device');
+        await super.write(path, bytes, executable);
+      }
+    }
+    const bytes = Buffer.from('x\n');
+    const id = blobId(bytes, 40);
+    const objects = { blobs: async (_: unknown, take: (of: string, its: Buffer) => Promise<void>) => take(id, bytes) } as ObjectStore;
+    const watch = new TreeWatch({ exported: new Tree(join(folder, 'tree')), objects, policy: 'correct', clock: systemClock });
+    const look = async () => watch.look([{ path: 'a.txt', id, size: 2, executable: false }]);
+    expect(await look()).toMatchObject({
+      event: { reason: 'FilesDrifted' },
+      drift: { problem: 'ENOSPC: no space left on device' },
+      changed: true,
+    });
+    expect(await look()).toMatchObject({ event: null, changed: false });
+    full = false;
+    expect(await look()).toMatchObject({ event: { reason: 'FilesCorrected' }, drift: null, changed: true });
+    expect(await look()).toEqual({ event: null, drift: null, changed: false });
+    await rm(folder, { recursive: true });
+  });
+
   describe('where drift is only reported', () => {
     it('stay, and what differs is shown once', async () => {
       await start({ drift: 'report' });
@@ -153,6 +193,15 @@ describe('files of the exported tree that somebody changed by hand', () => {
       await writeFile(at('bin/server.js'), 'one\ntwo\nthree\n');
       await harness.source.refresh();
       expect([newest(), reasons()]).toEqual([null, ['FilesDrifted', 'FilesDrifted', 'FilesRestored']]);
+    });
+
+    it('one that has grown large is told by its size', async () => {
+      await start({ drift: 'report' });
+      await writeFile(at('data.txt'), 'x'.repeat(300_000));
+      await harness.source.refresh();
+      expect(newest()!.files[0]!.diff).toMatch(
+        /^data\.txt: 2 bytes \(blob [0-9a-f]{12}\) are more than 262144 bytes, or cannot be read\n$/,
+      );
     });
 
     it('a commit that changes the same file ends it', async () => {
