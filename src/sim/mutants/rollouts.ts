@@ -122,7 +122,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'does not remember what it took back',
     file: verdict,
-    find: 'remember(pass, record.target!, reason, message, record.rollout!.snapshot);',
+    find: 'remember(pass, record.target!, reason, message, record.rollout!.snapshot, contract);',
     replace: '',
   },
   {
@@ -196,8 +196,18 @@ export const rolloutMutants: readonly Mutant[] = [
     find: 'if (step.weight < 100 && stable !== null)',
     replace: 'if (step.weight > 0 && step.weight < 100 && stable !== null)',
   },
-  { name: 'refuses calls during an exclusive swap', file: inPlace, find: 'weight: 100, hold: true', replace: 'weight: 100, hold: false' },
-  { name: 'swaps beside stable', file: inPlace, find: 'stable: 0, weight: 100, hold: true', replace: 'weight: 100, hold: true' },
+  {
+    name: 'refuses calls during an exclusive swap',
+    file: inPlace,
+    find: 'instancesLeft(missing, replicas)), stable: 0, weight: 100, hold: true',
+    replace: 'instancesLeft(missing, replicas)), stable: 0, weight: 100, hold: false',
+  },
+  {
+    name: 'swaps beside stable',
+    file: inPlace,
+    find: 'instancesLeft(missing, replicas)), stable: 0, weight: 100, hold: true',
+    replace: 'instancesLeft(missing, replicas)), weight: 100, hold: true',
+  },
   {
     name: 'sets the route anew at each pass',
     file: engine,
