@@ -43,9 +43,16 @@ export class Locks {
   }
 }
 
-/** A Service with what is locked of it: another Lock makes it another Service, and no other Revision. */
-export function withLock(service: Service, lock: Lock | null): Service {
-  return lock === null ? service : { ...service, lock, specHash: hashValue({ specHash: service.specHash, lock }) };
+/**
+ * A Service with what is locked of it: another Lock makes it another Service, and no other Revision. Where it does not say
+ * itself what is done about drift, a locked one hides what nobody approved.
+ */
+export function withLock(service: Service, lock: Lock | null, saysDrift: boolean): Service {
+  if (lock === null) return service;
+  const { contract } = service.migration;
+  const drift = saysDrift ? contract.drift : 'quarantine';
+  const specHash = hashValue({ specHash: service.specHash, lock, drift });
+  return { ...service, migration: { ...service.migration, contract: { ...contract, drift } }, lock, specHash };
 }
 
 function unknownIn(file: LockFile, declared: { has(name: string): boolean; keys(): Iterable<string> }): Issue[] {

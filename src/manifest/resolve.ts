@@ -1,14 +1,16 @@
 /** One Service's Manifest and what it inherits, to a Service. Looks at no other Service. */
 import type { Issue } from '../model/issue.ts';
+import type { Lock } from '../model/lock.ts';
 import type { Origin, Service } from '../model/service.ts';
 import type { Locate } from './document.ts';
 import type { Inheritance } from './inherit.ts';
 import { interpolate } from './interpolate.ts';
 import { judge } from './judge.ts';
+import { withLock } from './locks.ts';
 import { locateInManifest, specOf, type Manifest } from './manifest-file.ts';
 import { mergeTrees, pathInLayer } from './merge.ts';
 import { normalize } from './normalize.ts';
-import { isMap, pathText, type Segment } from './place.ts';
+import { isMap, pathText, valueAt, type Segment } from './place.ts';
 import { toIssue, validateDocument, type Finding } from './schema.ts';
 
 export interface Resolved {
@@ -45,8 +47,19 @@ export function resolveTrees(manifest: Manifest, inheritance: Inheritance): Reso
   return { layers: [...inheritance.layers, manifest], written, spec, params, findings: found };
 }
 
-/** Resolves a Service. `root`: absolute folder that relative paths start from. */
-export function resolveService(manifest: Manifest, inheritance: Inheritance, root: string, origin: Origin): Resolved {
+const driftField = ['migration', 'contract', 'drift'] as const;
+
+/** What a Service is resolved with besides its manifest and what that inherits. */
+export interface Setting {
+  /** Absolute folder that relative paths start from. */
+  readonly root: string;
+  readonly origin: Origin;
+  /** null: nothing of it is locked. */
+  readonly lock: Lock | null;
+}
+
+/** Resolves a Service. */
+export function resolveService(manifest: Manifest, inheritance: Inheritance, { root, origin, lock }: Setting): Resolved {
   const trees = resolveTrees(manifest, inheritance);
   const findings: Finding[] = [...inheritance.problems, ...trees.findings];
   let service: Service | null = null;
@@ -57,7 +70,7 @@ export function resolveService(manifest: Manifest, inheritance: Inheritance, roo
     if (findings.length === 0) {
       const normalized = normalize(manifest.value['metadata'] as { name: string }, trees.spec, root, origin);
       findings.push(...normalized.findings);
-      service = normalized.service;
+      if (normalized.service !== null) service = withLock(normalized.service, lock, valueAt(trees.spec, driftField) !== undefined);
     }
   }
   findings.push(...judge(trees.spec, trees.written, trees.params));

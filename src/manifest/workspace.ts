@@ -12,7 +12,7 @@ import { compareText, findAcross, sortIssues } from './across.ts';
 import { explainService } from './explain.ts';
 import { extendsOf, inherit, place, templateIssues, type Inheritance } from './inherit.ts';
 import { brokenLockFile, readLockFile, type LockFile } from './lock-file.ts';
-import { Locks, withLock } from './locks.ts';
+import { Locks } from './locks.ts';
 import { condemnedFile, locateInManifest, readManifestFile, unreadableFile, type Manifest, type ManifestFile } from './manifest-file.ts';
 import { placeFindings, resolveService, resolveTrees, type Resolved } from './resolve.ts';
 import { toIssue } from './schema.ts';
@@ -217,8 +217,7 @@ export class Workspace {
       return before;
     progress?.(manifest.file);
     const origin = { source: this.source, snapshot, file: manifest.file, line: manifest.line };
-    const { issues, service: unlocked } = resolveService(manifest, inheritance, this.#root, origin);
-    const service = unlocked === null ? null : withLock(unlocked, lock);
+    const { issues, service } = resolveService(manifest, inheritance, { root: this.#root, origin, lock });
     const known = this.#known.get(manifest.name);
     // A change that comes to the same Service in the same place is none: it keeps its identity and its Snapshot.
     const same =

@@ -37,8 +37,7 @@ const forecast = (description: string) => [
 /** The service's manifest, with the server and its tools in `folder`. */
 function manifest(folder: string, tools: string): string {
   const run = { command: [process.execPath, join(folder, 'server.mjs'), join(folder, tools)] };
-  const spec = { run, migration: { contract: { drift: 'quarantine' } } };
-  return JSON.stringify({ apiVersion: 'fairlead.dev/v1alpha1', kind: 'Service', metadata: { name: 'weather' }, spec });
+  return JSON.stringify({ apiVersion: 'fairlead.dev/v1alpha1', kind: 'Service', metadata: { name: 'weather' }, spec: { run } });
 }
 
 const weatherOf = (services: ReadonlyMap<string, ServiceResource>) => services.get('weather')!.status;

@@ -1,7 +1,7 @@
 /** `fairlead.lock`: what was approved of which Service, and what becomes of a source when it does not say so clearly. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Workspace } from '../../src/manifest/workspace.ts';
-import { brief, bytesOf, compileTexts, root, service } from './compile.ts';
+import { brief, bytesOf, compileTexts, root, service, template } from './compile.ts';
 
 const one = 'a1'.repeat(32);
 const two = 'b2'.repeat(32);
@@ -31,6 +31,23 @@ describe('a file of locks', () => {
     const withTwo = compileTexts({ 'a.yaml': service('a'), 'fairlead.lock': locked({ a: two }) }).services.get('a')!;
     expect(new Set([without, withOne, withTwo].map(({ revision }) => revision.hash)).size).toBe(1);
     expect(new Set([without, withOne, withTwo].map(({ specHash }) => specHash)).size).toBe(3);
+  });
+
+  it('hides what drifts of a Service, unless that says itself what is done about it', () => {
+    const of = (more: string, lock: Record<string, string>) =>
+      compileTexts({
+        'a.yaml': service('a', more),
+        't.yaml': template('t', '{}', '  migration: { contract: { drift: warn } }\n'),
+        'fairlead.lock': locked(lock),
+      }).services.get('a')!;
+    const driftOf = (more: string, lock: Record<string, string>) => of(more, lock).migration.contract.drift;
+    const warns = '  migration: { contract: { drift: warn } }\n';
+    expect(of(warns, { a: one }).specHash).not.toBe(of('', { a: one }).specHash);
+    expect(driftOf('', { a: one })).toBe('quarantine');
+    expect(driftOf('', { b: one })).toBe('warn');
+    expect(driftOf(warns, { a: one })).toBe('warn');
+    expect(driftOf('  extends: [t]\n', { a: one })).toBe('warn');
+    expect(driftOf('  migration: { contract: { drift: quarantine } }\n', { a: one })).toBe('quarantine');
   });
 
   it('is warned of when it names a Service that nobody declares', () => {

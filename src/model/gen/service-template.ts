@@ -580,11 +580,11 @@ export interface ContractPolicy {
    */
   descriptions?: 'block' | 'warn' | 'allow';
   /**
-   * The offer changes without a commit. warn: it is told. quarantine: the tools that changed are hidden and refused as well.
+   * The offer changes without a commit. warn: it is told. quarantine: the tools that changed are hidden and refused as well; the default for a service in `fairlead.lock`.
    */
   drift?: 'warn' | 'quarantine';
   /**
-   * Hash of a drifted Contract that is approved by this commit, or its first 12 digits or more.
+   * Hash of a Contract that is approved by this commit, or its first 12 digits or more: one that it drifted to, or that its lock does not name.
    */
   approved?: string;
 }
