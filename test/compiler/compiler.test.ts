@@ -35,6 +35,20 @@ describe('compiling one Snapshot after the other', () => {
     expect([removed.changed, removed.valid]).toEqual([[], ['b']]);
   });
 
+  it('answers a Lock that changed with its Service, also where it is only asked about', async () => {
+    start();
+    const lock = (digits: string) =>
+      `apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices: { a: { contract: "${digits.repeat(32)}" } }\n`;
+    const files = { 'a.yaml': service('a'), 'b.yaml': service('b') };
+    await compiler.compile(snapshot({ ...files, 'fairlead.lock': lock('a1') }));
+    const asked = await compiler.preview({ 'fairlead.lock': lock('b2') });
+    expect(asked.changed.map(({ name, lock: found }) => [name, found?.contract])).toEqual([['a', 'b2'.repeat(32)]]);
+    const unlocked = await compiler.compile(snapshot(files));
+    expect(unlocked.changed.map(({ name, lock: found }) => [name, found])).toEqual([['a', undefined]]);
+    const broken = await compiler.compile(snapshot({ ...files, 'fairlead.lock': lock('soon') }));
+    expect([Object.keys(broken.invalid), broken.valid]).toEqual([['a'], ['b']]);
+  });
+
   it('calls a Service invalid, not gone, when its file can no longer be read, and changed when it is back as another', async () => {
     start();
     await compiler.compile(snapshot({ 'a.yaml': service('a'), 'b.yaml': service('b') }));
