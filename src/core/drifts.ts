@@ -25,8 +25,10 @@ export function noteDrift(pass: Pass, kind: DriftKind, mark: Mark | null, grace:
   const lasts = known !== undefined && (known.shown || known.plan === grace.plan);
   const since = lasts ? Math.min(known.since, now) : (mark.since ?? now);
   const shown = (lasts && known.shown) || now - since >= grace.forMs;
-  if (!shown) wake(pass, since + grace.forMs);
-  const next: RecordedDrift = { kind, message: mark.message, diff: mark.diff, since, plan: grace.plan, shown };
+  const changed = lasts && known.diff !== mark.diff;
+  const sameSince = changed ? now : lasts ? Math.min(known.sameSince, now) : since;
+  wake(pass, (shown ? sameSince : since) + grace.forMs);
+  const next: RecordedDrift = { kind, message: mark.message, diff: mark.diff, since, plan: grace.plan, shown, sameSince };
   if (known === undefined || !isSame(known, next)) replace(pass, kind, next);
   return shown && known?.shown !== true ? 'shown' : null;
 }
@@ -36,7 +38,8 @@ export function driftOf({ record }: Pass, kind: DriftKind): RecordedDrift | unde
 }
 
 function isSame(a: RecordedDrift, b: RecordedDrift): boolean {
-  return a.message === b.message && a.diff === b.diff && a.since === b.since && a.plan === b.plan && a.shown === b.shown;
+  const sameWords = a.message === b.message && a.diff === b.diff;
+  return sameWords && a.since === b.since && a.sameSince === b.sameSince && a.plan === b.plan && a.shown === b.shown;
 }
 
 function replace({ record }: Pass, kind: DriftKind, next: RecordedDrift | null): void {

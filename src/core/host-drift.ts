@@ -44,11 +44,10 @@ function judgeInstances(pass: Pass, before: ServiceRecord, observation: Observat
   if (became === 'shown') say(pass, 'Warning', 'InstancesDrifted', `The host ${mark!.message}.`);
   if (became === 'over') say(pass, 'Normal', 'InstancesRestored', 'The host runs what the plan says.');
   const corrects = pass.given.driftPolicy === 'correct' || !maySpare(pass);
-  const shown = driftOf(pass, 'instances')?.shown === true;
-  if (!shown) {
-    if (record.spared.length > 0 && !any) record.spared = [];
-    return false;
-  }
+  const drift = driftOf(pass, 'instances');
+  if (drift === undefined && record.spared.length > 0) record.spared = [];
+  // One that has just come to the others may still be a matter of moments.
+  if (drift?.shown !== true || pass.now - drift.sameSince < followMs) return false;
   const given = [...missing, ...(corrects ? others.map(({ planned }) => planned) : [])];
   if (given.length > 0) record.instances = record.instances.filter(({ id }) => given.every((gone) => gone.id !== id));
   const ids = corrects ? [] : extra.map(({ id }) => id).sort();

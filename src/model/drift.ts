@@ -27,6 +27,8 @@ export interface RecordedDrift extends Drift {
   readonly plan: number;
   /** People are told of it: it lasts longer than following a Plan takes. */
   readonly shown: boolean;
+  /** Since when it is just what it is now. */
+  readonly sameSince: number;
 }
 
 /** edited: other bytes. deleted: it is gone. replaced: something that is no file stands there. mode: it may be run, read or written by others than it should. */

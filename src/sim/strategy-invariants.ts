@@ -49,13 +49,10 @@ const rollingKeepsItsFloor: Invariant = (judged) => {
   const sent = hashes
     .flatMap((hash) => serving(before, hash, true))
     .filter(({ id }) => !after.instances.some((instance) => instance.id === id && instance.duty === 'serve'))
-    .filter(
-      ({ id }) =>
-        !isOver(
-          observation?.instances.find((seen) => seen.id === id),
-          after,
-        ),
-    );
+    .filter(({ id }) => {
+      const seen = observation?.instances.find((one) => one.id === id);
+      return !isOver(seen, after) && !isLost(before, observation, id);
+    });
   if (sent.length === 0) return null;
   const fewest = Math.min(wantedOf(after, stable!.hash), wantedOf(after, rollout!.target));
   const floor = fewest - unavailableOf(desired!.migration.rolling, fewest);

@@ -84,10 +84,26 @@ describe('a service of which something drifted', () => {
   const drifts: RecordedDrift[] = [
     {
       ...{ kind: 'instances', message: 'runs weather-abc-1, which no plan names', diff: '+weather-abc-1 weather-abc\n' },
-      ...{ since: startAt, plan: 3, shown: true },
+      ...{ since: startAt, plan: 3, shown: true, sameSince: startAt },
     },
-    { kind: 'routes', message: 'routes nothing rather than 100 % to weather-abc', diff: '', since: now, plan: 3, shown: false },
-    { kind: 'files', message: 'bin/server.js (edited) changed by hand', diff: '-one\n+two\n', since: startAt, plan: 0, shown: true },
+    {
+      kind: 'routes',
+      message: 'routes nothing rather than 100 % to weather-abc',
+      diff: '',
+      since: now,
+      plan: 3,
+      shown: false,
+      sameSince: now,
+    },
+    {
+      kind: 'files',
+      message: 'bin/server.js (edited) changed by hand',
+      diff: '-one\n+two\n',
+      since: startAt,
+      plan: 0,
+      shown: true,
+      sameSince: startAt,
+    },
   ];
   const service = serviceResource(
     {

@@ -85,6 +85,18 @@ describe('an instance that the plan names and the host does not run', () => {
     });
   }
 
+  it('is not given up at once because others have been amiss for long', () => {
+    const it = serving({ replicas: 2 });
+    it.connect().settle();
+    it.stubborn = true;
+    it.tamper('files-stranger-0-9', v1).later(long).settle();
+    const [, lost] = it.running;
+    it.lose(lost!).later(5_000);
+    expect(it.record!.instances.map(({ id }) => id)).toContain(lost);
+    it.later(6_000);
+    expect(it.record!.instances.map(({ id }) => id)).not.toContain(lost);
+  });
+
   it('that is back before long was none', () => {
     const it = serving();
     it.lose(it.running[0]!).later(5_000);
@@ -158,7 +170,7 @@ describe('files', () => {
     expect(it.condition('Drifted')).toBe('True/FilesDrifted');
     expect(message(it)).toBe('bin/server.js (edited) changed by hand.');
     expect(it.record!.drifts).toEqual([
-      { kind: 'files', message: 'bin/server.js (edited) changed by hand', diff: '-a\n+b\n', since: 5, plan: 0, shown: true },
+      { kind: 'files', message: 'bin/server.js (edited) changed by hand', diff: '-a\n+b\n', since: 5, plan: 0, shown: true, sameSince: 5 },
     ]);
     it.files = 'unknown';
     it.settle();
