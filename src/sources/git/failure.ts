@@ -4,12 +4,15 @@ import { formatDuration } from '../../base/duration.ts';
 import { GitFailed } from './git.ts';
 import type { Remote } from './environment.ts';
 
+/** git's own: what a server says of itself begins with `remote: `. */
+const outOfMemory = /^fatal: Out of memory/im;
 const brokenOff = /timed out|Operation too slow|Connection (to .* )?closed|early EOF|hung up|Connection reset|RPC failed/i;
 const damage =
   /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary|\.lock'/;
 
 /** stderr of git 2.x (LC_ALL=C) and ssh → what to do about it. The first that fits counts. `HOST` is filled in. */
 const meanings: readonly (readonly [RegExp, string])[] = [
+  [outOfMemory, 'HOST sent more than git may hold in memory'],
   [/Host key verification failed/, 'the key of HOST is not in knownHostsFile'],
   [/Permission denied \(/, 'HOST refused the key'],
   [/could not read (Username|Password)|Authentication failed|returned error: 401/, 'HOST refused the credentials, or wants some'],
@@ -28,7 +31,8 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/dubious ownership/, 'HOST belongs to another user of this machine'],
   [/transport '[^']*' not allowed/, 'that transport is not allowed'],
   [/No space left on device/, 'the disk is full'],
-  [/ENOENT/, 'there is no `git` on this machine'],
+  [/prlimit ENOENT/, 'there is no `prlimit` (util-linux) on this machine'],
+  [/ENOENT|failed to execute git/, 'there is no `git` on this machine'],
   [/fsck error/, 'what HOST sent is built to mislead, or broken'],
   [damage, 'objects that HOST sent are missing or broken'],
 ];
@@ -39,7 +43,7 @@ const noRight =
 
 /** Whether objects are missing or broken, on the server or in the mirror. */
 export function isDamage(thrown: unknown): boolean {
-  return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words);
+  return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words) && !outOfMemory.test(thrown.words);
 }
 
 /** One clause, without a full stop: why the exchange with the remote failed. */

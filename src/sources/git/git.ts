@@ -12,6 +12,9 @@ debug.enable([process.env['DEBUG'], '-simple-git*'].filter(Boolean).join(','));
 /** Most words of failure and progress that a command may write: also what a server says goes there. */
 const maxWordBytes = 1024 * 1024;
 
+/** Most memory that git may take while it speaks with a server: it keeps all refs that one lists, however many those are. */
+const maxRemoteMemoryBytes = 2 * 1024 * 1024 * 1024;
+
 /** Why a command was ended from outside. */
 type Ending = 'time' | 'size' | 'asked';
 
@@ -21,6 +24,8 @@ export interface GitCommand {
   readonly input?: string;
   /** Most that it may write, in bytes; no limit where it reads what has been measured before. */
   readonly maxOutputBytes?: number;
+  /** Most memory that it may take where it speaks with a server, in bytes; 2 GiB unless told otherwise. */
+  readonly maxMemoryBytes?: number;
   /** Ends it early; the reason becomes the failure's. */
   readonly signal?: AbortSignal;
 }
@@ -56,6 +61,12 @@ export class Git {
   /** What it wrote, as text. */
   text(args: readonly string[], command: GitCommand): Promise<string> {
     return this.#run(args, command, (git) => git.raw([...args]));
+  }
+
+  /** The same, of a command that speaks with a server: within a bound of memory that the system keeps (prlimit of util-linux). */
+  exchange(args: readonly string[], command: GitCommand): Promise<string> {
+    const bounded = [`--data=${command.maxMemoryBytes ?? maxRemoteMemoryBytes}`, 'git', ...args];
+    return this.#run(args, command, (git) => git.customBinary('prlimit').raw(bounded));
   }
 
   /** What `cat-file` wrote, byte for byte. */

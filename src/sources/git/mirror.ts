@@ -108,7 +108,7 @@ export class Mirror {
    */
   async push(remote: Remote, commit: string, ref: string, from: string | null): Promise<void> {
     const args = ['push', '--no-recurse-submodules', `--force-with-lease=${ref}:${from ?? ''}`, 'origin', `${commit}:${ref}`];
-    await this.#git.text(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs: this.#limits.timeoutMs });
+    await this.#git.exchange(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs: this.#limits.timeoutMs });
   }
 
   /** Keeps the commit or tag, with all that it needs, when old objects are swept away. */
@@ -152,7 +152,7 @@ export class Mirror {
   async #ask(remote: Remote, args: readonly string[]): Promise<string> {
     try {
       const { timeoutMs } = this.#limits;
-      return await this.#git.text(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs, maxOutputBytes: maxListBytes });
+      return await this.#git.exchange(args, { env: gitEnvironment(this.#gitDir, remote), timeoutMs, maxOutputBytes: maxListBytes });
     } catch (thrown) {
       throw new RemoteFailed(thrown, remote);
     }
@@ -175,7 +175,7 @@ export class Mirror {
     let callOff = (): void => {};
     watch();
     try {
-      await this.#git.text(['fetch', '--no-progress', '--no-tags', '--no-write-fetch-head', ...args], {
+      await this.#git.exchange(['fetch', '--no-progress', '--no-tags', '--no-write-fetch-head', ...args], {
         env: gitEnvironment(gitDir, remote, config),
         timeoutMs: this.#limits.timeoutMs,
         signal: ending.signal,

@@ -102,6 +102,9 @@ describe('failures', () => {
     ['error: object 0123: hasDotgit: contains .git\nfatal: fsck error in packed object', 'built to mislead'],
     ['error: RPC failed\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output', 'broke off'],
     ['Error: spawn git ENOENT', 'no `git`'],
+    ['prlimit: failed to execute git: No such file or directory', 'no `git`'],
+    ['Error: spawn prlimit ENOENT', 'no `prlimit`'],
+    ['fatal: Out of memory, malloc failed (tried to allocate 4194304 bytes)', 'more than git may hold in memory'],
   ])('%j names the host and what it means', (words, meaning) => {
     expect(explainFailure(failed(words), remote)).toContain(meaning);
   });

@@ -12,6 +12,9 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Server
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMissing } from '../../fixtures/partners.ts';
+import { systemClock } from '../../../src/processes/clock.ts';
+import { gitEnvironment } from '../../../src/sources/git/environment.ts';
+import { Git } from '../../../src/sources/git/git.ts';
 import { GitHarness } from './git-harness.ts';
 
 let harness: GitHarness;
@@ -206,6 +209,24 @@ describe('a server that answers', () => {
     await harness.restart({ url: `http://${relay.host}/manifests.git`, timeoutMs: 25_000 });
     expect(harness.witness.failures[0]).toContain(`${relay.host} sent more than was asked for`);
     expect(harness.texts).toEqual({ 'a.yaml': '0' });
+  });
+
+  it('with refs that git itself has to keep takes no more memory than there is for it', { timeout: 30_000 }, async () => {
+    toPosts((response) => {
+      response.writeHead(200, result);
+      const text = `${'a'.repeat(40)} refs/other/${'x'.repeat(200)}\n`;
+      const block = ((text.length + 4).toString(16).padStart(4, '0') + text).repeat(1_000);
+      const more = (): void => {
+        while (response.write(block));
+      };
+      response.on('drain', more);
+      more();
+    });
+    const address = { url: harness.settings.url, protocol: 'http', host: harness.server.host } as const;
+    const git = new Git(harness.folder, systemClock, new AbortController().signal);
+    const env = gitEnvironment(harness.mirror, { address, login: null, timeoutMs: 25_000 });
+    const listing = git.exchange(['ls-remote', 'origin', 'refs/heads/main'], { env, timeoutMs: 25_000, maxMemoryBytes: 64 * 1024 * 1024 });
+    await expect(listing).rejects.toMatchObject({ ended: null, words: expect.stringMatching(/out of memory/i) });
   });
 
   it('with words without end is given up, and no more of them is kept than can be shown', { timeout: 30_000 }, async () => {
