@@ -171,15 +171,14 @@ function restartChangedSteps(pass: Pass): void {
 /** What the strategy says now: as often as it says that a step is done, the next one begins. */
 function carryOut(pass: Pass): void {
   const { record } = pass;
-  const held = heldBy(pass);
-  let step = nextStep(pass, held);
-  if (record.rollout!.phase === 'Proving' && step.phase === 'Stepping') {
-    enterPhase(pass, 'Stepping');
-    step = nextStep(pass, held);
+  let step = nextStep(pass);
+  if (looksOtherwise(record.rollout!.phase, step.phase)) {
+    enterPhase(pass, step.phase);
+    step = nextStep(pass);
   }
   while (step.stepDone) {
     beginStep(pass);
-    step = nextStep(pass, held);
+    step = nextStep(pass);
   }
   if (step.promote) {
     promote(pass);
@@ -196,17 +195,24 @@ function carryOut(pass: Pass): void {
   if (!step.hold && share > record.rollout!.topWeight) record.rollout = { ...record.rollout!, topWeight: share };
 }
 
-function nextStep(pass: Pass, held: string | null): Step {
-  const standing = standingOf(pass, held);
+function nextStep(pass: Pass): Step {
+  const standing = standingOf(pass, heldBy(pass));
   const { direct, strategy } = standing.rollout;
   return direct === null ? strategies[strategy](standing) : inPlace(standing);
 }
+
+/** The first step counts from the moment in which the steps begin; what switches is held by nothing, and by all again once it is taken back. */
+function looksOtherwise(before: RolloutPhase, after: RolloutPhase): boolean {
+  return (before === 'Proving' && after === 'Stepping') || (isAtTheEnd.has(before) && !isAtTheEnd.has(after));
+}
+
+const isAtTheEnd = new Set<RolloutPhase>(['Switching', 'Swapping']);
 
 /** Why nothing may move: somebody paused it, or it has failed and its manifest does not let it be taken back. */
 function heldBy(pass: Pass): string | null {
   const { record } = pass;
   const rollout = record.rollout!;
-  if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') return null;
+  if (isAtTheEnd.has(rollout.phase)) return null;
   if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
   const failure = rollout.stable === null ? null : lastingFailureOf(pass);
   return failure === null ? null : `\`rollout abort\`, for rollback.automatic is off: ${failure.message}`;
