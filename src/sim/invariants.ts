@@ -23,6 +23,7 @@ import { analysisAlways, analysisInvariants } from './analysis-invariants.ts';
 import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
+import { standInInvariants, standInsOf } from './stand-in-invariants.ts';
 import { strategyInvariants } from './strategy-invariants.ts';
 import type { World } from './world.ts';
 
@@ -162,7 +163,7 @@ const statusIsTrue: Invariant = ({ before, after, desired, observation }) => {
   if (!ready) return null;
   if (goal !== 'running' || after.stable === null) return 'Ready without a stable revision that should run';
   const taken = after.rollout?.strategy === 'rolling' && after.rollout.direct === null ? serving(after, after.rollout.target, true) : [];
-  const proven = [...serving(after, after.stable.hash, true), ...taken];
+  const proven = [...serving(after, after.stable.hash, true), ...taken, ...standInsOf(after)];
   const phaseOf = (id: string): string | undefined => observation?.instances.find((seen) => seen.id === id)?.phase;
   if (observation !== null && before?.hostId !== observation.hostId && proven.some(({ id }) => phaseOf(id) !== 'connected'))
     return 'Ready with instances of a host that is no more';
@@ -319,6 +320,7 @@ const always = named({ wakesInTime, wakesForBackOffs, wakesForDeadline, ...canar
 const onChange = named({
   ...rolloutInvariants,
   ...strategyInvariants,
+  ...standInInvariants,
   ...canaryInvariants,
   ...analysisInvariants,
   ...releaseInvariants,
