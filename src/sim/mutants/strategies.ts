@@ -124,14 +124,14 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'blue-green keeps for ever',
     file: engine,
-    find: 'if (pass.now >= kept.until) dropKept(pass);',
-    replace: 'if (false) dropKept(pass);',
+    find: "if (pass.now >= kept.until) dropKept(pass, 'retire');",
+    replace: "if (false) dropKept(pass, 'retire');",
   },
   {
     name: 'blue-green sends away what it keeps',
     file: engine,
-    find: '...(record.kept === null ? [] : [record.kept.revision.hash])',
-    replace: '',
+    find: 'const kept = record.kept === null ? [] : [record.kept.revision.hash];',
+    replace: 'const kept: string[] = [];',
   },
   {
     name: 'every strategy keeps what was stable',
