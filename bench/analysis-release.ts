@@ -10,6 +10,7 @@ import type { Plan } from '../src/model/plan.ts';
 import type { ServiceRecord } from '../src/model/record.ts';
 import type { Verdict } from '../src/model/rollout.ts';
 import type { Service } from '../src/model/service.ts';
+import { seeded } from '../test/fixtures/seeded.ts';
 import { compileTexts } from '../test/manifest/compile.ts';
 
 /** How a Revision answers calls. */
@@ -208,17 +209,6 @@ function latenciesOf({ medianMs, sigma, slow }: Behaviour): Uint8Array {
 /** A standard normal number (Box and Muller). */
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 const unchanged: Contract = { hash: 'same', tools: [], prompts: [], resources: [], resourceTemplates: [] };

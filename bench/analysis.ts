@@ -11,7 +11,8 @@ import { formatDuration } from '../src/base/duration.ts';
 import { stepWords } from '../src/core/rollout/step-words.ts';
 import type { Verdict } from '../src/model/rollout.ts';
 import { additions, change, drawContract, narrowings } from './analysis-contracts.ts';
-import { defaults, release, seeded, type Behaviour } from './analysis-release.ts';
+import { seeded } from '../test/fixtures/seeded.ts';
+import { defaults, release, type Behaviour } from './analysis-release.ts';
 
 const { values } = parseArgs({ options: { releases: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } } });
 const releases = Number(values.releases);

@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { controllerKills, hostKills, seeded, serviceKills, services, updates, type Outcome } from '../test/e2e/chaos.ts';
+import { seeded } from '../test/fixtures/seeded.ts';
+import { controllerKills, hostKills, serviceKills, services, updates, type Outcome } from '../test/e2e/chaos.ts';
 import { Stand } from '../test/e2e/stand.ts';
 
 const { values } = parseArgs({

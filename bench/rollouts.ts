@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { seeded } from '../test/e2e/chaos.ts';
+import { seeded } from '../test/fixtures/seeded.ts';
 import { cast, scales } from '../test/e2e/rollouts/cast.ts';
 import type { Change } from '../test/e2e/rollouts/ledger.ts';
 import { run, type Report } from '../test/e2e/rollouts/run.ts';

@@ -162,12 +162,14 @@ export function provenCount(pass: Pass, revision: string): number {
   return count;
 }
 
-/** Proven Instances that serve what stable should: stable's own, and in a rolling Rollout those that have taken over from them. */
+/** Proven Instances that serve what stable should: its own, those that have taken over from them in a rolling Rollout, and those that stand in for it. */
 export function readyCount(pass: Pass): number {
-  const { stable, rollout } = pass.record;
+  const { stable, rollout, leaving, target } = pass.record;
   const own = stable === null ? 0 : provenCount(pass, stable.hash);
   const takesOver = rollout?.strategy === 'rolling' && rollout.direct === null;
-  return takesOver ? own + Math.min(rollout.step, provenCount(pass, rollout.target)) : own;
+  const superseded = leaving.filter(({ hash }) => hash !== stable?.hash && hash !== target?.hash);
+  const standIns = superseded.reduce((sum, { hash }) => sum + provenCount(pass, hash), 0);
+  return own + standIns + (takesOver ? Math.min(rollout.step, provenCount(pass, rollout.target)) : 0);
 }
 
 export function provenOrdinals(pass: Pass, revision: string): number[] {
@@ -198,6 +200,11 @@ export function releaseOthers(pass: Pass, kept: readonly string[], duty: 'retire
   for (const instance of pass.record.instances) {
     if (instance.duty === 'serve' && !kept.includes(instance.revision)) setDuty(pass, instance, duty);
   }
+}
+
+/** Sends away those Instances. */
+export function releaseInstances(pass: Pass, instances: readonly InstanceRecord[], duty: 'retire' | 'drain'): void {
+  for (const instance of instances) setDuty(pass, instance, duty);
 }
 
 /** Nothing may be called any more: whatever retires is drained too. */

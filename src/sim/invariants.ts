@@ -24,6 +24,7 @@ import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invari
 import { driftAlways, driftInvariants } from './drift-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
+import { standInInvariants, standInsOf } from './stand-in-invariants.ts';
 import { strategyInvariants } from './strategy-invariants.ts';
 import type { World } from './world.ts';
 
@@ -164,7 +165,7 @@ const statusIsTrue: Invariant = ({ before, after, desired, observation }) => {
   if (!ready) return null;
   if (goal !== 'running' || after.stable === null) return 'Ready without a stable revision that should run';
   const taken = after.rollout?.strategy === 'rolling' && after.rollout.direct === null ? serving(after, after.rollout.target, true) : [];
-  const proven = [...serving(after, after.stable.hash, true), ...taken];
+  const proven = [...serving(after, after.stable.hash, true), ...taken, ...standInsOf(after)];
   const phaseOf = (id: string): string | undefined => observation?.instances.find((seen) => seen.id === id)?.phase;
   if (observation !== null && before?.hostId !== observation.hostId && proven.some(({ id }) => phaseOf(id) !== 'connected'))
     return 'Ready with instances of a host that is no more';
@@ -329,6 +330,7 @@ const always = named({
 const onChange = named({
   ...rolloutInvariants,
   ...strategyInvariants,
+  ...standInInvariants,
   ...canaryInvariants,
   ...analysisInvariants,
   ...releaseInvariants,

@@ -1,5 +1,6 @@
 /** What must be so of every Decision about Rollouts and about what serves meanwhile. Names and numbers as in invariants.ts. */
 import type { InstanceRecord } from '../model/record.ts';
+import { unfairShare } from './stand-in-invariants.ts';
 import {
   goalOf,
   manifestAtEnd,
@@ -52,11 +53,13 @@ const callsReachOnlyWhatIsReady: Invariant = ({ after }) => {
   if (route === null) return goalOf(after) === 'running' ? 'no route while it should run' : null;
   if (goalOf(after) !== 'running') return 'a route while it should not run';
   const named = Object.entries(route.weights);
-  for (const [revision] of named)
-    if (revision !== stable?.hash && revision !== target?.hash) return `calls go to ${revision.slice(0, 8)}, neither stable nor target`;
+  for (const [revision, share] of named) {
+    const unfair = revision === stable?.hash || revision === target?.hash ? null : unfairShare(after, revision, share);
+    if (unfair !== null) return unfair;
+  }
   if (named.length > 0 && named.reduce((sum, [, weight]) => sum + weight, 0) !== 100) return 'weights do not sum to 100';
   if (rollout === null) {
-    if (stable !== null && (route.weights[stable.hash] !== 100 || route.hold)) return 'no rollout, and not all calls go to stable';
+    if (stable !== null && (named.length === 0 || route.hold)) return 'no rollout, and not all calls go to stable';
     return null;
   }
   const onTarget = route.weights[rollout.target] ?? 0;
@@ -65,7 +68,7 @@ const callsReachOnlyWhatIsReady: Invariant = ({ after }) => {
   if (onTarget > 0 && !route.hold && proven < (whole ? wantedOf(after, rollout.target) : 1))
     return 'calls go to a target that is not ready';
   if (rollout.phase === 'Proving' && onTarget > 0) return 'calls go to a target in proof';
-  if (stable !== null && onTarget === 0 && (route.weights[stable.hash] !== 100 || route.hold)) return 'calls do not go to stable';
+  if (stable !== null && onTarget === 0 && (named.length === 0 || route.hold)) return 'calls do not go to stable';
   return null;
 };
 

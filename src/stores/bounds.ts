@@ -2,7 +2,7 @@
 export const eventsOfOneService = 1_000;
 export const eventsInAll = 10_000;
 export const revisionSourcesOfOneService = 20;
-/** Twice as many as the services that a controller is made for: what is offered now is never among those that go. */
+/** Twice as many as the services that a controller is made for. One that a Record names never goes. */
 export const contractsInAll = 20_000;
 /** The most that one query of Events answers. */
 export const eventsOfOneQuery = 1_000;

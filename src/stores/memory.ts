@@ -10,8 +10,8 @@ import type { Change, EventQuery, RevisionSource, Store, UsageDay } from '../por
 import { FairleadError } from '../base/error.ts';
 import { contractsInAll, eventsInAll, eventsOfOneQuery, eventsOfOneService, pruneEvery, revisionSourcesOfOneService } from './bounds.ts';
 
-export function createMemoryStore(): Store {
-  return new MemoryStore();
+export function createMemoryStore(mostContracts = contractsInAll): Store {
+  return new MemoryStore(mostContracts);
 }
 
 class MemoryStore implements Store {
@@ -27,6 +27,11 @@ class MemoryStore implements Store {
   readonly #contracts = new Map<string, Contract>();
   readonly #usage = new Map<string, UsageDay>();
   readonly #settings = new Map<string, string>();
+  readonly #mostContracts: number;
+
+  constructor(mostContracts: number) {
+    this.#mostContracts = mostContracts;
+  }
 
   async takeEpoch(): Promise<number> {
     return ++this.#epoch;
@@ -97,7 +102,14 @@ class MemoryStore implements Store {
   async saveContract(epoch: number, contract: Contract): Promise<void> {
     this.#fence(epoch);
     if (!this.#contracts.has(contract.hash)) this.#contracts.set(contract.hash, contract);
-    if (this.#contracts.size > contractsInAll) this.#contracts.delete(this.#contracts.keys().next().value!);
+    for (const [hash, old] of this.#contracts) {
+      if (this.#contracts.size <= this.#mostContracts) break;
+      this.#contracts.delete(hash);
+      const named = [...this.#records.values()].some((record) => JSON.stringify(record).includes(`"${hash}"`));
+      // Into a new turn: as long as a Record names it, Rollouts are held against it.
+      if (!named) break;
+      this.#contracts.set(hash, old);
+    }
   }
 
   async contract(hash: string): Promise<Contract | null> {

@@ -17,20 +17,22 @@ import { openFile, ownerOnly, removeFile, storeError, transact } from './sqlite-
 type Row = Record<string, unknown>;
 
 /** Opens the store at `path`. Throws StoreLocked, StoreDamaged, StoreTooNew, DiskFull or StoreFailed. */
-export function openSqliteStore(path: string, steps: readonly Migration[] = migrations): Store {
-  return new SqliteStore(openFile(path, steps), path);
+export function openSqliteStore(path: string, steps: readonly Migration[] = migrations, mostContracts = contractsInAll): Store {
+  return new SqliteStore(openFile(path, steps), path, mostContracts);
 }
 
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #mostContracts: number;
   readonly #statements = new Map<string, StatementSync>();
   #lastSeq: number;
   #sincePrune = pruneEvery;
 
-  constructor(database: DatabaseSync, path: string) {
+  constructor(database: DatabaseSync, path: string, mostContracts: number) {
     this.#database = database;
     this.#path = path;
+    this.#mostContracts = mostContracts;
     this.#lastSeq = Number(this.#one('select max(seq) as seq from events')?.['seq'] ?? 0);
   }
 
@@ -133,7 +135,12 @@ class SqliteStore implements Store {
       const seq = Number(this.#one('select max(seq) as seq from contracts')?.['seq'] ?? 0) + 1;
       const body = JSON.stringify(contract);
       this.#run('insert into contracts (hash, seq, body) values (?, ?, ?) on conflict (hash) do nothing', contract.hash, seq, body);
-      this.#run('delete from contracts where seq <= ?', seq - contractsInAll);
+      for (const { hash } of this.#all('select hash from contracts where seq <= ? order by seq', seq - this.#mostContracts)) {
+        const named = this.#one('select service from records where body like ? limit 1', `%"${String(hash)}"%`) !== undefined;
+        // Into a new turn: as long as a Record names it, Rollouts are held against it.
+        if (named) this.#run('update contracts set seq = ? where hash = ?', seq, String(hash));
+        else this.#run('delete from contracts where hash = ?', String(hash));
+      }
     });
   }
 

@@ -164,6 +164,24 @@ describe('rollback.automatic: false', () => {
   });
 });
 
+describe('an analysis that goes on failing where nothing is taken back by itself', () => {
+  situation('is told once, not at every interval', () => {
+    const analysis = { ...migrationOf().canary.analysis, failureLimit: 0 };
+    const it = moving({
+      strategy: 'canary',
+      rollback: { automatic: false },
+      canary: { steps, analysis },
+    });
+    for (let calls = 1; calls <= 5; calls += 1)
+      it.calls(v1, 900 * calls, 0)
+        .calls(v2, 200 * calls, 60 * calls)
+        .later(10_000)
+        .settle();
+    expect(it.record!.rollout!.analysis!.failures).toBeGreaterThan(3);
+    expect(told(it, 'AnalysisMeasured').filter((message) => message.startsWith('fail'))).toHaveLength(1);
+  });
+});
+
 describe('a fallback', () => {
   const parts: MigrationParts = { rollback: { ifUnhealthyWithinMs: 10 * minute } };
   const unhealthy = (): Situation => moving(parts).end(v2, 'Exited').later(1_000).settle().connect(v2).end(v2, 'Exited').settle();

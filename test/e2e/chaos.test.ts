@@ -1,6 +1,7 @@
 /** The chaos runs with the smallest counts that mean something; `npm run bench:chaos` is the whole of it. */
 import { afterEach, expect, test } from 'vitest';
-import { controllerKills, hostKills, seeded, serviceKills, services, updates } from './chaos.ts';
+import { seeded } from '../fixtures/seeded.ts';
+import { controllerKills, hostKills, serviceKills, services, updates } from './chaos.ts';
 import { Stand } from './stand.ts';
 
 const timeoutMs = 120_000;

@@ -26,17 +26,6 @@ const breakages = [
   ['unwell', 'CheckFailed'],
 ] as const;
 
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** `good` updates and `broken` ones, in turn over both services. `run` tells Revisions and calls of one run from another's. */
 export async function updates(stand: Stand, sessions: number, good: number, broken: number, run = 'updates'): Promise<Outcome> {
   const load = begin(stand, run, sessions);

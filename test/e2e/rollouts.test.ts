@@ -1,6 +1,6 @@
 /** A good and a bad Rollout of each strategy with real processes, under load; `npm run bench:rollouts` is the whole of it. */
 import { expect, test } from 'vitest';
-import { seeded } from './chaos.ts';
+import { seeded } from '../fixtures/seeded.ts';
 import { cast } from './rollouts/cast.ts';
 import { run } from './rollouts/run.ts';
 

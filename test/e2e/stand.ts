@@ -8,12 +8,16 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
 import type { ResourceList, ServiceResource } from '../../src/model/resource.ts';
 import type { Aim } from './load.ts';
 
 const root = join(import.meta.dirname, '../..');
 const launcher = join(root, 'bin/fairlead.cjs');
 const fixture = join(root, 'test/fixtures/echo-server.ts');
+
+/** Leaves no idle connection behind: the status API would keep it for more than a minute, and the readings of descriptors would count it. */
+const polling = new Agent({ pipelining: 0 });
 
 /** run.json; null while a process is down or has not said yet where it listens. */
 interface RunFile {
@@ -134,7 +138,7 @@ export class Stand {
     const url = this.runFile()?.statusUrl ?? null;
     if (url === null) return null;
     try {
-      const answer = await fetch(new URL('/api/v1/services', url), { signal: AbortSignal.timeout(5_000) });
+      const answer = await fetch(new URL('/api/v1/services', url), { dispatcher: polling, signal: AbortSignal.timeout(5_000) });
       const list = (await answer.json()) as ResourceList<ServiceResource>;
       return new Map(list.items.map((item) => [item.metadata.name, item]));
     } catch {
@@ -147,7 +151,7 @@ export class Stand {
     const url = this.runFile()?.statusUrl ?? null;
     if (url === null) return null;
     try {
-      const answer = await fetch(new URL(`/api/v1/services/${name}`, url), { signal: AbortSignal.timeout(5_000) });
+      const answer = await fetch(new URL(`/api/v1/services/${name}`, url), { dispatcher: polling, signal: AbortSignal.timeout(5_000) });
       return answer.ok ? ((await answer.json()) as ServiceResource) : null;
     } catch {
       return null;

@@ -27,14 +27,17 @@ export function changeOf(record: ServiceRecord, fields: Partial<Change> = {}): C
   return { record, events: [], archive: false, ...fields };
 }
 
+/** So many Contracts do the stores keep here. */
+const mostContracts = 50;
+
 /** Runs the suite; `open` is called once a test and what it returns is closed after it. */
-export function storeContract(kind: string, open: () => Promise<Store>): void {
+export function storeContract(kind: string, open: (mostContracts: number) => Promise<Store>): void {
   describe(`${kind} as a Store`, () => {
     let store: Store;
     let epoch: number;
 
     beforeEach(async () => {
-      store = await open();
+      store = await open(mostContracts);
       epoch = await store.takeEpoch();
     });
 
@@ -145,6 +148,16 @@ export function storeContract(kind: string, open: () => Promise<Store>): void {
       await store.saveContract(epoch, contract);
       expect(await store.contract('h1')).toEqual(contract);
       expect(await store.contract('h2')).toBeNull();
+    });
+
+    it('lets the oldest Contracts go, but none that a Record names', async () => {
+      const contract = (hash: string) => ({ hash, tools: [], prompts: [], resources: [], resourceTemplates: [] });
+      await store.save(epoch, [changeOf(recordOf('a', { stableContract: 'named' }))]);
+      for (const hash of ['named', 'nobodys']) await store.saveContract(epoch, contract(hash));
+      for (let index = 0; index < mostContracts; index += 1) await store.saveContract(epoch, contract(`h${index}`));
+      expect(await store.contract('named')).not.toBeNull();
+      expect(await store.contract('nobodys')).toBeNull();
+      expect(await store.contract('h1')).not.toBeNull();
     });
 
     it('adds up usage by service, tool and day', async () => {

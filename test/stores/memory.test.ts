@@ -2,4 +2,4 @@
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { storeContract } from '../ports/store-contract.ts';
 
-storeContract('memory', async () => createMemoryStore());
+storeContract('memory', async (mostContracts) => createMemoryStore(mostContracts));

@@ -16,7 +16,7 @@ let count = 0;
 const freshPath = () => join(root, String((count += 1)), 'fairlead.db');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-storeContract('sqlite', async () => openSqliteStore(freshPath()));
+storeContract('sqlite', async (mostContracts) => openSqliteStore(freshPath(), undefined, mostContracts));
 
 /** A database with 200 Records, closed. */
 async function filled(path: string): Promise<void> {

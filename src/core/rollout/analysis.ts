@@ -50,7 +50,9 @@ function addMeasurement(pass: Pass, before: AnalysisState, stable: string, targe
       measurements: [measurement, ...state.measurements].slice(0, measurementsKept),
     },
   };
-  if (failed || measurement.outcome !== before.measurements[0]?.outcome) tell(pass, measurement);
+  // Where it is not taken back by itself, it may go on failing for long: that is no news any more.
+  const isNews = failed && state.failures <= analysis.failureLimit;
+  if (isNews || measurement.outcome !== before.measurements[0]?.outcome) tell(pass, measurement);
 }
 
 function tell(pass: Pass, { outcome, judgements }: Measurement): void {

@@ -63,7 +63,7 @@ function progressOf(standing: Standing, step: CanaryStep, index: number, weight:
       return { stepDone: confirmed, waitsOn: 'gateway', waitsFor: `the gateway to confirm ${weight} %`, until: null };
     }
     case 'setReplicas':
-      return { stepDone: true, waitsOn: 'instances', waitsFor: '', until: null };
+      return done;
     case 'pause':
       if (step.durationMs === null) return { stepDone: skipped, waitsOn: 'person', waitsFor: promoteWait, until: null };
       return timed(now, since + step.durationMs, skipped, 'the pause to end');

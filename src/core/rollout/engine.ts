@@ -3,15 +3,17 @@
  * Invariants: at most one Rollout a Service; stable becomes a Revision only by promotion; a superseded or ended
  * Rollout changes nothing any more; failure is looked at before anything else.
  */
-import type { Route, Shadow } from '../../model/plan.ts';
+import type { Duty, Route, Shadow } from '../../model/plan.ts';
+import type { InstanceRecord } from '../../model/record.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
-import { ensureInstances, releaseOthers, takeObservation } from '../instances.ts';
+import { ensureInstances, releaseOthers, releaseRevision, takeObservation } from '../instances.ts';
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
 import { forgiveWait, judge, lastingFailureOf, wakeAtDeadline } from './judge.ts';
 import { liftLockRejection, lockFailure } from './locked.ts';
+import { keepStandIns, shareWithStandIns } from './stand-in.ts';
 import { stepWords } from './step-words.ts';
 import { standingOf } from './standing.ts';
 import { strategies } from './strategies.ts';
@@ -58,7 +60,9 @@ function begin(pass: Pass, target: Revision): void {
   record.rolloutCount = number;
   record.target = target;
   const direct = directReason(pass, target);
-  if (record.kept !== null && (record.kept.revision.hash === target.hash || direct === 'exclusive')) dropKept(pass);
+  // As the target it serves on.
+  if (record.kept?.revision.hash === target.hash) dropKept(pass, 'serve');
+  if (record.kept !== null && direct === 'exclusive') dropKept(pass, 'drain');
   const { strategy, stepsHash } = migrationOf(pass, target.hash);
   record.rollout = {
     number,
@@ -140,7 +144,7 @@ function supersede(pass: Pass, wanted: Revision): void {
 /** The Service is to stop: the Rollout under way ends without a judgement of its target. */
 export function endForStop(pass: Pass): void {
   if (pass.record.rollout !== null) end(pass, 'Superseded', 'Stopped', 'The service was told to stop.');
-  if (pass.record.kept !== null) dropKept(pass);
+  if (pass.record.kept !== null) dropKept(pass, 'drain');
 }
 
 /** A clock that was set back makes no step last longer than it should from now on, and no look of an analysis the first one again and again. */
@@ -173,15 +177,14 @@ function restartChangedSteps(pass: Pass): void {
 /** What the strategy says now: as often as it says that a step is done, the next one begins. */
 function carryOut(pass: Pass): void {
   const { record } = pass;
-  const held = heldBy(pass);
-  let step = nextStep(pass, held);
-  if (record.rollout!.phase === 'Proving' && step.phase === 'Stepping') {
-    enterPhase(pass, 'Stepping');
-    step = nextStep(pass, held);
+  let step = nextStep(pass);
+  if (looksOtherwise(record.rollout!.phase, step.phase)) {
+    enterPhase(pass, step.phase);
+    step = nextStep(pass);
   }
   while (step.stepDone) {
     beginStep(pass);
-    step = nextStep(pass, held);
+    step = nextStep(pass);
   }
   if (step.promote) {
     promote(pass);
@@ -189,20 +192,28 @@ function carryOut(pass: Pass): void {
   }
   enterPhase(pass, step.phase);
   rememberWait(pass, step);
-  setRoute(pass, routeOf(pass, step));
+  const standIns = keepStandIns(pass, record.rollout!.direct === 'exclusive' ? 0 : step.stable);
+  setRoute(pass, routeOf(pass, step, standIns));
   beginAnalysis(pass);
-  arrange(pass, step);
+  arrange(pass, step, standIns);
   wakeAtDeadline(pass);
   if (step.until !== null) wake(pass, step.until);
   const share = record.route?.weights[record.rollout!.target] ?? 0;
   if (!step.hold && share > record.rollout!.topWeight) record.rollout = { ...record.rollout!, topWeight: share };
 }
 
-function nextStep(pass: Pass, held: string | null): Step {
-  const standing = standingOf(pass, held);
+function nextStep(pass: Pass): Step {
+  const standing = standingOf(pass, heldBy(pass));
   const { direct, strategy } = standing.rollout;
   return direct === null ? strategies[strategy](standing) : inPlace(standing);
 }
+
+/** The first step counts from the moment in which the steps begin; what switches is held by nothing, and by all again once it is taken back. */
+function looksOtherwise(before: RolloutPhase, after: RolloutPhase): boolean {
+  return (before === 'Proving' && after === 'Stepping') || (isAtTheEnd.has(before) && !isAtTheEnd.has(after));
+}
+
+const isAtTheEnd = new Set<RolloutPhase>(['Switching', 'Swapping']);
 
 /**
  * Why nothing may move: somebody paused it, it has failed and its manifest does not let it be taken back, or, where there is nothing
@@ -213,7 +224,7 @@ function heldBy(pass: Pass): string | null {
   const rollout = record.rollout!;
   const unlocked = rollout.stable === null ? lockFailure(pass) : null;
   if (unlocked !== null) return `\`fairlead lock ${record.service}\`: ${unlocked.message}`;
-  if (rollout.phase === 'Switching' || rollout.phase === 'Swapping') return null;
+  if (isAtTheEnd.has(rollout.phase)) return null;
   if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
   const failure = rollout.stable === null ? null : lastingFailureOf(pass);
   return failure === null ? null : `\`rollout abort\`, for rollback.automatic is off: ${failure.message}`;
@@ -284,28 +295,34 @@ function rememberWait(pass: Pass, { waitsOn, waitsFor }: Step): void {
   }
 }
 
-function routeOf({ record }: Pass, step: Step): Route {
-  const { number, stable, target } = record.rollout!;
+function routeOf(pass: Pass, step: Step, standIns: readonly InstanceRecord[]): Route {
+  const { number, stable, target } = pass.record.rollout!;
   const weights: Record<string, number> = {};
   if (step.weight < 100 && stable !== null) weights[stable] = 100 - step.weight;
   if (step.weight > 0) weights[target] = step.weight;
-  return { weights, hold: step.hold, rollout: number, preview: step.preview ? target : null, shadow: step.shadow };
+  return {
+    weights: shareWithStandIns(pass, weights, standIns),
+    hold: step.hold,
+    rollout: number,
+    preview: step.preview ? target : null,
+    shadow: step.shadow,
+  };
 }
 
-/** Makes as many Instances of stable, target and what is kept serve as should. */
-function arrange(pass: Pass, step: Step): void {
+/** Makes as many Instances of stable, target and what is kept serve as should, beside those that stand in for stable. */
+function arrange(pass: Pass, step: Step, standIns: readonly InstanceRecord[]): void {
   const { record } = pass;
   const target = record.target!;
   const stable = step.stable > 0 ? record.stable : null;
   dropKeptInTime(pass);
   const kept = [target, stable, record.kept?.revision ?? null].flatMap((revision) => (revision === null ? [] : [revision.hash]));
-  releaseOthers(pass, kept, record.rollout!.direct === 'exclusive' ? 'drain' : 'retire');
+  releaseOthers(pass, [...kept, ...standIns.map(({ revision }) => revision)], record.rollout!.direct === 'exclusive' ? 'drain' : 'retire');
   if (stable !== null) ensureInstances(pass, stable, step.stable);
   ensureKept(pass);
   ensureInstances(pass, target, step.target);
 }
 
-/** No Rollout: stable serves, everything else leaves. */
+/** No Rollout: stable serves, with those that stand in for it; everything else leaves. */
 function hold(pass: Pass): void {
   const { record } = pass;
   dropKeptInTime(pass);
@@ -315,8 +332,10 @@ function hold(pass: Pass): void {
     return;
   }
   const { hash, run } = record.stable;
-  setRoute(pass, restingRoute({ [hash]: 100 }));
-  releaseOthers(pass, [hash, ...(record.kept === null ? [] : [record.kept.revision.hash])], run.exclusive ? 'drain' : 'retire');
+  const standIns = keepStandIns(pass, wantedReplicas(pass, record.stable));
+  setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns)));
+  const kept = record.kept === null ? [] : [record.kept.revision.hash];
+  releaseOthers(pass, [hash, ...kept, ...standIns.map(({ revision }) => revision)], run.exclusive ? 'drain' : 'retire');
   ensureInstances(pass, record.stable, wantedReplicas(pass, record.stable));
   ensureKept(pass);
 }
@@ -334,14 +353,16 @@ function ensureKept(pass: Pass): void {
 function dropKeptInTime(pass: Pass): void {
   const { kept } = pass.record;
   if (kept === null) return;
-  if (pass.now >= kept.until) dropKept(pass);
+  if (pass.now >= kept.until) dropKept(pass, 'retire');
   else wake(pass, kept.until);
 }
 
-function dropKept(pass: Pass): void {
+function dropKept(pass: Pass, duty: Duty): void {
   const { record } = pass;
-  record.leaving = [...record.leaving.filter(({ hash }) => hash !== record.kept!.revision.hash), record.kept!.revision];
+  const { revision } = record.kept!;
+  record.leaving = [...record.leaving.filter(({ hash }) => hash !== revision.hash), revision];
   record.kept = null;
+  if (duty !== 'serve') releaseRevision(pass, revision.hash, duty, pass.now);
 }
 
 /** Sets the Route, keeping the object when nothing in it differs. */

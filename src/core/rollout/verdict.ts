@@ -7,6 +7,7 @@ import type { Promotion } from '../../model/record.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { RolloutResult, Verdict } from '../../model/rollout.ts';
 import { releaseRevision } from '../instances.ts';
+import { standsIn } from './stand-in.ts';
 import { contractOf, migrationOf, rejectionOf, say, serviceOf, type Pass } from '../pass.ts';
 
 const verdictsKept = 20;
@@ -92,12 +93,14 @@ export function end(pass: Pass, result: RolloutResult, reason: string, message: 
   say(pass, result === 'RolledBack' ? 'Warning' : 'Normal', `Rollout${result}`, `Rollout ${rollout.number} of ${target.name}: ${message}`, {
     revision: target.name,
   });
+  const tookOver = standsIn(pass, result);
   record.rollout = null;
   record.target = null;
   // What was superseded did nothing wrong, and the sessions of what got no call in this Rollout are from before (it was stable
   // then): they may go on for a while. What had calls and was taken back gets none any more.
   const mayGoOn = (result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive;
-  if (result !== 'Promoted') leave(pass, target, mayGoOn ? 'retire' : 'drain', rollout.startedAt);
+  if (tookOver) record.leaving = [...record.leaving.filter(({ hash }) => hash !== target.hash), target];
+  else if (result !== 'Promoted') leave(pass, target, mayGoOn ? 'retire' : 'drain', rollout.startedAt);
 }
 
 /** `since`: what retired before that instant keeps the time that it was promised. */

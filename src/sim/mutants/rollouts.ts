@@ -137,7 +137,12 @@ export const rolloutMutants: readonly Mutant[] = [
     find: "(result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive",
     replace: 'false',
   },
-  { name: 'a rollout that ended keeps its route', file: engine, find: 'setRoute(pass, restingRoute({ [hash]: 100 }));', replace: '' },
+  {
+    name: 'a rollout that ended keeps its route',
+    file: engine,
+    find: 'setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns)));',
+    replace: '',
+  },
   {
     name: 'keeps the replicas of a manifest that was taken back',
     file: 'pass.ts',

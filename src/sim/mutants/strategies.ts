@@ -7,6 +7,7 @@ const canary = 'rollout/canary.ts';
 const engine = 'rollout/engine.ts';
 const judge = 'rollout/judge.ts';
 const standing = 'rollout/standing.ts';
+const standIn = 'rollout/stand-in.ts';
 const verdict = 'rollout/verdict.ts';
 const analysis = 'rollout/analysis.ts';
 const window = 'analysis/window.ts';
@@ -19,6 +20,30 @@ export const strategyMutants: readonly Mutant[] = [
     file: rolling,
     find: 'const readyNeeded = size - unavailable - replaced;',
     replace: 'const readyNeeded = 0;',
+  },
+  {
+    name: 'what was superseded halfway goes before stable has its own again',
+    file: verdict,
+    find: 'const tookOver = standsIn(pass, result);',
+    replace: 'const tookOver = false;',
+  },
+  {
+    name: 'what stands in for stable gets no calls',
+    file: standIn,
+    find: 'shared[hash] = Math.round((share * count) / ready);',
+    replace: 'shared[hash] = 0;',
+  },
+  {
+    name: 'what stands in for stable never goes',
+    file: standIn,
+    find: 'Math.max(0, wanted - provenCount(pass, stable.hash))',
+    replace: 'wanted',
+  },
+  {
+    name: 'what was kept stands in for stable when its time has passed',
+    file: engine,
+    find: "if (duty !== 'serve') releaseRevision(pass, revision.hash, duty, pass.now);",
+    replace: '',
   },
   {
     name: 'rolling counts instances that start as ready',
@@ -99,14 +124,14 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'blue-green keeps for ever',
     file: engine,
-    find: 'if (pass.now >= kept.until) dropKept(pass);',
-    replace: 'if (false) dropKept(pass);',
+    find: "if (pass.now >= kept.until) dropKept(pass, 'retire');",
+    replace: "if (false) dropKept(pass, 'retire');",
   },
   {
     name: 'blue-green sends away what it keeps',
     file: engine,
-    find: '...(record.kept === null ? [] : [record.kept.revision.hash])',
-    replace: '',
+    find: 'const kept = record.kept === null ? [] : [record.kept.revision.hash];',
+    replace: 'const kept: string[] = [];',
   },
   {
     name: 'every strategy keeps what was stable',

@@ -54,7 +54,8 @@ const strategies: readonly (Omit<Part, 'spec'> & Pick<EchoSpec, 'replicas' | 'mi
     replicas: 2,
     migration: {
       strategy: 'canary',
-      canary: { steps: [{ setWeight: 30 }, { analysis: { for: '1s' } }, { setWeight: 50 }, { analysis: { for: '2s' } }], analysis },
+      // Long enough that a machine with much else to do makes the calls that tell slow from slowed down.
+      canary: { steps: [{ setWeight: 30 }, { analysis: { for: '1s' } }, { setWeight: 50 }, { analysis: { for: '5s' } }], analysis },
     },
   },
 ];

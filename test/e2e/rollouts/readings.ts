@@ -47,7 +47,7 @@ function read(stand: Stand): Readings {
   };
 }
 
-/** The reading once nobody has closed a descriptor for longer than a connection is kept idle (5 s). */
+/** The reading once nobody has closed a descriptor for some seconds. */
 async function settled(look: () => Readings): Promise<Readings> {
   let last = look();
   for (let unchanged = 0, looks = 0; unchanged < 14 && looks < 80; unchanged += 1, looks += 1) {

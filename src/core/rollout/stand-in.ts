@@ -1,0 +1,53 @@
+/**
+ * Stand-ins: Instances of a rolling target that was superseded halfway. They have taken over from Instances of stable, so they
+ * go on getting stable's calls until as many of its own are ready again: nobody who is ready is sent away before by our hand.
+ * What was aborted or taken back stands in for nobody.
+ */
+import type { InstanceRecord } from '../../model/record.ts';
+import type { RolloutResult } from '../../model/rollout.ts';
+import { provenCount, releaseInstances, serving } from '../instances.ts';
+import type { Pass } from '../pass.ts';
+
+/** Whether Instances of the target have taken over from stable's in the Rollout that ends so. */
+export function standsIn({ record }: Pass, result: RolloutResult): boolean {
+  const { strategy, direct, step, stable } = record.rollout!;
+  return result === 'Superseded' && strategy === 'rolling' && direct === null && step > 0 && stable !== null;
+}
+
+/** Keeps as many as are missing to `wanted` ready Instances of stable, and lets the others retire; answers those that stay. */
+export function keepStandIns(pass: Pass, wanted: number): readonly InstanceRecord[] {
+  const { stable, target, kept, leaving } = pass.record;
+  const others = [stable, target, kept?.revision ?? null];
+  const superseded = leaving.filter(({ hash }) => !others.some((revision) => revision?.hash === hash));
+  const all = superseded.flatMap(({ hash }) => serving(pass, hash));
+  if (all.length === 0) return [];
+  const missing = stable === null ? 0 : Math.max(0, wanted - provenCount(pass, stable.hash));
+  const stay = all.filter(({ provenAt }) => provenAt !== null).slice(0, missing);
+  releaseInstances(
+    pass,
+    all.filter((instance) => !stay.includes(instance)),
+    'retire',
+  );
+  return stay;
+}
+
+/** What stable would get, shared with those that stand in for it by the number of Instances. */
+export function shareWithStandIns(
+  pass: Pass,
+  weights: Readonly<Record<string, number>>,
+  standIns: readonly InstanceRecord[],
+): Record<string, number> {
+  const { stable } = pass.record;
+  const share = stable === null ? 0 : (weights[stable.hash] ?? 0);
+  if (share === 0 || standIns.length === 0) return { ...weights };
+  const ready = provenCount(pass, stable!.hash) + standIns.length;
+  const shared: Record<string, number> = { ...weights };
+  let left = share;
+  for (const hash of new Set(standIns.map(({ revision }) => revision))) {
+    const count = standIns.filter(({ revision }) => revision === hash).length;
+    shared[hash] = Math.round((share * count) / ready);
+    left -= shared[hash];
+  }
+  delete shared[stable!.hash];
+  return left > 0 ? { [stable!.hash]: left, ...shared } : shared;
+}
