@@ -5,9 +5,14 @@
 import { hashValue } from '../base/hash.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Lock } from '../model/lock.ts';
+import type { Provenance } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';
 import type { LockFile } from './lock-file.ts';
 import { nearest } from './suggest.ts';
+
+/** What is done about drift of what is locked, where its manifest says nothing of it. */
+const lockedDrift = 'quarantine';
+const driftField = 'spec.migration.contract.drift';
 
 /** Most unknown names that are shown of a file. */
 const mostShown = 100;
@@ -36,6 +41,15 @@ export class Locks {
     return [...this.#files.flatMap(({ broken }) => broken.get(service) ?? []), ...(this.#contested.get(service) ?? [])];
   }
 
+  /** Fields of a Service as explained without them, with what is so because it is locked. */
+  explain(service: string, fields: readonly Provenance[]): readonly Provenance[] {
+    const file = this.#files.find(({ locks }) => locks.has(service));
+    const drift = fields.findIndex(({ field, from }) => field === driftField && from === 'default');
+    if (file === undefined || drift === -1) return fields;
+    const [place] = file.places([service]);
+    return fields.with(drift, { ...fields[drift]!, value: lockedDrift, file: file.path, ...place!, from: `Lock ${service}` });
+  }
+
   /** Issues of all files. `declared`: the name of every Service of the source. */
   issues(declared: { has(name: string): boolean; keys(): Iterable<string> }): Issue[] {
     const own = this.#files.flatMap((file) => [...file.issues, ...unknownIn(file, declared)]);
@@ -50,7 +64,7 @@ export class Locks {
 export function withLock(service: Service, lock: Lock | null, saysDrift: boolean): Service {
   if (lock === null) return service;
   const { contract } = service.migration;
-  const drift = saysDrift ? contract.drift : 'quarantine';
+  const drift = saysDrift ? contract.drift : lockedDrift;
   const specHash = hashValue({ specHash: service.specHash, lock, drift });
   return { ...service, migration: { ...service.migration, contract: { ...contract, drift } }, lock, specHash };
 }

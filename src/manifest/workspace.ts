@@ -143,7 +143,7 @@ export class Workspace {
       for (const name of remembered) if (!declared.has(name) && !invalid.has(name)) blameFile(name, file);
     issues.push(...templateIssues(templates));
     this.#refreshInheritances(templates);
-    const locks = new Locks([...this.#lockFiles.values()].map(({ file }) => file).sort((a, b) => compareText(a.path, b.path)));
+    const locks = this.#locks();
     issues.push(...locks.issues(declared));
     const kept = new Map<Manifest, KeptService>();
     const services = new Map<string, Service>();
@@ -189,7 +189,11 @@ export class Workspace {
     const [manifest] = groupByName(files, 'Service').get(service) ?? [];
     if (manifest === undefined) return [];
     const inheritance = inherit(extendsOf(manifest), groupByName(files, 'ServiceTemplate'));
-    return explainService(resolveTrees(manifest, inheritance), field);
+    return this.#locks().explain(service, explainService(resolveTrees(manifest, inheritance), field));
+  }
+
+  #locks(): Locks {
+    return new Locks([...this.#lockFiles.values()].map(({ file }) => file).sort((a, b) => compareText(a.path, b.path)));
   }
 
   #resolve(

@@ -6,7 +6,7 @@ export interface Provenance {
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** `Service files`, `ServiceTemplate node-stdio`, or `default`. */
+  /** `Service files`, `ServiceTemplate node-stdio`, `Lock files`, or `default`. */
   readonly from: string;
   readonly overrides: readonly {
     readonly value: unknown;

@@ -138,6 +138,16 @@ describe('locks over time', () => {
     expect(after.get('b')).toMatchObject({ lock: { contract: two }, origin: { snapshot: 's2' } });
   });
 
+  it('explain what is so because of them', () => {
+    const field = 'migration.contract.drift';
+    const from = { value: 'quarantine', file: 'fairlead.lock', line: 6, column: 3, from: 'Lock b' };
+    expect(workspace.explain('b', field)).toEqual([expect.objectContaining(from)]);
+    put({ 'b.yaml': service('b', '  migration: { contract: { drift: warn } }\n') }, 's2');
+    expect(workspace.explain('b', field)).toEqual([expect.objectContaining({ value: 'warn', from: 'Service b' })]);
+    put({ 'b.yaml': service('b'), 'fairlead.lock': locked({ a: one }) }, 's3');
+    expect(workspace.explain('b', field)).toEqual([expect.objectContaining({ value: 'warn', from: 'default' })]);
+  });
+
   it('are gone with their file', () => {
     const { services } = put({ 'fairlead.lock': null }, 's2');
     expect([...services.values()].map(({ lock }) => lock)).toEqual([undefined, undefined]);

@@ -4,6 +4,7 @@ import { check, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import serviceSchema from '../../schemas/service.schema.json' with { type: 'json' };
 import { defaultAnalysis, defaultCanarySteps } from '../../src/manifest/canary.ts';
+import { readLockFile } from '../../src/manifest/lock-file.ts';
 import { manifestText, specOfService } from '../../src/manifest/spec.ts';
 import { parseShare, shareText } from '../../src/manifest/units.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
@@ -269,11 +270,18 @@ describe('where a field of a migration comes from', () => {
 
 describe('the page about migrations', () => {
   const page = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8');
-  const blocks = [...page.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text]) => text!);
+  const all = [...page.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text]) => text!);
+  const blocks = all.filter((text) => !text.includes('kind: Lock'));
 
   it('shows manifests that are taken as they stand', () => {
     const strategies = blocks.map((text) => migrationIn(`${checks}${text.replaceAll(/^(?=.)/gm, '  ')}`).strategy);
     expect(strategies).toEqual(['canary', 'in-place', 'rolling', 'blue-green', 'canary']);
+  });
+
+  it('shows a lock that is taken as it stands', () => {
+    const [text = ''] = all.filter((block) => !blocks.includes(block));
+    const { locks, issues } = readLockFile('fairlead.lock', bytesOf(text));
+    expect([[...locks.keys()], issues]).toEqual([['weather'], []]);
   });
 
   it('speaks of every field', () => {
