@@ -35,7 +35,7 @@ export interface HookServerOptions {
   readonly maxBodyBytes?: number;
   /** Deliveries that are read at once; 64 unless told otherwise. */
   readonly maxRequests?: number;
-  /** Open connections, whatever comes over them; 1,024 unless told otherwise. More are closed at once. */
+  /** Open connections, whatever comes over them; 256 unless told otherwise. More are closed at once. */
   readonly maxConnections?: number;
   /** Time for a request's headers to arrive. */
   readonly headersTimeoutMs?: number;
@@ -77,7 +77,7 @@ export function createHookServer(options: HookServerOptions): HookServer {
     },
   });
   // The process has other things to open: no flood here takes all of its descriptors.
-  app.server.maxConnections = options.maxConnections ?? 1_024;
+  app.server.maxConnections = options.maxConnections ?? 256;
   const kept = new Map(
     [...options.hooks].map(([name, hook]): [string, Kept] => {
       const failed = (error: unknown): void => options.onProblem(`A webhook could not make ${name} look at its repository`, error);
