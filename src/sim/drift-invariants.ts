@@ -20,7 +20,7 @@ export class DriftWatch {
       const known = this.since.get(kind);
       if (!differs) this.since.delete(kind);
       // What was not stored was not seen.
-      else if (known?.plan !== before!.planGeneration || !before!.drifts.some((drift) => drift.kind === kind))
+      else if (known?.plan !== before!.planGeneration || !isNoted(kind, before!))
         this.since.set(kind, { plan: before!.planGeneration, at: now });
     }
   }
@@ -31,6 +31,10 @@ export class DriftWatch {
     if (known === undefined || before === null || observation === null) return null;
     return differsIn(kind, before, observation) === true ? now - known.at : null;
   }
+}
+
+function isNoted(kind: Kind, { drifts, planGeneration }: ServiceRecord): boolean {
+  return drifts.some((drift) => drift.kind === kind && (drift.shown || drift.plan === planGeneration));
 }
 
 /** null where the Host does not speak of the Plan in force. */
@@ -54,13 +58,15 @@ const whatLastsIsSaid: Invariant = (judged) => {
   return null;
 };
 
+/** By what the Record before remembers: when the store has been full, that is less than was seen. */
 const onlyWhatLastsIsSaid: Invariant = (judged) => {
-  const { before, after, world } = judged;
+  const { before, after, now, world } = judged;
   if (world.clockJumped) return null;
   for (const kind of ['instances', 'routes'] as const) {
-    const isShown = (record: ServiceRecord | null): boolean => record?.drifts.some((drift) => drift.kind === kind && drift.shown) === true;
-    if (isShown(after) && !isShown(before) && (world.driftWatch.lastsMs(kind, judged) ?? 0) < followMs)
-      return `${kind} are said to differ too soon`;
+    const [was, is] = [before, after].map((record) => record?.drifts.find((drift) => drift.kind === kind));
+    if (is?.shown !== true || was?.shown === true) continue;
+    if (world.driftWatch.lastsMs(kind, judged) === null) return `${kind} are said to differ, and nobody has seen it`;
+    if (was?.plan !== before?.planGeneration || now - was!.since < followMs) return `${kind} are said to differ too soon`;
   }
   return null;
 };
