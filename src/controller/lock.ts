@@ -209,11 +209,16 @@ function bodyOf(changes: readonly LockChange[]): string {
     const left = differences.length + (comparison?.more ?? 0) - mostDifferences;
     return [
       `- ${service}: ${hashText(before)} → ${hashText(after)}`,
-      ...differences.slice(0, mostDifferences).map((difference) => `  - ${difference.class}: ${differenceText(difference)}`),
+      ...differences.slice(0, mostDifferences).map((difference) => `  - ${difference.class}: ${quoted(differenceText(difference))}`),
       ...(left > 0 ? [`  - and ${left} more`] : []),
     ];
   });
   return [...lines, ...(changes.length > mostServices ? [`- and ${changes.length - mostServices} more services`] : [])].join('\n');
+}
+
+/** A service's own words, which a forge shows as text and nothing else. */
+function quoted(text: string): string {
+  return `\`${text.replaceAll('`', "'")}\``;
 }
 
 function hashText(hash: string | null): string {

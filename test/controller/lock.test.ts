@@ -256,7 +256,7 @@ describe('a lock of a source that keeps history', () => {
     await operator.lock(of(['files']), null, directly, 7);
     expect(repository.tip()).toMatchObject({
       subject: 'Lock files',
-      body: `- files: ${'a'.repeat(12)} → ${'b'.repeat(12)}\n  - breaking: tool add: parameter b is now required`,
+      body: `- files: ${'a'.repeat(12)} → ${'b'.repeat(12)}\n  - breaking: \`tool add: parameter b is now required\``,
     });
     expect(repository.tip().files['fairlead.lock']).toContain(`clock:\n    contract: ${approved.hash}`);
   });
