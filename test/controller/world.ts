@@ -66,6 +66,8 @@ export class FakeHost implements HostLink {
   /** Hash of the Contract that what is started of a Revision (by hash) offers. */
   offers: (revision: string) => string | null = () => null;
   traffic: Observation['traffic'] = {};
+  /** Service → id of an Instance that no Plan names; stopped by the next Plan that does not spare it. */
+  readonly strangers = new Map<string, string>();
   epoch = 0;
   #listener: HostListener | null = null;
 
@@ -89,6 +91,7 @@ export class FakeHost implements HostLink {
   send(plan: Plan): void {
     this.sent.push(plan);
     this.plans.set(plan.service, plan);
+    if (!plan.spared.includes(this.strangers.get(plan.service) ?? '')) this.strangers.delete(plan.service);
     this.report(plan.service);
   }
 
@@ -133,6 +136,8 @@ export class FakeHost implements HostLink {
       inFlight: 0,
     }));
     const { hostId } = this;
+    const stranger = this.strangers.get(service);
+    if (stranger !== undefined && instances[0] !== undefined) instances.push({ ...instances[0], id: stranger });
     const seen = { planGeneration: plan.generation, routeGeneration: plan.generation, routed: plan.route?.weights ?? null, instances };
     return { service, hostId, ...seen, preview: null, shadow: null, metrics: [], traffic: this.traffic };
   }
@@ -244,6 +249,7 @@ export class FakeSource implements WritableSource, Compiler {
     source.#declared = this.#declared;
     source.#sequence = this.#sequence;
     source.isGit = this.isGit;
+    source.drift = this.drift;
     return source;
   }
 
