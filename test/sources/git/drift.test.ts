@@ -59,6 +59,24 @@ describe('files of the exported tree that somebody changed by hand', () => {
     expect(await readFile(at('data.txt'), 'utf8')).toBe('x\n');
   });
 
+  it('of many are not looked for by every poll, so that a poll costs the same however many there are; a refresh looks', async () => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`data/${index}.txt`, 'x\n']));
+    await start({ intervalMs: 50 }, many);
+    await writeFile(at('data/7.txt'), 'y\n');
+    const asked = harness.server.requests.length;
+    // One request of a third poll: two have been made whole.
+    await expect.poll(() => harness.server.requests.length, { timeout: 10_000 }).toBeGreaterThan(asked + 5);
+    expect([await readFile(at('data/7.txt'), 'utf8'), harness.witness.events]).toEqual(['y\n', []]);
+    await harness.source.refresh();
+    expect([await readFile(at('data/7.txt'), 'utf8'), reasons()]).toEqual(['x\n', ['FilesCorrected']]);
+  });
+
+  it('of few are looked for by the polls themselves', async () => {
+    await start({ intervalMs: 50 });
+    await writeFile(at('data.txt'), 'y\n');
+    await expect.poll(async () => readFile(at('data.txt'), 'utf8'), { timeout: 10_000 }).toBe('x\n');
+  });
+
   it('get back the mode that the commit says, no more and no less', async () => {
     await start();
     await chmod(at('bin/start.sh'), 0o644);
