@@ -6,7 +6,7 @@
  * prints. The last line says what was missed; exit code 1 when any goal was.
  */
 import { writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pause } from '../test/e2e/stand.ts';
@@ -214,7 +214,7 @@ function goalsOf(all: readonly Measured[]): Goal[] {
       { what: `${count}: requests of a poll`, measured: String(poll.perPoll), goal: '2', met: poll.perPoll === 2 },
       {
         what: `${count}: files written anew by commits that change one each`,
-        measured: `${commit.rewritten} in ${amounts.commits}`,
+        measured: `${commit.rewritten} files in ${amounts.commits} commits`,
         goal: 'one each',
         met: commit.rewritten === Math.min(amounts.commits, count - 1),
       },
@@ -289,7 +289,7 @@ function notes(all: readonly Measured[]): string {
 }
 
 function documentOf(body: string): string {
-  const head = `Written by \`npm run bench:git\`, ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, in ${since()}; ${amounts.passages} changes of the service that runs each way, ${amounts.polls} polls and ${amounts.commits} commits a size. All but one of the manifests are of services that are \`Inactive\`. The bench, the git server and Fairlead share the machine.`;
+  const head = `Written by \`npm run bench:git\`, ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, in ${since()}; ${amounts.passages} changes of the service that runs each way, ${amounts.polls} polls and ${amounts.commits} commits a size. All but one of the manifests are of services that are \`Inactive\`. The bench, the git server and Fairlead share the machine, and with others: its load average at the end was ${loadavg()[1]!.toFixed(1)}.`;
   return `# Git\n\n${head}\n\n${body}\n\n${last[0]!.toUpperCase()}${last.slice(1)}.\n`;
 }
 
