@@ -1,7 +1,7 @@
 /** What must be so of drift: what the Host does otherwise than its Plan says is said once it lasts, and nothing else is. */
 import type { Observation } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
-import { conditionOf, sameJson, type Invariant, type Judged } from './terms.ts';
+import { conditionOf, isLost, sameJson, type Invariant, type Judged } from './terms.ts';
 
 /** How long the Host may take to follow a Plan. */
 const followMs = 10_000;
@@ -71,6 +71,19 @@ const onlyWhatLastsIsSaid: Invariant = (judged) => {
   return null;
 };
 
+/** What is not seen any more is not given up before it has been missed for long enough. */
+const lostIsGivenTime: Invariant = ({ before, after, decision, observation, now, world }) => {
+  if (before === null || world.clockJumped) return null;
+  const known = before.drifts.find(({ kind }) => kind === 'instances');
+  for (const { id, duty } of before.instances) {
+    if (duty !== 'serve' || after.instances.some((instance) => instance.id === id) || !isLost(before, observation, id)) continue;
+    const wasSentAway = decision.events.some(({ reason, message }) => reason === 'InstanceStopped' && message.startsWith(`${id} `));
+    const wasMissed = known?.diff.includes(`-${id} `) === true && now - known.sameSince >= followMs;
+    if (!wasMissed && !wasSentAway) return `${id} is given up as soon as it is not seen`;
+  }
+  return null;
+};
+
 const driftedIsTrue: Invariant = ({ after }) => {
   const any = after.drifts.some(({ shown }) => shown);
   if ((conditionOf(after, 'Drifted') === 'True') !== any)
@@ -90,4 +103,4 @@ const plansAreRepeatedWithReason: Invariant = ({ before, after, world }) => {
 };
 
 export const driftAlways = { whatLastsIsSaid };
-export const driftInvariants = { onlyWhatLastsIsSaid, driftedIsTrue, nothingIsSpared, plansAreRepeatedWithReason };
+export const driftInvariants = { onlyWhatLastsIsSaid, lostIsGivenTime, driftedIsTrue, nothingIsSpared, plansAreRepeatedWithReason };

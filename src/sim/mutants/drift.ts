@@ -16,7 +16,13 @@ export const driftMutants: readonly Mutant[] = [
     replace: 'if (tooMany) repeatPlan(pass);',
   },
   { name: 'says the plan again at each pass', file: host, find: 'now - at >= repeatMs', replace: 'true' },
-  { name: 'never wakes to see whether it lasts', file: drifts, find: 'if (!shown) wake(pass, since + grace.forMs);', replace: '' },
+  {
+    name: 'never wakes to see whether it lasts',
+    file: drifts,
+    find: 'wake(pass, (shown ? sameSince : since) + grace.forMs);',
+    replace: '',
+  },
   { name: 'goes on saying what is over', file: drifts, find: '    replace(pass, kind, null);\n', replace: '' },
   { name: 'takes the time of an earlier plan for that of this one', file: drifts, find: 'known.plan === grace.plan', replace: 'true' },
+  { name: 'gives up at once what has just gone missing', file: host, find: 'pass.now - drift.sameSince < followMs', replace: 'false' },
 ];
