@@ -73,7 +73,7 @@ const onlyWhatLastsIsSaid: Invariant = (judged) => {
 
 /** What is not seen any more is not given up before it has been missed for long enough. */
 const lostIsGivenTime: Invariant = ({ before, after, decision, observation, now, world }) => {
-  if (before === null || world.clockJumped) return null;
+  if (before === null || world.clockJumped || before.rollout?.number !== after.rollout?.number) return null;
   const known = before.drifts.find(({ kind }) => kind === 'instances');
   for (const { id, duty } of before.instances) {
     if (duty !== 'serve' || after.instances.some((instance) => instance.id === id) || !isLost(before, observation, id)) continue;
