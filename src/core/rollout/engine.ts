@@ -301,7 +301,7 @@ function routeOf(pass: Pass, step: Step, standIns: readonly InstanceRecord[]): R
   if (step.weight < 100 && stable !== null) weights[stable] = 100 - step.weight;
   if (step.weight > 0) weights[target] = step.weight;
   return {
-    weights: shareWithStandIns(pass, weights, standIns),
+    weights: shareWithStandIns(pass, weights, standIns, step.stable),
     hold: step.hold,
     rollout: number,
     preview: step.preview ? target : null,
@@ -332,11 +332,12 @@ function hold(pass: Pass): void {
     return;
   }
   const { hash, run } = record.stable;
-  const standIns = keepStandIns(pass, wantedReplicas(pass, record.stable));
-  setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns)));
+  const replicas = wantedReplicas(pass, record.stable);
+  const standIns = keepStandIns(pass, replicas);
+  setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns, replicas)));
   const kept = record.kept === null ? [] : [record.kept.revision.hash];
   releaseOthers(pass, [hash, ...kept, ...standIns.map(({ revision }) => revision)], run.exclusive ? 'drain' : 'retire');
-  ensureInstances(pass, record.stable, wantedReplicas(pass, record.stable));
+  ensureInstances(pass, record.stable, replicas);
   ensureKept(pass);
 }
 

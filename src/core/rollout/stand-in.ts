@@ -5,7 +5,7 @@
  */
 import type { InstanceRecord } from '../../model/record.ts';
 import type { RolloutResult } from '../../model/rollout.ts';
-import { provenCount, releaseInstances, serving } from '../instances.ts';
+import { provenOrdinals, releaseInstances, serving } from '../instances.ts';
 import type { Pass } from '../pass.ts';
 
 /** Whether Instances of the target have taken over from stable's in the Rollout that ends so. */
@@ -21,7 +21,7 @@ export function keepStandIns(pass: Pass, wanted: number): readonly InstanceRecor
   const superseded = leaving.filter(({ hash }) => !others.some((revision) => revision?.hash === hash));
   const all = superseded.flatMap(({ hash }) => serving(pass, hash));
   if (all.length === 0) return [];
-  const missing = stable === null ? 0 : Math.max(0, wanted - provenCount(pass, stable.hash));
+  const missing = stable === null ? 0 : Math.max(0, wanted - readyOf(pass, stable.hash, wanted));
   const stay = all.filter(({ provenAt }) => provenAt !== null).slice(0, missing);
   releaseInstances(
     pass,
@@ -31,16 +31,22 @@ export function keepStandIns(pass: Pass, wanted: number): readonly InstanceRecor
   return stay;
 }
 
-/** What stable would get, shared with those that stand in for it by the number of Instances. */
+/** Ready Instances of stable that are among those that are to stay. */
+function readyOf(pass: Pass, stable: string, wanted: number): number {
+  return provenOrdinals(pass, stable).filter((ordinal) => ordinal < wanted).length;
+}
+
+/** What stable, of which `wanted` Instances are to stay, would get, shared with those that stand in for it by the number of Instances. */
 export function shareWithStandIns(
   pass: Pass,
   weights: Readonly<Record<string, number>>,
   standIns: readonly InstanceRecord[],
+  wanted: number,
 ): Record<string, number> {
   const { stable } = pass.record;
   const share = stable === null ? 0 : (weights[stable.hash] ?? 0);
   if (share === 0 || standIns.length === 0) return { ...weights };
-  const ready = provenCount(pass, stable!.hash) + standIns.length;
+  const ready = readyOf(pass, stable!.hash, wanted) + standIns.length;
   const shared: Record<string, number> = { ...weights };
   let left = share;
   for (const hash of new Set(standIns.map(({ revision }) => revision))) {

@@ -140,7 +140,7 @@ export const rolloutMutants: readonly Mutant[] = [
   {
     name: 'a rollout that ended keeps its route',
     file: engine,
-    find: 'setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns)));',
+    find: 'setRoute(pass, restingRoute(shareWithStandIns(pass, { [hash]: 100 }, standIns, replicas)));',
     replace: '',
   },
   {

@@ -36,7 +36,7 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'what stands in for stable never goes',
     file: standIn,
-    find: 'Math.max(0, wanted - provenCount(pass, stable.hash))',
+    find: 'Math.max(0, wanted - readyOf(pass, stable.hash, wanted))',
     replace: 'wanted',
   },
   {
