@@ -84,7 +84,9 @@ describe('the basic check', () => {
 
   it('fails a service that floods its output with what is not MCP', async () => {
     const { upstream } = await stdio(hostile, 'stdio', 'flood');
-    await until(() => upstream.violations >= 100);
+    // What came before the handshake was answered does not count: only a hundred in a row do.
+    const before = upstream.violations;
+    await until(() => upstream.violations >= before + 100);
     expect(await prober.probe(basic, subject(upstream))).toMatchObject({ outcome: 'fail' });
   });
 });
