@@ -47,12 +47,13 @@ export const decide: Decide = (desired, before, observation, now) => {
   takeCommands(pass);
   takeDeclaration(pass);
   takeObservation(pass);
+  // Before, for what is gone stands in nobody's way any more.
+  advanceDrains(pass);
   judgeHost(pass);
   judgeFiles(pass);
   // Before, for the gate compares with what it leaves; and once more after, for stable may be another by then.
   judgeContract(pass);
   advance(pass);
-  advanceDrains(pass);
   reviewSpared(pass);
   forgetGone(pass);
   judgeContract(pass);
