@@ -272,7 +272,9 @@ const promotedIsInOrder: Invariant = (judged) => {
   if (new Set(hashes).size !== hashes.length) return 'a revision is in the list of the promoted twice';
   if (promotion(judged) === null) return null;
   const [first] = after.promoted;
-  const seen = judged.observation?.instances.find(({ id }) => serving(before!, first!.revision.hash, true).some((one) => one.id === id));
+  const own = serving(before!, first!.revision.hash, true);
+  // One that was lost and is started anew offers nothing yet.
+  const seen = judged.observation?.instances.find(({ id, contract }) => contract !== null && own.some((one) => one.id === id));
   if (seen !== undefined && first!.contract !== null && first!.contract !== seen.contract && !judged.world.drifted)
     return `promoted with ${first!.contract}, it offers ${seen.contract}`;
   return first!.contract === after.stableContract ? null : 'the record and the promotion name different contracts';

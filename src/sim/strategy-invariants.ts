@@ -65,6 +65,8 @@ const rollingKeepsItsSurge: Invariant = (judged) => {
   // What failed gives its place to others until it is back.
   if (!isRolling(judged) || before === null || after.rollout!.failures > 0 || after.restarts.length > 0) return null;
   const { stable, rollout } = after;
+  // What stood in for stable and is the target again is there beside all that stable starts anew.
+  if (serving(after, rollout!.target, false).some(({ createdAt }) => createdAt < rollout!.startedAt)) return null;
   const created = serving(after, rollout!.target, false).some(({ id }) => !before.instances.some((other) => other.id === id));
   if (!created) return null;
   const most = Math.max(wantedOf(after, stable!.hash), wantedOf(after, rollout!.target));
