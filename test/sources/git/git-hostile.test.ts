@@ -169,6 +169,23 @@ describe('with a repository', () => {
       expect(harness.witness.snapshots).toHaveLength(2);
     });
 
+    it('with too much in the history since the applied one, and a server that leaves no files out, says what would help', async () => {
+      await start({ 'a.yaml': '1' }, { maxBytes: 1_000_000 });
+      await harness.repository.git('config', 'uploadpack.allowFilter', 'false');
+      const noise = Buffer.from(Array.from({ length: 2_000_000 }, (_, index) => (index * 2_654_435_761) >>> (index % 24)));
+      await harness.put({ 'noise.bin': noise });
+      await harness.source.refresh();
+      await harness.put({ 'noise.bin': null });
+      await harness.source.refresh();
+      expect(harness.witness.events.map(({ reason }) => reason)).toEqual(['CommitTooLarge', 'RewindRefused']);
+      expect(harness.witness.failures.at(-1)).toMatch(
+        /Whether commit \w+ .* follows from .* cannot be found out.*uploadpack\.allowFilter.*allowRewind/,
+      );
+      await harness.restart({ allowRewind: true });
+      expect(harness.witness.events.map(({ reason }) => reason)).toEqual(['HistoryRewound']);
+      expect(harness.witness.snapshots).toHaveLength(2);
+    });
+
     it('with a corrupt object is told, and what was applied stays', async () => {
       await start({ 'a.yaml': '1' });
       await harness.put({ 'a.yaml': 'two', 'b.yaml': 'three' });
