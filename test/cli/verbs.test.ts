@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { appliedText } from '../../src/cli/view/changes.ts';
 import { plain } from '../../src/cli/view/paint.ts';
+import { settledText } from '../../src/cli/view/up-text.ts';
+import type { Overview } from '../../src/model/resource.ts';
 import type { Applied, Writing } from '../../src/ports/admin.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
@@ -504,6 +506,21 @@ describe('operate', () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^ok +controller/m);
     expect(out).toMatch(/^bad +service +broken: .*\n +next: fairlead describe service broken/m);
+  });
+
+  test('doctor says of a source that cannot be read what to do, once, and so does up', async () => {
+    const [folder, ...others] = cli.model.sourceViews;
+    cli.model.sourceViews = [
+      { ...folder!, name: 'platform', kind: 'git', location: 'https://git.example/platform.git', failure: 'It is down.' },
+      ...others,
+    ];
+    const { out } = await cli.run('doctor');
+    expect(out).toMatch(/^bad +source +platform: It is down\.\n +next: fairlead describe source platform$/m);
+    expect(out.match(/It is down/g)).toHaveLength(1);
+    const overview = { states: { Error: 1 }, total: 1, tools: 0, troubles: [{ service: 'source platform', message: 'It is down.' }] };
+    expect(settledText(overview as unknown as Overview, { gatewayUrl: '', statusUrl: '' }, 'fairlead', plain)).toContain(
+      'Try next: fairlead describe source platform\n',
+    );
   });
 
   test('the running controller of a data directory is found upward from here', async () => {
