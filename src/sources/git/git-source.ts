@@ -175,7 +175,9 @@ class GitSource implements WritableSource {
       this.#memory ??= await this.#begin();
       const remote = await this.#remote();
       const tip = await this.#tip(remote);
-      if (tip.id !== this.#judged) await this.#take(tip, remote);
+      // What was broken off while it was laid out is laid out anew, also where the ref went back.
+      const halfLaid = this.#refused === null && this.#contents.laid === null;
+      if (tip.id !== this.#judged || halfLaid) await this.#take(tip, remote);
     });
     await this.#lookAtFiles();
     this.#polls += 1;
