@@ -24,7 +24,7 @@ export async function writingOf(terminal: Terminal, { message, author, propose, 
   if (branch !== undefined && !propose) throw usage('--branch names the branch of a proposal.', 'add --propose, or leave --branch out');
   if (branch !== undefined) checkBranch(branch);
   if (message !== undefined && message.length > longestMessage)
-    throw usage(`The message has ${message.length} characters, and at most 5,000 are taken.`, 'say it shorter');
+    throw usage(`A message has at most 5,000 characters, and this one ${message.length}.`, 'say it shorter');
   if (message?.trim() === '') throw usage('The message is empty.', 'such as -m "Calls may take 90 seconds"');
   return {
     message: message ?? null,

@@ -416,11 +416,16 @@ describe('changes', () => {
     [['--author', 'Ada'], 'Ada Lovelace <ada@example.com>'],
     [['--author', 'Ada <ada@example.org> and Grace <g@x>'], 'Ada Lovelace <ada@example.com>'],
     [['-m', ' '], 'empty'],
-    [['-m', 'x'.repeat(5_001)], 'at most 5,000 characters'],
     [['--propose', '--branch', ''], 'leave --branch out'],
     [['--propose', '--branch', 'refs/heads/newer'], '--branch newer'],
   ])('%j is a usage error that says why, and nothing is asked for', async (flags, words) => {
     expect(await cli.run('apply', '-f', 'files.yaml', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) });
+    expect(cli.asked).toEqual([]);
+  });
+
+  test('a message of more than the controller takes is a usage error too', async () => {
+    const { code, err } = await cli.run('apply', '-f', 'files.yaml', '-m', 'x'.repeat(5_001));
+    expect([code, err]).toEqual([2, expect.stringContaining('at most 5,000 characters')]);
     expect(cli.asked).toEqual([]);
   });
 
