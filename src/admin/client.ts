@@ -27,12 +27,15 @@ export async function connectAdmin(socketPath: string): Promise<AdminClient> {
 
 async function post<Result>(socketPath: string, method: string, body: unknown): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const unreachable = (cause: unknown): void =>
+    let asked = false;
+    const unreachable = (cause: unknown): void => {
+      const why = (cause as NodeJS.ErrnoException).code ?? 'closed';
+      if (!asked) return reject(new FairleadError('Unreachable', `No controller answers at ${socketPath} (${why}).`, { cause }));
+      const message = `The controller at ${socketPath} ended before it answered (${why}): what it was asked for may have been done.`;
       reject(
-        new FairleadError('Unreachable', `No controller answers at ${socketPath} (${(cause as NodeJS.ErrnoException).code ?? 'closed'}).`, {
-          cause,
-        }),
+        new FairleadError('Unreachable', message, { cause, data: { next: 'look at it (`fairlead get sources`) before asking again' } }),
       );
+    };
     const outgoing = request(
       { socketPath, method: 'POST', path: `/${method}`, headers: { 'content-type': 'application/json' } },
       (answer) => {
@@ -52,6 +55,7 @@ async function post<Result>(socketPath: string, method: string, body: unknown): 
       },
     );
     outgoing.on('error', unreachable);
+    outgoing.on('socket', (socket) => socket.once('connect', () => (asked = true)));
     outgoing.end(JSON.stringify(body));
   });
 }

@@ -4,6 +4,7 @@ import { errorCodes } from '../base/error-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Terminal } from './terminal.ts';
 import type { Paint } from './view/paint.ts';
+import { oneLine } from './view/table.ts';
 
 export function exitCodeOf(thrown: unknown): number {
   return thrown instanceof FairleadError ? errorCodes[thrown.code].exit : 1;
@@ -13,19 +14,24 @@ export function exitCodeOf(thrown: unknown): number {
 export function explainError(thrown: unknown, paint: Paint, verbose = false): string {
   const lines: string[] = [];
   if (thrown instanceof FairleadError) {
-    lines.push(`${paint.bad('error:')} ${thrown.message} ${paint.dim(`(${thrown.code})`)}`);
+    lines.push(`${paint.bad('error:')} ${shown(thrown.message)} ${paint.dim(`(${thrown.code})`)}`);
     for (const issue of (thrown.data['issues'] as readonly Issue[] | undefined) ?? [])
-      lines.push(`  ${issue.file}:${issue.line}:${issue.column} ${issue.message} (${issue.code})`);
+      lines.push(`  ${oneLine(issue.file)}:${issue.line}:${issue.column} ${oneLine(issue.message)} (${issue.code})`);
     const next = thrown.data['next'] ?? errorCodes[thrown.code].help;
-    if (typeof next === 'string' && next !== '') lines.push(`  ${paint.bold('next:')} ${next}`);
+    if (typeof next === 'string' && next !== '') lines.push(`  ${paint.bold('next:')} ${shown(next)}`);
   } else {
     lines.push(
-      `${paint.bad('error:')} ${messageOf(thrown)} ${paint.dim('(Internal)')}`,
+      `${paint.bad('error:')} ${shown(messageOf(thrown))} ${paint.dim('(Internal)')}`,
       `  ${paint.bold('next:')} ${errorCodes.Internal.help}`,
     );
   }
   if (verbose && thrown instanceof Error && thrown.stack !== undefined) lines.push(thrown.stack);
   return `${lines.join('\n')}\n`;
+}
+
+/** Words that may be a server's or a repository's: their lines, without anything that moves a cursor or hides what they say. */
+function shown(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]|\p{Cf}/gu, '\u{fffd}');
 }
 
 /** Says on stderr what went wrong. */

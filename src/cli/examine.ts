@@ -102,10 +102,15 @@ async function declared(context: Context): Promise<Finding[]> {
       what: `source`,
       good: status.failure === null && status.pruneHeld.length === 0 && errors === 0,
       words: `${metadata.name}: ${words}`,
-      next: `fairlead validate ${spec.location}`,
+      next:
+        spec.kind === 'folder' && status.failure === null
+          ? `fairlead validate ${spec.location}`
+          : `fairlead describe source ${metadata.name}`,
     };
   });
-  const troubled = overview.troubles.map(({ service, message }): Finding => ({
+  // Sources have been told of already.
+  const services = overview.troubles.filter(({ service }) => !service.startsWith('source '));
+  const troubled = services.map(({ service, message }): Finding => ({
     what: 'service',
     good: false,
     words: `${service}: ${message.split('\n')[0]}`,

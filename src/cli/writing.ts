@@ -16,15 +16,28 @@ export interface WritingOptions {
   readonly branch?: string;
 }
 
+/** As the controller takes it: with a plan it fits into what forges take of a pull request. */
+const longestMessage = 5_000;
+
 /** Throws Usage for flags that don't go together. */
 export async function writingOf(terminal: Terminal, { message, author, propose, branch }: WritingOptions): Promise<Writing> {
   if (branch !== undefined && !propose) throw usage('--branch names the branch of a proposal.', 'add --propose, or leave --branch out');
+  if (branch !== undefined) checkBranch(branch);
+  if (message !== undefined && message.length > longestMessage)
+    throw usage(`A message has at most 5,000 characters, and this one ${message.length}.`, 'say it shorter');
   if (message?.trim() === '') throw usage('The message is empty.', 'such as -m "Calls may take 90 seconds"');
   return {
     message: message ?? null,
     author: author === undefined ? await configuredAuthor(terminal) : personOf(author),
     propose: branch ?? propose ?? false,
   };
+}
+
+/** What is no name for another reason the source says. */
+function checkBranch(branch: string): void {
+  if (branch.trim() === '') throw usage('The branch has no name.', 'name it, or leave --branch out: it gets one by itself');
+  if (branch.startsWith('refs/'))
+    throw usage(`${branch} would be a branch of that whole name.`, `--branch ${branch.replace(/^refs\/(heads\/)?/, '')}`);
 }
 
 function personOf(text: string): Person {

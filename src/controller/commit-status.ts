@@ -2,7 +2,8 @@
  * What the commits of a git Source should be said to have come to: a status for each Service on the commit that changed it
  * last, and one for the whole. Pure, and level-triggered: from how everything stands now and what has been said before.
  *
- * - pending only as long as something moves by itself, or waits for a person in a Rollout;
+ * - pending only as long as something moves by itself, or waits for a person in a Rollout. A first deployment has nothing to go
+ *   back to and is tried for ever: after three failures it is one, until it starts after all;
  * - success and failure are what became of the Services that a commit changed; a manifest that does not compile fails the
  *   commit as a whole too;
  * - error is the end without a verdict: superseded by a later commit, or held back (suspended, prune guard, a dependency
@@ -13,7 +14,7 @@
  */
 import type { Declaration } from '../model/desired.ts';
 import type { Issue } from '../model/issue.ts';
-import type { ServiceRecord } from '../model/record.ts';
+import type { Rejection, ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 import type { CommitState } from '../ports/forge.ts';
 
@@ -66,6 +67,9 @@ export function commitStatuses(facts: SourceFacts, history: StatusHistory): Stat
 export function isOpen({ whole, services }: CommitSaid): boolean {
   return [whole, ...Object.values(services)].some(({ state }) => state === 'pending');
 }
+
+/** So many failures in a row end a Rollout that has something to go back to. */
+const failuresThatTell = 3;
 
 const nothingYet: Said = { state: 'pending', description: 'Read' };
 
@@ -150,7 +154,7 @@ function saidOf(record: ServiceRecord): Said {
   const desired = record.desired!;
   switch (standing(record)) {
     case 'moving':
-      return { state: 'pending', description: movingText(record) };
+      return firstFailure(record) ?? { state: 'pending', description: movingText(record) };
     case 'waiting':
       return { state: 'pending', description: messageOf(record, 'DependenciesReady') };
     case 'settled':
@@ -161,9 +165,21 @@ function saidOf(record: ServiceRecord): Said {
     case 'rejected': {
       const rejection = record.rejections.find(({ revision }) => revision === desired.revision.hash)!;
       const goesOn = record.stable === null ? '' : `; ${record.stable.name} serves on`;
-      return { state: 'failure', description: `${rejection.reason}: ${rejection.message}${goesOn}` };
+      return { state: 'failure', description: `${reasonOf(rejection)}${goesOn}` };
     }
   }
+}
+
+/** Why a Revision was taken back, in the Rollout's own words, which often begin with the reason. */
+export function reasonOf({ reason, message }: Rejection): string {
+  return message.startsWith(`${reason}:`) ? message : `${reason}: ${message}`;
+}
+
+/** Of a first deployment that does not start; null of any other. */
+function firstFailure({ stable, rollout }: ServiceRecord): Said | null {
+  if (stable !== null || rollout === null || rollout.failures < failuresThatTell || rollout.lastFailure === null) return null;
+  const { code, message } = rollout.lastFailure;
+  return { state: 'failure', description: `${code}: ${message} Nothing of it serves; it is tried again.` };
 }
 
 function movingText({ rollout, target, conditions }: ServiceRecord): string {

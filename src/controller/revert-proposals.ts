@@ -8,6 +8,7 @@ import { FairleadError, messageOf } from '../base/error.ts';
 import type { Rejection, ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Applied } from '../ports/admin.ts';
+import { reasonOf } from './commit-status.ts';
 import type { Controller } from './controller.ts';
 import { event } from './loop.ts';
 import type { SourceKeeper } from './source-keeper.ts';
@@ -153,11 +154,6 @@ export class RevertProposals {
     const { loop, parts } = this.#controller;
     await loop.append([event(parts.clock.now(), type, reason, message, record.service, { snapshot: commit })]);
   }
-}
-
-/** In the rollout's own words, which often begin with the reason. */
-function reasonOf({ reason, message }: Rejection): string {
-  return message.startsWith(`${reason}:`) ? message : `${reason}: ${message}`;
 }
 
 /** What is declared and was rejected, of those Services of a Source that have something else to go on with. */

@@ -1,6 +1,8 @@
 /** The admin socket from both ends: every method with its arguments, errors as they were thrown, and who may open it. */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -134,6 +136,18 @@ it('can be opened by its owner alone', () => {
 it('says Unreachable when nobody serves it', async () => {
   await server.close();
   await expect((await connectAdmin(path)).stop()).rejects.toMatchObject({ code: 'Unreachable' });
+});
+
+it('says that it may have been done when the controller is killed before it answers', async () => {
+  await server.close();
+  const killed = createServer((socket) => void socket.once('data', () => socket.destroy())).listen(path);
+  await once(killed, 'listening');
+  await expect((await connectAdmin(path)).apply(proposal, null, writing)).rejects.toMatchObject({
+    code: 'Unreachable',
+    message: expect.stringContaining('may have been done'),
+    data: { next: expect.stringContaining('before asking again') },
+  });
+  await new Promise((done) => killed.close(done));
 });
 
 it('replaces a socket that a killed process left', async () => {

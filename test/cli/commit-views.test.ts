@@ -1,6 +1,9 @@
 /** Where people see which commit things are from: describe, tables, and what a hostile commit can do to a terminal: nothing. */
 import { describe, expect, test } from 'vitest';
+import { FairleadError } from '../../src/base/error.ts';
+import { explainError } from '../../src/cli/errors.ts';
 import { describeText } from '../../src/cli/view/describe.ts';
+import { issueText } from '../../src/cli/view/issues.ts';
 import { plain } from '../../src/cli/view/paint.ts';
 import { columnsOf, historyColumns } from '../../src/cli/view/resource-table.ts';
 import { table } from '../../src/cli/view/table.ts';
@@ -117,6 +120,18 @@ test('what a commit says moves no cursor, turns no writing around and fits one l
     listed('Source', [source({ failure, commit: commit(first, { subject: hostile, author: hostile }) })], true),
   ];
   for (const text of texts) {
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(text).not.toMatch(/^FORGED/m);
+  }
+});
+
+test('what a file is called does neither, nor what a server says', () => {
+  const hostile = 'x\u001b]0;owned\u0007\u202egnp\r\nFORGED: line.yaml';
+  const issue = { code: 'YamlSyntax', severity: 'error', message: hostile, file: hostile, line: 1, column: 1, path: hostile } as const;
+  const refused = new FairleadError('Refused', `The server says ${hostile.replaceAll(/[\r\n]/g, '')}`, {
+    data: { issues: [issue], next: hostile.replaceAll(/[\r\n]/g, '') },
+  });
+  for (const text of [issueText(issue, plain, null), explainError(refused, plain)]) {
     expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(text).not.toMatch(/^FORGED/m);
   }

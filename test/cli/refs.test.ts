@@ -207,6 +207,16 @@ describe('diff between refs', () => {
     expect(out).not.toContain('maps');
   });
 
+  test('--path that no manifest is under is warned of: nothing changes, but that may not be what was meant', async () => {
+    repository.commit('Elsewhere', { 'other/maps.yaml': service('maps') });
+    const compared = (...paths: string[]) => run('diff', '--from', 'HEAD~1', '--to', 'HEAD', ...paths.flatMap((path) => ['--path', path]));
+    expect(await compared('service', 'services')).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^warning: there is no manifest under service, neither at HEAD~1 nor at HEAD$/m),
+    });
+    expect((await compared('other', 'services/old.yaml')).err).not.toContain('warning');
+  });
+
   test('links are not followed, in a commit or in the working tree', async () => {
     const outside = join(cli.folder, 'secret.yaml');
     writeFileSync(outside, service('secret'));

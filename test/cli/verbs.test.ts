@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { appliedText } from '../../src/cli/view/changes.ts';
 import { plain } from '../../src/cli/view/paint.ts';
+import { settledText } from '../../src/cli/view/up-text.ts';
+import type { Overview } from '../../src/model/resource.ts';
 import type { Applied, Writing } from '../../src/ports/admin.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
@@ -414,8 +416,16 @@ describe('changes', () => {
     [['--author', 'Ada'], 'Ada Lovelace <ada@example.com>'],
     [['--author', 'Ada <ada@example.org> and Grace <g@x>'], 'Ada Lovelace <ada@example.com>'],
     [['-m', ' '], 'empty'],
+    [['--propose', '--branch', ''], 'leave --branch out'],
+    [['--propose', '--branch', 'refs/heads/newer'], '--branch newer'],
   ])('%j is a usage error that says why, and nothing is asked for', async (flags, words) => {
     expect(await cli.run('apply', '-f', 'files.yaml', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) });
+    expect(cli.asked).toEqual([]);
+  });
+
+  test('a message of more than the controller takes is a usage error too', async () => {
+    const { code, err } = await cli.run('apply', '-f', 'files.yaml', '-m', 'x'.repeat(5_001));
+    expect([code, err]).toEqual([2, expect.stringContaining('at most 5,000 characters')]);
     expect(cli.asked).toEqual([]);
   });
 
@@ -504,6 +514,21 @@ describe('operate', () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^ok +controller/m);
     expect(out).toMatch(/^bad +service +broken: .*\n +next: fairlead describe service broken/m);
+  });
+
+  test('doctor says of a source that cannot be read what to do, once, and so does up', async () => {
+    const [folder, ...others] = cli.model.sourceViews;
+    cli.model.sourceViews = [
+      { ...folder!, name: 'platform', kind: 'git', location: 'https://git.example/platform.git', failure: 'It is down.' },
+      ...others,
+    ];
+    const { out } = await cli.run('doctor');
+    expect(out).toMatch(/^bad +source +platform: It is down\.\n +next: fairlead describe source platform$/m);
+    expect(out.match(/It is down/g)).toHaveLength(1);
+    const overview = { states: { Error: 1 }, total: 1, tools: 0, troubles: [{ service: 'source platform', message: 'It is down.' }] };
+    expect(settledText(overview as unknown as Overview, { gatewayUrl: '', statusUrl: '' }, 'fairlead', plain)).toContain(
+      'Try next: fairlead describe source platform\n',
+    );
   });
 
   test('the running controller of a data directory is found upward from here', async () => {

@@ -62,7 +62,11 @@ class World {
     const { hash } = desired.revision;
     const taken = record.rejections.some(({ revision }) => revision === hash) || record.stable?.hash === hash;
     const same = record.rollout?.target === hash;
-    const rollout = taken ? null : same ? record.rollout : ({ number: record.rolloutCount + 1, target: hash } as Rollout);
+    const rollout = taken
+      ? null
+      : same
+        ? record.rollout
+        : ({ number: record.rolloutCount + 1, target: hash, failures: 0, lastFailure: null } as Rollout);
     this.records.set(name, {
       ...record,
       desired,
@@ -182,6 +186,31 @@ describe('what is said of a commit', () => {
       1: 'failure',
       '1/files': 'failure',
     });
+  });
+
+  test('a first deployment that fails to start again and again is a failure while it is tried on, and a success once it starts', () => {
+    const failing = (failures: number) => (world: World) => {
+      const record = world.records.get('files')!;
+      const lastFailure = { code: 'ExitedEarly', message: 'It exited with code 3.', at: 0 };
+      world.records.set('files', { ...record, rollout: { ...record.rollout!, failures, lastFailure } });
+    };
+    expect(states(told(deploy({ files: '1' }), failing(2)).history)).toEqual({ 1: 'pending', '1/files': 'pending' });
+    const { history } = told(deploy({ files: '1' }), failing(3));
+    expect(states(history)).toEqual({ 1: 'failure', '1/files': 'failure' });
+    expect(history[0]!.services['files']!.description).toBe('ExitedEarly: It exited with code 3. Nothing of it serves; it is tried again.');
+    expect(states(told(deploy({ files: '1' }), failing(4), end('files')).history)).toEqual({ 1: 'success', '1/files': 'success' });
+    // Where something serves already, the rollout itself comes to an end.
+    const second = told(deploy({ files: '1' }), end('files'), deploy({ files: '2' }), failing(3));
+    expect(states(second.history)).toMatchObject({ 2: 'pending', '2/files': 'pending' });
+  });
+
+  test('a reason that its message begins with is said once', () => {
+    const rejected = (world: World) => {
+      const record = world.records.get('files')!;
+      const rejections = [{ ...rejectionOf(record), reason: 'ExitedEarly', message: 'ExitedEarly: It exited with code 3.' }];
+      world.records.set('files', { ...record, rollout: null, rejections });
+    };
+    expect(told(deploy({ files: '1' }), rejected).history[0]!.whole.description).toBe('files: ExitedEarly: It exited with code 3.');
   });
 
   test('a manifest that does not compile fails the commit, with its place, and stays with the commit that broke it', () => {

@@ -12,6 +12,7 @@ import { issueText } from '../view/issues.ts';
 import { planMarkdown } from '../view/plan-markdown.ts';
 import { rolloutChanges } from '../view/rollout-lines.ts';
 import { rolloutText } from '../view/rollout-picture.ts';
+import { oneLine } from '../view/table.ts';
 import { writingOf, type WritingOptions } from '../writing.ts';
 import type { RefOptions } from './refs.ts';
 
@@ -115,9 +116,9 @@ export async function change(
     throw usage('Nothing changes before somebody merges a proposal: there is nothing to wait for.', 'leave --wait or --propose out');
   const applied = await make(await context.admin(), await writingOf(terminal, options));
   terminal.out(appliedText(applied, terminal.paint));
-  for (const file of applied.files) terminal.err(terminal.errPaint.dim(`wrote ${file}\n`));
+  for (const file of applied.files) terminal.err(terminal.errPaint.dim(`wrote ${oneLine(file)}\n`));
   if (applied.proposed?.problem)
-    terminal.err(`${terminal.errPaint.warn('warning:')} no pull request was opened: ${applied.proposed.problem}\n`);
+    terminal.err(`${terminal.errPaint.warn('warning:')} no pull request was opened: ${oneLine(applied.proposed.problem)}\n`);
   if (!options.wait) return 0;
   const until = terminal.now() + (options.timeout ?? defaultTimeoutMs);
   let bad = 0;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { PlanReport } from '../../ports/admin.ts';
 import type { Context } from '../context.ts';
 import { compareStates } from '../compare-states.ts';
-import { Repository, workingTree } from '../git-refs.ts';
+import { Repository, workingTree, type RefState } from '../git-refs.ts';
 import { terminalClock } from '../terminal-clock.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
 import { betweenRefs, diffText, planText, real, type Sides } from '../view/changes.ts';
@@ -29,6 +29,8 @@ export async function compareRefs(context: Context, options: RefOptions, verb: '
   const toRef = options.to ?? workingTree;
   const to = await repository.state(toRef, paths);
   const from = await repository.state(options.from ?? (await repository.mergeBase(toRef)), paths);
+  for (const path of paths.filter((candidate) => !hasAny(from, candidate) && !hasAny(to, candidate)))
+    terminal.err(`${terminal.errPaint.warn('warning:')} there is no manifest under ${path}, neither at ${from.ref} nor at ${to.ref}\n`);
   const report = compareStates({ from: from.files, to: to.files }, terminal.now());
   const { errors } = count(report.issues);
   if (options.output === 'github') {
@@ -39,6 +41,10 @@ export async function compareRefs(context: Context, options: RefOptions, verb: '
   if (options.output === undefined) for (const issue of report.issues) terminal.err(issueText(issue, terminal.errPaint, null));
   terminal.out(shown(report, betweenRefs(refs), options, verb, terminal));
   return errors > 0 ? 2 : real(report).length > 0 ? 1 : 0;
+}
+
+function hasAny({ files }: RefState, path: string): boolean {
+  return path === '.' || files.some((file) => file.path === path || file.path.startsWith(`${path}/`));
 }
 
 function shown(report: PlanReport, sides: Sides, { output }: RefOptions, verb: 'diff' | 'plan', terminal: Terminal): string {

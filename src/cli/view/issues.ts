@@ -22,8 +22,8 @@ export function count(issues: readonly Issue[]): Counted {
 /** One Issue: place and words; `frame` adds the source lines around it with a mark under the column. */
 export function issueText(issue: Issue, paint: Paint, linesOf: LinesOf | null): string {
   const tone = issue.severity === 'error' ? paint.bad : issue.severity === 'warning' ? paint.warn : paint.dim;
-  const place = paint.bold(`${issue.file}:${issue.line}:${issue.column}`);
-  const field = issue.path === '' || issue.message.includes(issue.path) ? '' : ` ${issue.path}:`;
+  const place = paint.bold(`${oneLine(issue.file)}:${issue.line}:${issue.column}`);
+  const field = issue.path === '' || issue.message.includes(issue.path) ? '' : ` ${oneLine(issue.path)}:`;
   const lines = [`${place} ${tone(issue.severity)}${field} ${oneLine(issue.message)} ${paint.dim(`(${issue.code})`)}`];
   const source = linesOf?.(issue.file);
   if (source !== undefined) lines.push(...frame(source, issue, paint));

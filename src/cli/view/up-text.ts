@@ -6,6 +6,7 @@ import type { Paint } from './paint.ts';
 export function settledText(overview: Overview, urls: { gatewayUrl: string; statusUrl: string }, program: string, paint: Paint): string {
   const { states, total } = overview;
   const failed = states.Error ?? 0;
+  const first = overview.troubles[0]?.service ?? 'NAME';
   const counted = Object.entries(states)
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`);
@@ -19,7 +20,7 @@ export function settledText(overview: Overview, urls: { gatewayUrl: string; stat
     total === 0
       ? `Try next: put a manifest into a source (${program} validate checks it first).`
       : failed > 0
-        ? `Try next: ${program} describe service ${overview.troubles[0]?.service ?? 'NAME'}`
+        ? `Try next: ${program} describe ${first.startsWith('source ') ? first : `service ${first}`}`
         : `Try next, in another terminal: ${program} get services · ${program} tools · change a manifest and watch here.`,
     '',
   );

@@ -5,9 +5,14 @@ import type { Change, Person } from '../../ports/source.ts';
 /** Control characters, and those that break lines or turn the direction of writing. */
 const control = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
+/** What would read like a trailer of Fairlead's own: who asked for what is for it alone to say. */
+const ownTrailer = /^(?=\s*fairlead-[\w-]*\s*:)/i;
+
 /** The message without its trailers: the subject and, below an empty line, the body. */
 export function commitMessage({ subject, body }: Pick<Change, 'subject' | 'body'>): string {
-  const lines = body.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => line.replaceAll('\t', '    ').replaceAll(control, '').trimEnd());
+  const lines = body
+    .split(/\r\n|[\n\r\u2028\u2029]/)
+    .map((line) => line.replaceAll('\t', '    ').replaceAll(control, '').trimEnd().replace(ownTrailer, '> '));
   const below = lines.join('\n').trim();
   return `${lineOf(subject)}\n${below === '' ? '' : `\n${below}\n`}`;
 }

@@ -102,7 +102,11 @@ export class Contents {
     for (const entry of changed) entries.set(entry.path, entry);
     // What was a file and is a link now is gone as far as files go.
     const lost = changed.filter((entry) => !isRegular(entry)).map(({ path }) => path);
-    return { entries, changed, removed: [...removed, ...lost] };
+    const wasFile = (path: string): boolean => {
+      const before = held.entries.get(path);
+      return before !== undefined && isRegular(before);
+    };
+    return { entries, changed, removed: [...removed, ...lost].filter(wasFile) };
   }
 
   /** Sizes of all regular files, asked for those alone that are new. */

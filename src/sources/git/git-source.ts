@@ -175,7 +175,9 @@ class GitSource implements WritableSource {
       this.#memory ??= await this.#begin();
       const remote = await this.#remote();
       const tip = await this.#tip(remote);
-      if (tip.id !== this.#judged) await this.#take(tip, remote);
+      // What was broken off while it was laid out is laid out anew, also where the ref went back.
+      const halfLaid = this.#refused === null && this.#contents.laid === null;
+      if (tip.id !== this.#judged || halfLaid) await this.#take(tip, remote);
     });
     await this.#lookAtFiles();
     this.#polls += 1;
@@ -359,10 +361,25 @@ class GitSource implements WritableSource {
     if (applied === null) return null;
     const ordered = applied.version !== null && next.version !== null ? compare(next.version, applied.version) : 0;
     if (ordered > 0) return null;
-    if (ordered === 0 && (await this.#mirror.follows(remote, next.ref, applied.commit, commit))) return null;
-    const what = `Commit ${short(next.commit)} (${refWords(this.#settings.ref)}) does not follow from ${short(applied.commit)}: it is older, or the history was rewritten`;
+    const follows = ordered === 0 ? await this.#follows(next, applied, commit, remote) : false;
+    if (follows === true) return null;
+    const [one, other] = [`${short(next.commit)} (${refWords(this.#settings.ref)})`, short(applied.commit)];
+    const what =
+      follows === null
+        ? `Whether commit ${one} follows from ${other} cannot be found out: the history between has more than maxBytes, of which ${this.#address.host} leaves nothing out (uploadpack.allowFilter)`
+        : `Commit ${one} does not follow from ${other}: it is older, or the history was rewritten`;
     if (this.#settings.allowRewind) return { type: 'Warning', reason: 'HistoryRewound', message: `${what}.`, snapshot: next.commit };
     throw new CommitRefused('RewindRefused', `${what}. It is taken with \`allowRewind: true\`, or once a commit follows`, next.commit);
+  }
+
+  /** null: more would have to be fetched to tell than may. */
+  async #follows(next: Applied, applied: Applied, commit: Commit, remote: Remote): Promise<boolean | null> {
+    try {
+      return await this.#mirror.follows(remote, next.ref, applied.commit, commit);
+    } catch (thrown) {
+      if (thrown instanceof TooLarge) return null;
+      throw thrown;
+    }
   }
 
   /** Reads the commit, brings the exported tree to it, and hands it out. */

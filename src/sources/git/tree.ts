@@ -54,7 +54,17 @@ export function parseChanges(listing: string): TreeChanges {
 
 /** Whether the entry has a blob that may be read. */
 export function isRegular(entry: TreeEntry): boolean {
-  return (entry.kind === 'file' || entry.kind === 'executable') && isSafePath(entry.path);
+  return (entry.kind === 'file' || entry.kind === 'executable') && isSafePath(entry.path) && !isTooLong(entry.path);
+}
+
+/** Most bytes of a name that file systems take, and of a path what leaves some of the usual 4,096 for the folder that it is laid into. */
+const longestName = 255;
+const longestPath = 3_000;
+
+function isTooLong(path: string): boolean {
+  // Three bytes a character at most, for each unit that it has here.
+  if (path.length * 3 <= longestName) return false;
+  return Buffer.byteLength(path) > longestPath || path.split('/').some((part) => Buffer.byteLength(part) > longestName);
 }
 
 /** False for paths that no honest tree has, and that would lead out of the folder it is laid into, or into git's own. */
@@ -78,6 +88,7 @@ export function treeProblems(entries: Iterable<TreeEntry>): Map<string, string> 
       problems.set(path, "its path would lead out of the repository, or into what is git's own.");
       continue;
     }
+    if (isTooLong(path)) problems.set(path, 'it is longer than file systems take. Shorten it.');
     if (!isManifestPath(path)) continue;
     if (kind === 'link') problems.set(path, 'it is a symbolic link, and links in a repository are not followed. Commit the file itself.');
     const key = path.normalize('NFC').toLowerCase();

@@ -14,6 +14,12 @@ describe('a message', () => {
       'x\u202ey\u0007\tz',
       'ab[31m\n\nxy    z\n',
     ],
+    [
+      'has no trailers that only Fairlead says of a commit',
+      'Fairlead-Verb: x',
+      'One.\n\nSigned-off-by: Ada\nFairlead-Verb: delete\n fairlead-requested-by : uid:0\nFairlead-x\nNo Fairlead-Verb: x',
+      'Fairlead-Verb: x\n\nOne.\n\nSigned-off-by: Ada\n> Fairlead-Verb: delete\n>  fairlead-requested-by : uid:0\nFairlead-x\nNo Fairlead-Verb: x\n',
+    ],
     ['keeps the letters and signs of all languages', 'Wetter für Köln 👩‍🚀', '天気', 'Wetter für Köln 👩‍🚀\n\n天気\n'],
   ])('%s', (_what, subject, body, message) => {
     expect(commitMessage({ subject, body })).toBe(message);

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/processes/clock.ts';
+import { ExportedTree } from '../../../src/sources/git/exported-tree.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
 import type { GitSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
@@ -167,6 +168,51 @@ describe('with a repository', () => {
       await harness.put({ 'noise.bin': null });
       await harness.source.refresh();
       expect(harness.witness.snapshots).toHaveLength(2);
+    });
+
+    it('with too much in the history since the applied one, and a server that leaves no files out, says what would help', async () => {
+      await start({ 'a.yaml': '1' }, { maxBytes: 1_000_000 });
+      await harness.repository.git('config', 'uploadpack.allowFilter', 'false');
+      const noise = Buffer.from(Array.from({ length: 2_000_000 }, (_, index) => (index * 2_654_435_761) >>> (index % 24)));
+      await harness.put({ 'noise.bin': noise });
+      await harness.source.refresh();
+      await harness.put({ 'noise.bin': null });
+      await harness.source.refresh();
+      expect(harness.witness.events.map(({ reason }) => reason)).toEqual(['CommitTooLarge', 'RewindRefused']);
+      expect(harness.witness.failures.at(-1)).toMatch(
+        /Whether commit \w+ .* follows from .* cannot be found out.*uploadpack\.allowFilter.*allowRewind/,
+      );
+      await harness.restart({ allowRewind: true });
+      expect(harness.witness.events.map(({ reason }) => reason)).toEqual(['HistoryRewound']);
+      expect(harness.witness.snapshots).toHaveLength(2);
+    });
+
+    it.each([
+      ['a name', 'n'.repeat(256)],
+      ['a path', `${'d/'.repeat(2_100)}deep`],
+    ])('with %s that is longer than a file system takes is an Issue there, and the others are taken', async (_what, path) => {
+      await start({ 'a.yaml': '1' });
+      await harness.put({ 'a.yaml': '2', [path]: 'x' });
+      await harness.source.refresh();
+      expect(harness.witness.failures).toEqual([]);
+      expect(harness.texts).toMatchObject({ 'a.yaml': '2' });
+      const problem = harness.witness.snapshots.at(-1)!.files.find((file) => file.path === path)?.problem;
+      expect(problem).toContain('longer than');
+    });
+
+    it('that could be laid out by half alone, and is taken back, leaves the files of the one before', async () => {
+      await start({ 'a.yaml': '1', 'b.txt': '1' });
+      const first = (await harness.repository.tip())!;
+      await harness.put({ 'a.yaml': '2', 'b.txt': '2' });
+      const write = vi.spyOn(ExportedTree.prototype, 'write').mockRejectedValueOnce(new Error('ENOSPC: no space left on device'));
+      await harness.source.refresh();
+      write.mockRestore();
+      expect(harness.witness.failures).toHaveLength(1);
+      await rm(join(harness.tree, 'b.txt'));
+      await harness.repository.git('update-ref', 'refs/heads/main', first);
+      await harness.source.refresh();
+      expect(harness.witness.snapshots.at(-1)!.id).toBe(first);
+      expect(await readFile(join(harness.tree, 'b.txt'), 'utf8')).toBe('1');
     });
 
     it('with a corrupt object is told, and what was applied stays', async () => {
