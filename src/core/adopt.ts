@@ -16,7 +16,10 @@ export function leaveBehind({ service, nextIncarnation, planGeneration }: Servic
   return { ...newRecord(service, now), nextIncarnation, planGeneration };
 }
 
-/** The Record that a Service declared again starts from: its history, but nothing of it running, and a Plan newer than the one the Host forgot. */
+/**
+ * The Record that a Service declared again starts from: its history, but nothing of it running, a Plan newer than the one the Host
+ * forgot, and no Snapshot observed yet: the one that declares it again is another.
+ */
 export function restoreArchived(record: ServiceRecord, now: number): ServiceRecord {
   return {
     ...record,
@@ -24,6 +27,7 @@ export function restoreArchived(record: ServiceRecord, now: number): ServiceReco
     stateSince: now,
     health: 'UNKNOWN',
     deleting: false,
+    observedSnapshot: '',
     suspended: false,
     target: null,
     leaving: [],

@@ -38,17 +38,21 @@ function issuesText(issues: readonly Issue[]): string {
 function takeService(pass: Pass, service: Service): void {
   const { record } = pass;
   const before = record.desired;
+  const wasGone = record.deleting || record.observedSnapshot === '';
   record.deleting = false;
   const { source, file, line } = service.origin;
   const samePlace = before?.origin.source === source && before.origin.file === file && before.origin.line === line;
   const mended = statusOf(record.conditions, 'Valid') === 'False';
-  if (before?.specHash === service.specHash && samePlace && !mended) return;
+  if (before?.specHash === service.specHash && samePlace && !mended && !wasGone) return;
   record.desired = service;
   record.observedSnapshot = service.origin.snapshot;
   if (service.revision.hash === record.stable?.hash) record.stableService = service;
   if (before !== null && before.origin.source !== source)
     say(pass, 'Normal', 'ServiceMoved', `Declared in source ${source} from now on, before in ${before.origin.source}.`);
-  if (before?.specHash === service.specHash) return;
+  if (before?.specHash === service.specHash) {
+    if (wasGone) say(pass, 'Normal', 'ServiceDeclared', `Generation ${record.generation} from ${file} again.`);
+    return;
+  }
   record.generation += 1;
   say(
     pass,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { restoreArchived } from '../../src/core/adopt.ts';
 import { decide } from '../../src/core/decide.ts';
 import { transitions } from '../../src/core/lifecycle.ts';
 import { backOffMs } from '../../src/core/restart.ts';
@@ -315,6 +316,17 @@ describe('stopping', () => {
     for (let passes = 0; passes < 5 && !it.last!.archive; passes++) it.pass();
     expect(it.last!.archive).toBe(true);
     expect(it.last!.plan).toBeNull();
+  });
+
+  it.each(['still going', 'archived'])('and declared again as it was, %s, is of the commit that says so', (when) => {
+    const it = serving();
+    it.declaration = { kind: 'absent' };
+    it.pass();
+    if (when === 'archived') it.record = restoreArchived(it.record!, it.now);
+    const again = service('v1');
+    it.declare({ ...again, origin: { ...again.origin, snapshot: 'the-commit-that-brings-it-back' } }).settle();
+    expect(it.record!.observedSnapshot).toBe('the-commit-that-brings-it-back');
+    expect(it.record!.desired!.origin.snapshot).toBe('the-commit-that-brings-it-back');
   });
 
   it('goes on when the source cannot be read in the middle of it', () => {
