@@ -47,10 +47,10 @@ export function liftLockRejection(pass: Pass): void {
   say(pass, 'Normal', 'RejectionLifted', `${revision.name} is tried again: ${why}.`, { revision: revision.name });
 }
 
-/** Without steps, an Instance more than there are to be is about to go, and says nothing. */
+/** Before its steps, and without any, an Instance more than there are to be is about to go, and says nothing. */
 function offeredByTarget(pass: Pass): string[] {
   const { rollout, target } = pass.record;
-  const most = rollout!.direct === null ? Infinity : wantedReplicas(pass, target!);
+  const most = rollout!.direct === null && rollout!.phase !== 'Proving' ? Infinity : wantedReplicas(pass, target!);
   return serving(pass, target!.hash).flatMap(({ id, ordinal }) => (ordinal < most ? (observed(pass, id)?.contract ?? []) : []));
 }
 
