@@ -7,7 +7,7 @@ import { filesInWords } from '../model/drift.ts';
 import { compareContracts, differenceText, toolsThatDrifted } from './contract/compare.ts';
 import { noteDrift } from './drifts.ts';
 import { serving } from './instances.ts';
-import { observed, say, type Pass } from './pass.ts';
+import { observed, say, serviceOf, type Pass } from './pass.ts';
 import { isApproved } from './rollout/locked.ts';
 
 export function judgeContract(pass: Pass): void {
@@ -18,14 +18,13 @@ export function judgeContract(pass: Pass): void {
   if (offered.length === 0) return;
   record.stableContract ??= offered[0]!;
   const { drift: policy } = (stableService ?? record.desired)!.migration.contract;
-  const other = offered.find((hash) => hash !== record.stableContract);
-  if (other !== undefined && isApproved(pass, stable.hash, other)) {
-    const by = record.desired?.lock?.contract === other ? 'fairlead.lock' : 'its manifest';
-    accept(pass, other, 'ContractApproved', `The contract it drifted to is approved by ${by}.`);
-    // Another Instance may offer something else still.
-    judgeContract(pass);
-    return;
+  const approved = offered.filter((hash) => isApproved(pass, serviceOf(record, stable.hash), hash));
+  if (approved.length > 0 && !approved.includes(record.stableContract)) {
+    const by = record.desired?.lock?.contract === approved[0] ? 'fairlead.lock' : 'its manifest';
+    accept(pass, approved[0]!, 'ContractApproved', `The contract it drifted to is approved by ${by}.`);
   }
+  // Of several that are approved it keeps the one it has. Another Instance may offer something else still.
+  const other = offered.find((hash) => hash !== record.stableContract && !approved.includes(hash));
   if (other === undefined) {
     if (record.drift !== null) accept(pass, record.stableContract, 'ContractRestored', 'It offers again what it was promoted with.');
     return;

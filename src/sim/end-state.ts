@@ -11,6 +11,7 @@
  * rejected on the way depends on timing: then what is left to compare is what the last declaration alone decides.
  */
 import type { ServiceRecord } from '../model/record.ts';
+import { isApproved, mayBeTriedAgain } from './lock-invariants.ts';
 import { conditionOf, goalOf, serving, wantedOf } from './terms.ts';
 import type { World } from './world.ts';
 
@@ -58,7 +59,14 @@ function stoppedProblems(record: ServiceRecord): string[] {
 }
 
 /** Reasons that say nothing of how the Revision behaves; release-invariants.ts sees to it that they are true. */
-const judgedElsewhere = new Set(['Aborted', 'ContractBreaking', 'ContractReview', 'GroupRejected', 'UnhealthyAfterPromotion']);
+const judgedElsewhere = new Set([
+  'Aborted',
+  'ContractBreaking',
+  'ContractNotLocked',
+  'ContractReview',
+  'GroupRejected',
+  'UnhealthyAfterPromotion',
+]);
 
 /** What a Service that should run must have come to. */
 type Fate = 'serves' | 'kept-back' | 'tries' | 'waits' | 'held' | 'unsteady';
@@ -77,16 +85,25 @@ function fateOf(world: World, record: ServiceRecord): Fate {
 }
 
 /** Whether the Rollout under way waits for somebody, and rightly so. */
-function isHeld(world: World, { rollout, desired }: ServiceRecord): boolean {
+function isHeld(world: World, record: ServiceRecord): boolean {
+  const { rollout, desired } = record;
   const { phase, paused, step, promoted } = rollout!;
   const { canary, blueGreen, rollback } = desired!.migration;
   if (phase === 'Gathering') return world.partner === 'moving';
-  if (paused !== null) return true;
+  if (paused !== null || waitsForLock(world, record)) return true;
   if (!rollback.automatic && rollout!.waitsOn === 'person') return true;
   const current = canary.steps[step];
   if (phase === 'Stepping')
     return promoted !== 'full' && promoted?.step !== step && current?.type === 'pause' && current.durationMs === null;
   return phase === 'Previewing' && !blueGreen.autoPromote && promoted === null;
+}
+
+/** Whether it waits at its first deployment for somebody to approve what one of its Instances offers. */
+function waitsForLock({ host }: World, record: ServiceRecord): boolean {
+  const { desired, rollout } = record;
+  if (rollout!.stable !== null || desired?.lock === undefined) return false;
+  const offered = host?.observation().instances.flatMap(({ revision, contract }) => (revision === rollout!.target ? (contract ?? []) : []));
+  return offered?.some((contract) => !isApproved(record, desired, contract)) === true;
 }
 
 function dependenciesReady(world: World, record: ServiceRecord): boolean {
@@ -105,6 +122,8 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   }
   const byGroup = record.rejections.find(({ revision }) => revision === desired!.revision.hash)?.reason === 'GroupRejected';
   if (byGroup && world.partner !== 'rejected') found.push('it waits for a group of which nobody is rejected any more');
+  if (record.rejections.some((rejection) => mayBeTriedAgain(record, rejection)))
+    found.push('it is not tried again though it may be by its lock');
   if (fate === 'unsteady') return found;
   if (fate === 'held') {
     const short = stable === null || serving(record, stable.hash, true).length < wantedOf(record, stable.hash);
@@ -207,7 +226,7 @@ export function differences(faulty: World, twin: World): string[] {
  * have missed the last manifest that could be read, or the last moment at which a dependency was ready.
  */
 function storyDependsOnTiming(world: World): boolean {
-  if (wasKeptBackByOthers(world) || isLoaded(world)) return true;
+  if (wasKeptBackByOthers(world) || isLoaded(world) || wasLockedByChance(world)) return true;
   if (world.workload.calm) return false;
   const readable = world.source.kind === 'declared' || world.source.kind === 'absent';
   const waits = !world.dependencyReady && (world.store.record?.desired?.dependsOn.length ?? 0) > 0;
@@ -236,6 +255,14 @@ function wasKeptBackByOthers(world: World): boolean {
 function isLoaded({ store, workload }: World): boolean {
   const desired = store.record?.desired ?? null;
   return desired !== null && workload.behaviours.get(desired.revision.hash)?.worth === 'loaded';
+}
+
+/** What is bad may be taken back for its Contract or for what it does, whichever is seen first; and no lock is exact for what drifts. */
+function wasLockedByChance({ locks, drifted, store, workload }: World): boolean {
+  if (locks.exact) return drifted;
+  const good = new Set([...workload.behaviours].flatMap(([hash, { worth }]) => (worth === 'good' ? hash.slice(0, 8) : [])));
+  const taken = store.record?.verdicts.filter(({ reason }) => reason === 'ContractNotLocked') ?? [];
+  return taken.some(({ target }) => !good.has(target.slice(-8)));
 }
 
 function wasRejectedLate({ store }: World): boolean {

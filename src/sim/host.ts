@@ -7,7 +7,7 @@ import type { CheckOutcome, CheckResult, InstanceEnd, Observation, ObservedInsta
 import type { Duty, Plan, PlannedInstance } from '../model/plan.ts';
 import type { Health } from '../model/service.ts';
 import type { Behaviour } from './behaviour.ts';
-import { hashOf } from './contracts.ts';
+import { hashOf, type Offer } from './contracts.ts';
 import { Outlook } from './outlook.ts';
 import { mayChange, nextResult, outcomeOf } from './probing.ts';
 import { serviceName } from './services.ts';
@@ -35,6 +35,8 @@ export class SimInstance {
   wasDown = false;
   /** It has passed all its start checks at least once. */
   proven = false;
+  /** What it offers though its Revision has drifted since; null: what its Revision does. */
+  offer: Offer | null = null;
   sessions = 0;
   /** Virtual instants at which its calls will have been answered. */
   calls: number[] = [];
@@ -302,7 +304,7 @@ export class SimHost {
         startedAt: instance.startedAt,
         connectedAt: instance.connectedAt,
         end: instance.end,
-        contract: instance.connectedAt === null ? null : hashOf(world.offerOf(instance.revision)),
+        contract: instance.connectedAt === null ? null : hashOf(instance.offer ?? world.offerOf(instance.revision)),
         checks: instance.checks,
         sessions: instance.sessions,
         inFlight: instance.inFlight(now),

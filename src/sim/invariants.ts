@@ -22,6 +22,7 @@ import {
 import { analysisAlways, analysisInvariants } from './analysis-invariants.ts';
 import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
 import { driftAlways, driftInvariants } from './drift-invariants.ts';
+import { lockAlways, lockInvariants } from './lock-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
 import { standInInvariants, standInsOf } from './stand-in-invariants.ts';
@@ -326,6 +327,7 @@ const always = named({
   ...analysisAlways,
   ...releaseAlways,
   ...driftAlways,
+  ...lockAlways,
 });
 const onChange = named({
   ...rolloutInvariants,
@@ -335,6 +337,7 @@ const onChange = named({
   ...analysisInvariants,
   ...releaseInvariants,
   ...driftInvariants,
+  ...lockInvariants,
   lifecycleFollowsTheTable,
   instancesAreOnRecord,
   planGenerationGrows,

@@ -1,6 +1,7 @@
 /** The planted mistakes, all of them. */
 import { driftMutants } from './mutants/drift.ts';
 import { instanceMutants } from './mutants/instances.ts';
+import { lockMutants } from './mutants/locks.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { releaseMutants } from './mutants/releases.ts';
 import { rolloutMutants } from './mutants/rollouts.ts';
@@ -14,5 +15,6 @@ export const mutants: readonly Mutant[] = [
   ...strategyMutants,
   ...releaseMutants,
   ...driftMutants,
+  ...lockMutants,
   ...serviceMutants,
 ];

@@ -5,6 +5,7 @@
 import type { Rejection } from '../model/record.ts';
 import type { DirectReason } from '../model/rollout.ts';
 import { classOf, offerOf, wantsReview } from './contracts.ts';
+import { isApproved } from './lock-invariants.ts';
 import {
   commanded,
   goalOf,
@@ -277,16 +278,18 @@ const promotedIsInOrder: Invariant = (judged) => {
   const seen = judged.observation?.instances.find(({ id, contract }) => contract !== null && own.some((one) => one.id === id));
   if (seen !== undefined && first!.contract !== null && first!.contract !== seen.contract && !judged.world.drifted)
     return `promoted with ${first!.contract}, it offers ${seen.contract}`;
-  return first!.contract === after.stableContract ? null : 'the record and the promotion name different contracts';
+  const drifted = after.stableContract !== null && isApproved(after, first!.service, after.stableContract);
+  return first!.contract === after.stableContract || drifted ? null : 'the record and the promotion name different contracts';
 };
 
 /** A Contract that changes without a Rollout is drift, and is said to be. */
 const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
+  const approved = (hash: string): boolean => after.stable !== null && isApproved(after, serviceFor(after, after.stable.hash), hash);
   const { stable, stableContract } = after;
   const offers = serving(after, stable?.hash ?? '', false).map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
-  const other = offers.find((hash) => hash != null && hash !== stableContract && desired.contracts[hash] !== undefined);
+  const other = offers.find((hash) => hash != null && hash !== stableContract && !approved(hash) && desired.contracts[hash] !== undefined);
   if (stableContract !== null && desired.contracts[stableContract] === undefined) return null;
-  const asPromoted = offers.length > 0 && offers.every((hash) => hash === stableContract);
+  const asPromoted = offers.length > 0 && offers.every((hash) => hash === stableContract || (hash != null && approved(hash)));
   if (asPromoted && after.drift !== null) return `drift to ${after.drift.to} though stable offers what it was promoted with`;
   if (other != null && after.drift === null) return `stable offers ${other} rather than ${stableContract}, and no drift is said`;
   if (after.drift === null) return decision.plan !== null && decision.plan.quarantine.length > 0 ? 'quarantine without drift' : null;
@@ -295,7 +298,7 @@ const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   return after.drift.class === expected ? null : `drift is said to be ${after.drift.class}, it is ${expected}`;
 };
 
-/** What stable was promoted with is another only after a promotion, or when a commit has approved it. */
+/** What stable was promoted with is another only after a promotion, or when a commit has approved it, in its manifest or its Lock. */
 const stableContractHolds: Invariant = (judged) => {
   const { before, after } = judged;
   const manifest = after.stableService ?? after.desired;
@@ -303,7 +306,9 @@ const stableContractHolds: Invariant = (judged) => {
   if (after.quarantine.length > 0 && drift !== 'quarantine') return 'tools are hidden though drift is only to be told';
   if (before?.stableContract == null || before.stableContract === after.stableContract || promotion(judged) !== null) return null;
   const commit = approved !== null && after.stableContract?.startsWith(approved) === true;
-  return commit ? null : `stable's contract became ${after.stableContract}, and nobody approved that`;
+  return commit || after.stableContract === after.desired?.lock?.contract
+    ? null
+    : `stable's contract became ${after.stableContract}, and nobody approved that`;
 };
 
 export const releaseInvariants = {

@@ -1,5 +1,6 @@
 /** What must be so of every Decision about Rollouts and about what serves meanwhile. Names and numbers as in invariants.ts. */
 import type { InstanceRecord } from '../model/record.ts';
+import { mayBeTriedAgain } from './lock-invariants.ts';
 import { unfairShare } from './stand-in-invariants.ts';
 import {
   goalOf,
@@ -131,11 +132,12 @@ const rollbackRestoresStable: Invariant = (judged) => {
   return null;
 };
 
-/** Rule 4: what was rejected is not tried again, nor forgotten, until somebody says retry, or the member of the group for whose sake it was is no longer rejected. */
+/** Rule 4: what was rejected is not tried again, nor forgotten, until somebody says retry, or the member of the group for whose sake it was is no longer rejected, or it is locked. */
 const rejectedIsNotTriedAgain: Invariant = ({ before, after, desired }) => {
   if (before === null || retried(desired, before)) return null;
   const grouped = !desired.group.some(({ stands }) => stands === 'rejected');
-  const known = before.rejections.filter(({ reason }) => reason !== 'GroupRejected' || !grouped);
+  const lasting = before.rejections.filter((rejection) => !mayBeTriedAgain(after, rejection));
+  const known = lasting.filter(({ reason }) => reason !== 'GroupRejected' || !grouped);
   const began = after.rolloutCount > before.rolloutCount && after.rollout !== null;
   if (began && known.some(({ revision }) => revision === after.rollout?.target)) return 'a rejected revision is being tried again';
   if (after.rejections.length >= 20) return null;

@@ -110,7 +110,11 @@ function waits(rollout: Rollout, { before, world }: Judged, surely: boolean): bo
   if (rollout.phase === 'Gathering') return true;
   const gone = rollout.promoted === 'full' || rollout.promoted?.step === rollout.step;
   const step = rollout.phase === 'Stepping' && !gone ? stepsOf(rollout, before!)[rollout.step]?.type : undefined;
-  // While a Contract that drifted is awaited, the step's own time may be over.
-  if (step === 'pause' || step === 'analysis' || step === 'shadow') return !(surely && world.drifted);
-  return !surely && (rollout.paused !== null || rollout.phase === 'Previewing' || before?.desired?.migration.rollback.automatic === false);
+  // While a Contract that drifted or is locked is awaited, the step's own time may be over.
+  if (step === 'pause' || step === 'analysis' || step === 'shadow') return !(surely && (world.drifted || world.locks.enabled));
+  const maybeForLock = rollout.stable === null && before?.desired?.lock !== undefined;
+  return (
+    !surely &&
+    (maybeForLock || rollout.paused !== null || rollout.phase === 'Previewing' || before?.desired?.migration.rollback.automatic === false)
+  );
 }

@@ -20,6 +20,7 @@ import { SimHost, type SimInstance } from './host.ts';
 import { checkDecision } from './invariants.ts';
 import { Link } from './link.ts';
 import { Load } from './load.ts';
+import { Locks } from './locks.ts';
 import { Prng } from './prng.ts';
 import { SimStore } from './store.ts';
 import { unavailableOf } from './strategy-invariants.ts';
@@ -100,6 +101,7 @@ export class World {
   readonly watch = new Watch();
   readonly driftWatch = new DriftWatch();
   readonly tampering: Tampering;
+  readonly locks: Locks;
   drifted = false;
   /** A Revision was taken back after its promotion. */
   regressed = false;
@@ -133,6 +135,7 @@ export class World {
     this.link = new Link(this);
     this.faults = new Faults(this);
     this.tampering = new Tampering(this);
+    this.locks = new Locks(this);
     this.load = new Load(this);
     this.crashCountdown = options.crashAt ?? 0;
   }
@@ -190,16 +193,29 @@ export class World {
   }
 
   private planNext(): void {
-    const { twinOf } = this.options;
-    if (twinOf !== null && this.changes >= twinOf.changes) return;
+    if (!this.mayChange()) return;
     const gapMs = this.workload.gapMs();
     this.faults.followChange(gapMs, this.workload.calm);
     this.tampering.followChange(gapMs);
+    this.locks.followChange(gapMs);
     this.queue.after(gapMs, () => {
-      if (this.closing) return;
+      if (!this.mayChange()) return;
       this.apply(this.workload.next());
       this.planNext();
     });
+  }
+
+  /** Whether Changes may still come: no more than there were in the run that this one is the twin of. */
+  mayChange(): boolean {
+    const { twinOf } = this.options;
+    return !this.closing && (twinOf === null || this.changes < twinOf.changes);
+  }
+
+  /** Another commit, which is a Change unless it comes after all of them. */
+  sourceBecomes(declaration: Declaration): void {
+    if (!this.closing) this.changes += 1;
+    this.source = declaration;
+    for (const controller of this.living()) controller.sourceChanged();
   }
 
   private apply(change: Change): void {
@@ -209,7 +225,7 @@ export class World {
     switch (change.kind) {
       case 'source':
         if (change.partner !== null) this.partnerIs(change.partner);
-        this.source = change.declaration;
+        this.source = this.locks.beside(change.declaration);
         if (this.source.kind === 'absent' || (this.source.kind === 'declared' && this.source.service.state !== 'Active'))
           this.stopAskedAt = this.queue.now;
         if (this.source.kind === 'invalid') this.invalidSnapshots.add(this.source.snapshot);
@@ -225,6 +241,7 @@ export class World {
         this.partnerBecomes(change.stands);
         return;
       case 'drift':
+        this.locks.keepOneAsItWas(change.revision);
         this.offers.set(change.revision, change.offer);
         this.drifted = true;
         this.note('service', `${change.revision.slice(0, 8)} drifts to ${hashOf(change.offer)}`);
@@ -264,6 +281,7 @@ export class World {
   /** Nobody holds anything up any more. */
   private free(): void {
     if (this.partner !== 'settled') this.partnerBecomes('settled');
+    this.locks.free();
     this.command('resume-rollout');
     this.command('promote-full');
   }

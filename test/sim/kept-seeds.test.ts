@@ -38,6 +38,11 @@ const found: readonly (readonly [seed: number, steps: number, fault: string])[] 
   [40_556_416, 60, 'a switch that was taken back was held by its failure only a pass later'],
   [64_014_639, 200, 'instances of stable that were just sent away counted against those that stand in for it'],
   [80_015_841, 60, 'an exclusive instance that was leaving and got lost stood in the way of the next for a pass more'],
+  [2_345, 100, 'instances offered two contracts, one approved by the manifest and one by the lock, and the heart went round in circles'],
+  [7_520, 100, 'what was taken back for the lock and approved by its manifest then was not tried again'],
+  [28_346, 100, 'calls waited for ever for an exclusive target that was not locked and could not be taken back'],
+  [900_015_188, 100, 'instances that were one too many held up a target that was just starting for a pass more'],
+  [54_743, 100, 'instances of a first deployment that were one too many held it up for their contract for a pass more'],
 ];
 
 test.each(found)('seed %i of %i steps, in which %s', async (seed, steps) => {

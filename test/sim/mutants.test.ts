@@ -26,6 +26,7 @@ test.each([
   'blue-green looks at no preview',
   'a breaking contract is only told',
   'no group waits',
+  'nothing is taken back for the lock',
 ])('a heart that %s is caught', async (mutant) => {
   const options = { from: 1, seeds: 400, steps: 200, threads: 1, untilFirst: true, mutant, enumerate: false, strategy: null };
   expect((await runBatch(options, () => undefined)).violations.length).toBeGreaterThan(0);

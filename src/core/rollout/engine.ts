@@ -217,13 +217,14 @@ const isAtTheEnd = new Set<RolloutPhase>(['Switching', 'Swapping']);
 
 /**
  * Why nothing may move: somebody paused it, it has failed and its manifest does not let it be taken back, or, where there is nothing
- * to go back to, what it offers is not what was approved.
+ * to go back to or it is about to take over, what it offers is not what was approved.
  */
 function heldBy(pass: Pass): string | null {
   const { record } = pass;
   const rollout = record.rollout!;
-  const unlocked = rollout.stable === null ? lockFailure(pass) : null;
-  if (unlocked !== null) return `\`fairlead lock ${record.service}\`: ${unlocked.message}`;
+  const unlocked = rollout.stable === null || isAtTheEnd.has(rollout.phase) ? lockFailure(pass) : null;
+  const lock = `fairlead lock ${record.service}${rollout.stable === null ? '' : ' --target'}`;
+  if (unlocked !== null) return `\`${lock}\`: ${unlocked.message}`;
   if (isAtTheEnd.has(rollout.phase)) return null;
   if (rollout.paused !== null) return `\`rollout resume\`: ${rollout.paused.actor} paused it`;
   const failure = rollout.stable === null ? null : lastingFailureOf(pass);

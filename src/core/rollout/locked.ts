@@ -2,8 +2,9 @@
  * What `fairlead.lock` says to a Rollout: the target of a locked Service gets calls only when it offers what was approved, or what
  * stable was promoted with, which its clients know already. A way back is not held up: what it was promoted with was approved then.
  */
+import type { Service } from '../../model/service.ts';
 import { serving } from '../instances.ts';
-import { observed, rejectionOf, say, serviceOf, type Pass } from '../pass.ts';
+import { observed, rejectionOf, say, serviceOf, wantedReplicas, type Pass } from '../pass.ts';
 
 /** Reason of a rejection for a Contract that nobody approved. */
 export const notLocked = 'ContractNotLocked';
@@ -14,9 +15,9 @@ export interface Unlocked {
   readonly message: string;
 }
 
-/** Whether what an Instance of the Service offers is approved: by its manifest or by the Lock of now. */
-export function isApproved({ record }: Pass, revision: string, contract: string): boolean {
-  const { approved } = serviceOf(record, revision).migration.contract;
+/** Whether what an Instance of a Service offers is approved: by the manifest that it comes with, or by the Lock of now. */
+export function isApproved({ record }: Pass, { migration }: Service, contract: string): boolean {
+  const { approved } = migration.contract;
   return (approved !== null && contract.startsWith(approved)) || record.desired?.lock?.contract === contract;
 }
 
@@ -40,14 +41,17 @@ export function liftLockRejection(pass: Pass): void {
   const { revision, lock } = record.desired!;
   const rejection = rejectionOf(pass, revision.hash);
   if (rejection?.reason !== notLocked) return;
-  if (lock !== undefined && (rejection.contract === undefined || !isApproved(pass, revision.hash, rejection.contract))) return;
+  if (lock !== undefined && (rejection.contract === undefined || !isApproved(pass, record.desired!, rejection.contract))) return;
   record.rejections = record.rejections.filter((other) => other !== rejection);
   const why = lock === undefined ? 'it is locked no more' : 'its contract is approved by now';
   say(pass, 'Normal', 'RejectionLifted', `${revision.name} is tried again: ${why}.`, { revision: revision.name });
 }
 
+/** Before its steps, and without any, an Instance more than there are to be is about to go, and says nothing. */
 function offeredByTarget(pass: Pass): string[] {
-  return serving(pass, pass.record.rollout!.target).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
+  const { rollout, target } = pass.record;
+  const most = rollout!.direct === null && rollout!.phase !== 'Proving' ? Infinity : wantedReplicas(pass, target!);
+  return serving(pass, target!.hash).flatMap(({ id, ordinal }) => (ordinal < most ? (observed(pass, id)?.contract ?? []) : []));
 }
 
 /** What the target offers and nobody approved, now or before; undefined while there is no such thing. */
@@ -58,5 +62,5 @@ function unapproved(pass: Pass): string | undefined {
   // Promoted when nobody saw what it offers: there is nothing to hold it to.
   if (before?.contract === null) return undefined;
   const known = [stableContract, before?.contract];
-  return offeredByTarget(pass).find((hash) => !known.includes(hash) && !isApproved(pass, target, hash));
+  return offeredByTarget(pass).find((hash) => !known.includes(hash) && !isApproved(pass, serviceOf(pass.record, target), hash));
 }

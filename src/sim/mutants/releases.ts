@@ -60,7 +60,7 @@ export const releaseMutants: readonly Mutant[] = [
   {
     name: 'drift is not seen',
     file: drift,
-    find: 'const other = offered.find((hash) => hash !== record.stableContract);',
+    find: 'const other = offered.find((hash) => hash !== record.stableContract && !approved.includes(hash));',
     replace: 'const other = offered.find(() => false);',
   },
   {
