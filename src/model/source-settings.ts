@@ -13,14 +13,15 @@ export type GitCredentials =
   | { readonly username: string; readonly password: SecretReference }
   /** `username` where the forge wants a certain one beside a token; most take any. */
   | { readonly token: SecretReference; readonly username?: string }
+  /** Both absolute. The server's key must be in knownHostsFile; nothing is learnt by trying. */
   | { readonly sshKeyFile: string; readonly knownHostsFile: string };
 
 export interface GitVerification {
-  /** commits: the commit itself must be signed. tag: the tag must be. */
+  /** commits: the commit itself must be signed; since it names its tree and its parents, that vouches for all of it. tag: the tag must be. */
   readonly mode: 'commits' | 'tag';
-  /** File in ssh's ALLOWED SIGNERS format. */
+  /** File in ssh's ALLOWED SIGNERS format; absolute. */
   readonly sshAllowedSigners?: string;
-  /** Files with the OpenPGP public keys that count. */
+  /** Files with the OpenPGP public keys that count, armoured or not; absolute. */
   readonly gpgKeys?: readonly string[];
 }
 
@@ -52,15 +53,23 @@ export interface FolderSettings {
 export interface GitSettings {
   readonly kind: 'git';
   readonly name: string;
+  /** https, ssh (also as user@host:path), http on loopback; with `allowLocal` an absolute path. */
   readonly url: string;
   readonly ref: GitRef;
-  /** Relative to the root of the repository; ['.'] is all of it. */
+  /**
+   * Folders or files of the repository to look into, relative to its root; ['.'] is all of it. Only what is under them is
+   * fetched (where the server can leave out the rest), read and laid out; relative paths in manifests are from the root all the same.
+   */
   readonly paths: readonly string[];
+  /** Between two polls, give or take a tenth. */
   readonly intervalMs: number;
+  /** The longest that one exchange with the server may take. */
   readonly timeoutMs: number;
+  /** The most that may be fetched at once, and that the files under `paths` may have together. */
   readonly maxBytes: number;
   readonly credentials: GitCredentials | null;
   readonly allowLocal: boolean;
+  /** Takes a commit also when it does not follow from the one before: an older one, or a rewritten history. */
   readonly allowRewind: boolean;
   readonly verify: GitVerification | null;
   readonly commitStatus: CommitStatusSettings | null;

@@ -25,12 +25,12 @@ import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
 import { Mirror, RemoteFailed, TooLarge, type Fetched } from './mirror.ts';
 import { pushCommit } from './pushing.ts';
-import { isRefName, judgeGitSettings, refWords, type GitSettings } from './settings.ts';
+import { isRefName, judgeGitSettings, refWords, type GitSourceSettings } from './settings.ts';
 import { patternsOf, tipOf, type Tip } from './tip.ts';
 import { createVerifier, type Verifier } from './verification.ts';
 
 export interface GitSourceOptions {
-  readonly settings: GitSettings;
+  readonly settings: GitSourceSettings;
   /** Where it keeps its mirror and its exported tree; absolute, and this Source's alone. */
   readonly folder: string;
   readonly clock: Clock;
@@ -67,7 +67,7 @@ class CommitRefused extends Error {
 
 class GitSource implements WritableSource {
   readonly name: string;
-  readonly #settings: GitSettings;
+  readonly #settings: GitSourceSettings;
   readonly #address: Address;
   readonly #folder: string;
   readonly #clock: Clock;

@@ -2,7 +2,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { messageOf } from '../../base/error.ts';
 import type { Login } from './environment.ts';
-import type { GitCredentials, SecretReference } from './settings.ts';
+import type { GitCredentials, SecretReference } from '../../model/source-settings.ts';
 
 /** What forges take as the user beside a token. */
 const tokenUser = 'x-access-token';

@@ -1,57 +1,10 @@
 /** What a git Source is told, and what is wrong with it before anything is asked of the network. Pure. */
 import { validRange } from 'semver';
-import type { DriftPolicy } from '../../model/drift.ts';
-import type { WriteSettings } from '../../model/source-settings.ts';
+import type { GitCredentials, GitRef, GitSettings } from '../../model/source-settings.ts';
 import { judgeAddress } from './address.ts';
 
-/** A secret by reference: the environment variable or the file that holds it. Read anew for each poll, so that it can be rotated. */
-export type SecretReference = { readonly env: string } | { readonly file: string };
-
-export type GitCredentials =
-  | { readonly username: string; readonly password: SecretReference }
-  /** `username` where the forge wants a certain one beside a token; most take any. */
-  | { readonly token: SecretReference; readonly username?: string }
-  /** Both absolute. The server's key must be in knownHostsFile; nothing is learnt by trying. */
-  | { readonly sshKeyFile: string; readonly knownHostsFile: string };
-
-/** Which commit: the tip of a branch, a tag, the highest tag within a range of versions (`>=1.2 <2`), or that one commit. */
-export type GitRef = { readonly branch: string } | { readonly tag: string } | { readonly semver: string } | { readonly commit: string };
-
-export interface GitVerification {
-  /** commits: the commit itself must be signed; since it names its tree and its parents, that vouches for all of it. tag: the tag must be. */
-  readonly mode: 'commits' | 'tag';
-  /** File in ssh's ALLOWED SIGNERS format; absolute. */
-  readonly sshAllowedSigners?: string;
-  /** Files with the OpenPGP public keys that count, armoured or not; absolute. */
-  readonly gpgKeys?: readonly string[];
-}
-
-export interface GitSettings {
-  readonly name: string;
-  /** https, ssh (also as user@host:path), http on loopback; with `allowLocal` an absolute path. */
-  readonly url: string;
-  readonly ref: GitRef;
-  /**
-   * Folders or files of the repository to look into, relative to its root; ['.'] is all of it. Only what is under them is
-   * fetched (where the server can leave out the rest), read and laid out; relative paths in manifests are from the root all the same.
-   */
-  readonly paths: readonly string[];
-  /** Between two polls, give or take a tenth. */
-  readonly intervalMs: number;
-  /** The longest that one exchange with the server may take. */
-  readonly timeoutMs: number;
-  /** The most that may be fetched at once, and that the files under `paths` may have together. */
-  readonly maxBytes: number;
-  readonly credentials: GitCredentials | null;
-  readonly allowLocal: boolean;
-  /** Takes a commit also when it does not follow from the one before: an older one, or a rewritten history. */
-  readonly allowRewind: boolean;
-  readonly verify: GitVerification | null;
-  /** How commits of its own are made. */
-  readonly writes: WriteSettings;
-  /** Files that were laid out and changed by others: put back, or only told of. */
-  readonly drift: DriftPolicy;
-}
+/** What the Source itself is told; what becomes of its commits is others' to tell. */
+export type GitSourceSettings = Omit<GitSettings, 'kind' | 'commitStatus' | 'pullRequests' | 'revertProposals'>;
 
 export interface SettingProblem {
   readonly field: string;
@@ -59,7 +12,7 @@ export interface SettingProblem {
 }
 
 /** Everything that is wrong with the settings, in the order of their fields. */
-export function judgeGitSettings(settings: GitSettings): SettingProblem[] {
+export function judgeGitSettings(settings: GitSourceSettings): SettingProblem[] {
   const problems: SettingProblem[] = [];
   const report = (field: string, message: string | null): void => {
     if (message !== null) problems.push({ field, message });
@@ -121,7 +74,7 @@ function credentialsProblem(credentials: GitCredentials | null, protocol: string
   return null;
 }
 
-function verificationProblem({ verify, ref }: GitSettings): string | null {
+function verificationProblem({ verify, ref }: GitSourceSettings): string | null {
   if (verify === null) return null;
   if (verify.sshAllowedSigners === undefined && (verify.gpgKeys ?? []).length === 0)
     return 'Say who may sign, in sshAllowedSigners or gpgKeys: as it stands nobody may.';

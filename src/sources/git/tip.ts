@@ -1,6 +1,6 @@
 /** Which commit a ref means, by what the server lists. Pure. */
 import { compare, satisfies, valid } from 'semver';
-import type { GitRef } from './settings.ts';
+import type { GitRef } from '../../model/source-settings.ts';
 
 export interface Tip {
   /** What to fetch: the whole name of the ref, or the commit. */

@@ -11,7 +11,7 @@ import { sha256 } from '../../base/hash.ts';
 import { GitFailed } from './git.ts';
 import type { ObjectStore } from './objects.ts';
 import { objectionOf } from './signature-words.ts';
-import type { GitVerification } from './settings.ts';
+import type { GitVerification } from '../../model/source-settings.ts';
 
 /** What is to be verified: a commit, and the tag object that led to it, where there is one. */
 export interface Candidate {

@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/processes/clock.ts';
 import { TreeWatch } from '../../../src/sources/git/drift.ts';
 import { ExportedTree } from '../../../src/sources/git/exported-tree.ts';
 import { blobId, type ObjectStore } from '../../../src/sources/git/objects.ts';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
 
@@ -19,7 +19,7 @@ const files = {
 };
 
 let harness: GitHarness;
-const start = async (own: Partial<GitSettings> = {}, all: Readonly<Record<string, Entry>> = files): Promise<void> => {
+const start = async (own: Partial<GitSourceSettings> = {}, all: Readonly<Record<string, Entry>> = files): Promise<void> => {
   harness = await GitHarness.make(all, own);
   await harness.start();
 };

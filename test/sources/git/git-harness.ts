@@ -6,13 +6,13 @@ import type { FilesDrift } from '../../../src/model/drift.ts';
 import type { Change, SourceEvent, WritableSource, Written } from '../../../src/ports/source.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import { GitRepository, type Entry } from '../../fixtures/git-repository.ts';
 import { GitHttpServer, type GitServer } from '../../fixtures/git-servers.ts';
 import { changeOf, SourceWitness, textsOf, type SourceHarness } from '../../ports/source-contract.ts';
 
 /** A Source that polls when it is told to, and otherwise once an hour. */
-export const settings: GitSettings = {
+export const settings: GitSourceSettings = {
   name: 'manifests',
   url: 'https://localhost/manifests.git',
   ref: { branch: 'main' },
@@ -47,11 +47,11 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
   readonly server: Server;
   /** A folder for whatever a test needs; the Source's own is in it. */
   readonly folder: string;
-  readonly settings: GitSettings;
+  readonly settings: GitSourceSettings;
   witness = new Witness();
   source: WritableSource;
 
-  constructor(repository: GitRepository, server: Server, folder: string, own: Partial<GitSettings>) {
+  constructor(repository: GitRepository, server: Server, folder: string, own: Partial<GitSourceSettings>) {
     this.repository = repository;
     this.server = server;
     this.folder = folder;
@@ -60,7 +60,7 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
   }
 
   /** Not started. `files`: the first commit; null: there is none. */
-  static async make(files: Readonly<Record<string, Entry>> | null, own: Partial<GitSettings> = {}): Promise<GitHarness> {
+  static async make(files: Readonly<Record<string, Entry>> | null, own: Partial<GitSourceSettings> = {}): Promise<GitHarness> {
     const repository = await GitRepository.make();
     if (files !== null) await repository.commit(files);
     const server = await GitHttpServer.start(repository.base);
@@ -72,7 +72,7 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
   }
 
   /** Ends the Source and begins another on what it left, as a restart does; with a new witness. */
-  async restart(own: Partial<GitSettings> = {}): Promise<void> {
+  async restart(own: Partial<GitSourceSettings> = {}): Promise<void> {
     await this.source.close();
     this.witness = new Witness();
     this.source = this.#make({ ...this.settings, ...own });
@@ -128,7 +128,7 @@ export class GitHarness<Server extends GitServer = GitHttpServer> implements Sou
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  #make(own: GitSettings): WritableSource {
+  #make(own: GitSourceSettings): WritableSource {
     return createGitSource({ settings: own, folder: join(this.folder, 'source'), clock: systemClock });
   }
 }

@@ -8,20 +8,20 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { ExportedTree } from '../../../src/sources/git/exported-tree.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { GitHarness, settings } from './git-harness.ts';
 
 const secret = 'hunter2/+ %s';
 
 let harness: GitHarness;
-const start = async (files: Readonly<Record<string, Entry>> | null, own: Partial<GitSettings> = {}): Promise<void> => {
+const start = async (files: Readonly<Record<string, Entry>> | null, own: Partial<GitSourceSettings> = {}): Promise<void> => {
   harness = await GitHarness.make(files, own);
   await harness.start();
 };
 
 describe('settings', () => {
-  it.each<[string, Partial<GitSettings>]>([
+  it.each<[string, Partial<GitSourceSettings>]>([
     ['a transport that runs commands', { url: 'ext::sh -c touch% /tmp/owned' }],
     ['a transport that runs commands, without a space', { url: 'ext::/tmp/run' }],
     ['file://', { url: 'file:///etc' }],
@@ -58,7 +58,7 @@ describe('settings', () => {
 
   const key = { sshKeyFile: '/key', knownHostsFile: '/known' };
 
-  it.each<[string, GitSettings['credentials']]>([
+  it.each<[string, GitSourceSettings['credentials']]>([
     ['https://example.org/team/manifests.git', null],
     ['http://127.0.0.1:80/x', null],
     ['ssh://git@example.org:2222/x.git', key],

@@ -2,14 +2,14 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import { GitRepository, type Entry } from '../../fixtures/git-repository.ts';
 import { NginxServer, SshServer, type GitServer } from '../../fixtures/git-servers.ts';
 import { isMissing } from '../../fixtures/partners.ts';
 import { sourceContract, writableSourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
 
-async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<GitHarness<NginxServer>> {
+async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<GitSourceSettings> = {}): Promise<GitHarness<NginxServer>> {
   const [repository, folder] = await servedRepository(files);
   const server = await NginxServer.start(repository.base, await mkdtemp(join(folder, 'nginx-')));
   const password = join(folder, 'password');
@@ -21,7 +21,7 @@ async function overHttp(files: Readonly<Record<string, Entry>>, own: Partial<Git
   });
 }
 
-async function overSsh(files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<GitHarness<SshServer>> {
+async function overSsh(files: Readonly<Record<string, Entry>>, own: Partial<GitSourceSettings> = {}): Promise<GitHarness<SshServer>> {
   const [repository, folder] = await servedRepository(files);
   const server = await SshServer.start(repository.base, await mkdtemp(join(folder, 'sshd-')));
   return new GitHarness(repository, server, folder, { intervalMs: 50, credentials: server.credentials, ...own });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { sourceContract, textsOf, writableSourceContract } from '../../ports/source-contract.ts';
 import { GitHarness, temporaryFolder } from './git-harness.ts';
@@ -14,7 +14,7 @@ sourceContract('a git repository over http', (files) => GitHarness.make(files, {
 writableSourceContract('a git repository over http', (files) => GitHarness.make(files));
 
 let harness: GitHarness;
-const start = async (files: Readonly<Record<string, Entry>> | null, own: Partial<GitSettings> = {}): Promise<void> => {
+const start = async (files: Readonly<Record<string, Entry>> | null, own: Partial<GitSourceSettings> = {}): Promise<void> => {
   harness = await GitHarness.make(files, own);
   await harness.start();
 };

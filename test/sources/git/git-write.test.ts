@@ -6,14 +6,14 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Change, Written } from '../../../src/ports/source.ts';
 import { gitEnvironment } from '../../../src/sources/git/environment.ts';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import type { Entry } from '../../fixtures/git-repository.ts';
 import { signCommit, sshSigner } from '../../fixtures/signing.ts';
 import { changeOf } from '../../ports/source-contract.ts';
 import { GitHarness } from './git-harness.ts';
 
 let harness: GitHarness;
-const start = async (files: Readonly<Record<string, Entry>>, own: Partial<GitSettings> = {}): Promise<void> => {
+const start = async (files: Readonly<Record<string, Entry>>, own: Partial<GitSourceSettings> = {}): Promise<void> => {
   harness = await GitHarness.make(files, own);
   await harness.start();
 };
@@ -303,7 +303,7 @@ describe('where no branch is followed', () => {
 });
 
 describe('where commits must be signed', () => {
-  const verify = async (...allowed: readonly string[]): Promise<GitSettings['verify']> => {
+  const verify = async (...allowed: readonly string[]): Promise<GitSourceSettings['verify']> => {
     const sshAllowedSigners = join(harness.folder, 'allowed');
     await writeFile(sshAllowedSigners, allowed.join(''));
     return { mode: 'commits', sshAllowedSigners };

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GitSettings } from '../../../src/sources/git/settings.ts';
+import type { GitSourceSettings } from '../../../src/sources/git/settings.ts';
 import { isMissing } from '../../fixtures/partners.ts';
 import { endAgent, gpgSigner, signCommit, signTag, sshSigner, type Signer } from '../../fixtures/signing.ts';
 import { GitHarness } from './git-harness.ts';
@@ -25,7 +25,7 @@ const gpg = (...args: Parameters<typeof gpgSigner>): ReturnType<typeof gpgSigner
 };
 
 /** Takes the place of the harness's Source by one that verifies. */
-const verify = (own: Partial<GitSettings>): Promise<void> => harness.restart({ ...own });
+const verify = (own: Partial<GitSourceSettings>): Promise<void> => harness.restart({ ...own });
 
 async function allow(...lines: readonly string[]): Promise<string> {
   const file = join(harness.folder, 'allowed');
