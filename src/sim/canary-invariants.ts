@@ -53,6 +53,11 @@ const weightsFollowTheSteps: Invariant = (judged) => {
     return weight <= Math.max(expected, weightOf(judged.before!, rollout.target))
       ? null
       : 'past its steps it got more calls before the switch';
+  // What offers something else than was compared gets no more calls before that has been compared, too.
+  const compares = judged.observation?.instances.some(
+    ({ revision, contract }) => revision === rollout.target && contract !== null && contract !== rollout.contract?.to,
+  );
+  if (compares === true && weight <= weightOf(judged.before!, rollout.target)) return null;
   const waits = steps[rollout.step]?.type === 'setWeight' && proven < replicasBySteps(rollout, after);
   if (weight === (waits ? weightBySteps(steps, rollout.step - 1) : expected)) return null;
   const was = ongoing(judged)?.was;
