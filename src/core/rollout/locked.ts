@@ -4,7 +4,7 @@
  */
 import type { Service } from '../../model/service.ts';
 import { serving } from '../instances.ts';
-import { observed, rejectionOf, say, serviceOf, wantedReplicas, type Pass } from '../pass.ts';
+import { migrationOf, observed, rejectionOf, say, serviceOf, wantedReplicas, type Pass } from '../pass.ts';
 
 /** Reason of a rejection for a Contract that nobody approved. */
 export const notLocked = 'ContractNotLocked';
@@ -47,10 +47,12 @@ export function liftLockRejection(pass: Pass): void {
   say(pass, 'Normal', 'RejectionLifted', `${revision.name} is tried again: ${why}.`, { revision: revision.name });
 }
 
-/** Before its steps, and without any, an Instance more than there are to be is about to go, and says nothing. */
+/** Before its steps, and without any, an Instance more than there are ever to be is about to go, and says nothing. */
 function offeredByTarget(pass: Pass): string[] {
   const { rollout, target } = pass.record;
-  const most = rollout!.direct === null && rollout!.phase !== 'Proving' ? Infinity : wantedReplicas(pass, target!);
+  const { steps } = migrationOf(pass, target!.hash).canary;
+  const bySteps = steps.flatMap((step) => (step.type === 'setReplicas' && rollout!.strategy === 'canary' ? step.replicas : []));
+  const most = rollout!.direct === null && rollout!.phase !== 'Proving' ? Infinity : Math.max(wantedReplicas(pass, target!), ...bySteps);
   return serving(pass, target!.hash).flatMap(({ id, ordinal }) => (ordinal < most ? (observed(pass, id)?.contract ?? []) : []));
 }
 
