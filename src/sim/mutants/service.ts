@@ -17,7 +17,7 @@ export const serviceMutants: readonly Mutant[] = [
     file: conditions,
     find: 'const applied = record.desired?.origin.snapshot;',
     replace: 'const applied = record.observedSnapshot;',
-    from: 2_301,
+    from: 13_600,
   },
   { name: 'takes commands again', file: commands, find: 'if (command.id <= record.commandId) continue;', replace: '' },
   { name: 'a command stands for all', file: commands, find: 'record.commandId = command.id;', replace: 'record.commandId = Infinity;' },
