@@ -7,7 +7,7 @@
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
 import { driftOf, noteDrift } from './drifts.ts';
-import { goalOf, say, wake, type Pass } from './pass.ts';
+import { goalOf, revisionName, say, wake, type Pass } from './pass.ts';
 
 /** Longer than it takes from a Plan's being taken in to its being in force, on a machine that is busy. */
 const followMs = 10_000;
@@ -72,7 +72,10 @@ function differencesOf(before: ServiceRecord, { instances }: Observation): Insta
 function instanceWords({ extra, missing, others }: InstanceDifferences, before: ServiceRecord): string {
   const names = (all: readonly { readonly id: string }[]): string => named(all.map(({ id }) => id));
   const other = named(
-    others.map(({ planned, seen }) => `${planned.id} as ${nameOf(before, seen.revision)} rather than ${nameOf(before, planned.revision)}`),
+    others.map(
+      ({ planned, seen }) =>
+        `${planned.id} as ${revisionName(before, seen.revision)} rather than ${revisionName(before, planned.revision)}`,
+    ),
   );
   return [
     ...(extra.length > 0 ? [`runs ${names(extra)}, which no plan names`] : []),
@@ -87,7 +90,7 @@ function named(words: readonly string[]): string {
 }
 
 function instanceDiff({ extra, missing, others }: InstanceDifferences, before: ServiceRecord): string {
-  const line = (sign: '-' | '+', id: string, revision: string): string => `${sign}${id} ${nameOf(before, revision)}\n`;
+  const line = (sign: '-' | '+', id: string, revision: string): string => `${sign}${id} ${revisionName(before, revision)}\n`;
   return [
     ...missing.map(({ id, revision }) => line('-', id, revision)),
     ...others.map(({ planned, seen }) => line('-', planned.id, planned.revision) + line('+', seen.id, seen.revision)),
@@ -125,7 +128,7 @@ function weightWords(weights: Weights, before: ServiceRecord): string {
   if (shares.length === 0) return 'to nobody';
   return shares
     .sort()
-    .map((revision) => `${weights[revision]} % to ${nameOf(before, revision)}`)
+    .map((revision) => `${weights[revision]} % to ${revisionName(before, revision)}`)
     .join(', ');
 }
 
@@ -134,7 +137,7 @@ function weightDiff(should: Weights, is: Weights, before: ServiceRecord): string
     Object.keys(own ?? {})
       .sort()
       .filter((revision) => own![revision] !== other?.[revision])
-      .map((revision) => `${sign}${nameOf(before, revision)} ${own![revision]}\n`);
+      .map((revision) => `${sign}${revisionName(before, revision)} ${own![revision]}\n`);
   return [...lines('-', should, is), ...lines('+', is, should)].join('');
 }
 
@@ -156,9 +159,4 @@ function maySpare(pass: Pass): boolean {
 export function reviewSpared(pass: Pass): void {
   const { record, given } = pass;
   if (record.spared.length > 0 && (given.driftPolicy === 'correct' || !maySpare(pass))) record.spared = [];
-}
-
-function nameOf({ service, stable, target, leaving, promoted }: ServiceRecord, hash: string): string {
-  const known = [stable, target, ...leaving, ...promoted.map(({ revision }) => revision)].find((revision) => revision?.hash === hash);
-  return known?.name ?? `${service}-${hash.slice(0, 8)}`;
 }

@@ -7,7 +7,7 @@ import type { Duty } from '../model/plan.ts';
 import type { InstanceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Health } from '../model/service.ts';
-import { observed, say, serviceOf, wake, type Pass } from './pass.ts';
+import { observed, revisionName, say, serviceOf, wake, type Pass } from './pass.ts';
 import { mustWait, recordFailure, restartOf } from './restart.ts';
 
 /** Errors (the check itself broke or ran out of time) in a row that count as a failure. */
@@ -65,7 +65,9 @@ export function takeObservation(pass: Pass): void {
       endInstance(pass, instance, 'CheckFailed', `check ${fatal.name}: ${fatal.message}`);
     } else if (instance.provenAt === null && isProven(seen, health)) {
       replace(pass, instance, { ...instance, provenAt: now });
-      say(pass, 'Normal', 'InstanceReady', `${instance.id} answers and passes its checks.`, { revision: nameOf(pass, instance.revision) });
+      say(pass, 'Normal', 'InstanceReady', `${instance.id} answers and passes its checks.`, {
+        revision: revisionName(pass.record, instance.revision),
+      });
     }
   }
 }
@@ -79,7 +81,7 @@ function describeEnd(end: NonNullable<ObservedInstance['end']>): string {
 function endInstance(pass: Pass, instance: InstanceRecord, code: string, message: string): void {
   const { record, now } = pass;
   record.instances = record.instances.filter((other) => other !== instance);
-  const revision = nameOf(pass, instance.revision);
+  const revision = revisionName(pass.record, instance.revision);
   if (instance.duty !== 'serve') {
     say(pass, 'Normal', 'InstanceStopped', `${instance.id} is gone.`, { revision });
     return;
@@ -164,12 +166,17 @@ export function provenCount(pass: Pass, revision: string): number {
 
 /** Proven Instances that serve what stable should: its own, those that have taken over from them in a rolling Rollout, and those that stand in for it. */
 export function readyCount(pass: Pass): number {
-  const { stable, rollout, leaving, target } = pass.record;
+  const { stable, rollout } = pass.record;
   const own = stable === null ? 0 : provenCount(pass, stable.hash);
   const takesOver = rollout?.strategy === 'rolling' && rollout.direct === null;
-  const superseded = leaving.filter(({ hash }) => hash !== stable?.hash && hash !== target?.hash);
-  const standIns = superseded.reduce((sum, { hash }) => sum + provenCount(pass, hash), 0);
+  const standIns = supersededOf(pass).reduce((sum, { hash }) => sum + provenCount(pass, hash), 0);
   return own + standIns + (takesOver ? Math.min(rollout.step, provenCount(pass, rollout.target)) : 0);
+}
+
+/** Revisions that leave and are nothing else any more: what serves of them stands in for stable. */
+export function supersededOf({ record }: Pass): Revision[] {
+  const others = [record.stable, record.target, record.kept?.revision ?? null];
+  return record.leaving.filter(({ hash }) => !others.some((revision) => revision?.hash === hash));
 }
 
 export function provenOrdinals(pass: Pass, revision: string): number[] {
@@ -242,17 +249,11 @@ export function advanceDrains(pass: Pass): void {
 function remove(pass: Pass, instance: InstanceRecord): void {
   pass.record.instances = pass.record.instances.filter((other) => other !== instance);
   say(pass, 'Normal', 'InstanceStopped', `${instance.id} has been drained and is being stopped.`, {
-    revision: nameOf(pass, instance.revision),
+    revision: revisionName(pass.record, instance.revision),
   });
 }
 
 function replace({ record }: Pass, instance: InstanceRecord, next: InstanceRecord): InstanceRecord {
   record.instances = record.instances.map((other) => (other === instance ? next : other));
   return next;
-}
-
-function nameOf({ record }: Pass, hash: string): string {
-  const promoted = record.promoted.map(({ revision }) => revision);
-  const known = [record.stable, record.target, ...promoted, ...record.leaving].find((revision) => revision?.hash === hash);
-  return known?.name ?? `${record.service}-${hash.slice(0, 8)}`;
 }

@@ -116,3 +116,9 @@ export function dependenciesReady(pass: Pass): boolean {
 export function rejectionOf(pass: Pass, revisionHash: string): Rejection | undefined {
   return pass.record.rejections.find((rejection) => rejection.revision === revisionHash);
 }
+
+/** A Revision's name by its hash, also where nothing more is known of it. */
+export function revisionName({ service, stable, target, promoted, leaving }: ServiceRecord, hash: string): string {
+  const known = [stable, target, ...promoted.map(({ revision }) => revision), ...leaving].find((revision) => revision?.hash === hash);
+  return known?.name ?? `${service}-${hash.slice(0, 8)}`;
+}

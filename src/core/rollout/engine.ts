@@ -7,7 +7,7 @@ import type { Duty, Route, Shadow } from '../../model/plan.ts';
 import type { InstanceRecord } from '../../model/record.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
-import { ensureInstances, releaseOthers, releaseRevision, takeObservation } from '../instances.ts';
+import { ensureInstances, releaseOthers, takeObservation } from '../instances.ts';
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
 import { compareWithStable } from './gate.ts';
@@ -20,7 +20,7 @@ import { strategies } from './strategies.ts';
 import type { Step } from './strategy.ts';
 import { inPlace } from './in-place.ts';
 import { judgeStable, liftGroupRejection } from './regression.ts';
-import { end, promote } from './verdict.ts';
+import { end, leave, promote } from './verdict.ts';
 
 /** Brings the Rollout of a Service that should be running one pass further, or ends or begins one. */
 export function advanceRollout(pass: Pass): void {
@@ -362,9 +362,8 @@ function dropKeptInTime(pass: Pass): void {
 function dropKept(pass: Pass, duty: Duty): void {
   const { record } = pass;
   const { revision } = record.kept!;
-  record.leaving = [...record.leaving.filter(({ hash }) => hash !== revision.hash), revision];
   record.kept = null;
-  if (duty !== 'serve') releaseRevision(pass, revision.hash, duty, pass.now);
+  leave(pass, revision, duty, pass.now);
 }
 
 /** Sets the Route, keeping the object when nothing in it differs. */

@@ -5,7 +5,7 @@
  */
 import type { InstanceRecord } from '../../model/record.ts';
 import type { RolloutResult } from '../../model/rollout.ts';
-import { provenOrdinals, releaseInstances, serving } from '../instances.ts';
+import { provenOrdinals, releaseInstances, serving, supersededOf } from '../instances.ts';
 import type { Pass } from '../pass.ts';
 
 /** Whether Instances of the target have taken over from stable's in the Rollout that ends so. */
@@ -16,10 +16,8 @@ export function standsIn({ record }: Pass, result: RolloutResult): boolean {
 
 /** Keeps as many as are missing to `wanted` ready Instances of stable, and lets the others retire; answers those that stay. */
 export function keepStandIns(pass: Pass, wanted: number): readonly InstanceRecord[] {
-  const { stable, target, kept, leaving } = pass.record;
-  const others = [stable, target, kept?.revision ?? null];
-  const superseded = leaving.filter(({ hash }) => !others.some((revision) => revision?.hash === hash));
-  const all = superseded.flatMap(({ hash }) => serving(pass, hash));
+  const { stable } = pass.record;
+  const all = supersededOf(pass).flatMap(({ hash }) => serving(pass, hash));
   if (all.length === 0) return [];
   const missing = stable === null ? 0 : Math.max(0, wanted - readyOf(pass, stable.hash, wanted));
   const stay = all.filter(({ provenAt }) => provenAt !== null).slice(0, missing);

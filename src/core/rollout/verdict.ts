@@ -99,13 +99,13 @@ export function end(pass: Pass, result: RolloutResult, reason: string, message: 
   // What was superseded did nothing wrong, and the sessions of what got no call in this Rollout are from before (it was stable
   // then): they may go on for a while. What had calls and was taken back gets none any more.
   const mayGoOn = (result === 'Superseded' || rollout.topWeight === 0) && !target.run.exclusive;
-  if (tookOver) record.leaving = [...record.leaving.filter(({ hash }) => hash !== target.hash), target];
-  else if (result !== 'Promoted') leave(pass, target, mayGoOn ? 'retire' : 'drain', rollout.startedAt);
+  const duty = tookOver ? 'serve' : mayGoOn ? 'retire' : 'drain';
+  if (result !== 'Promoted') leave(pass, target, duty, rollout.startedAt);
 }
 
-/** `since`: what retired before that instant keeps the time that it was promised. */
-function leave(pass: Pass, revision: Revision, duty: Duty & ('retire' | 'drain'), since: number): void {
+/** A Revision leaves, and its Instances get that duty. `since`: what retired before that instant keeps the time that it was promised. */
+export function leave(pass: Pass, revision: Revision, duty: Duty, since: number): void {
   const { record } = pass;
   record.leaving = [...record.leaving.filter(({ hash }) => hash !== revision.hash), revision];
-  releaseRevision(pass, revision.hash, duty, since);
+  if (duty !== 'serve') releaseRevision(pass, revision.hash, duty, since);
 }

@@ -42,8 +42,8 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'what was kept stands in for stable when its time has passed',
     file: engine,
-    find: "if (duty !== 'serve') releaseRevision(pass, revision.hash, duty, pass.now);",
-    replace: '',
+    find: 'leave(pass, revision, duty, pass.now);',
+    replace: "leave(pass, revision, 'serve', pass.now);",
   },
   {
     name: 'rolling counts instances that start as ready',

@@ -45,3 +45,8 @@ function shown(text: string): string {
       : line,
   );
 }
+
+/** The beginning of a commit's id, as messages name it. */
+export function shortId(commit: string): string {
+  return commit.slice(0, 10);
+}

@@ -15,7 +15,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Change, SourceEvent, SourceListener, WritableSource, Written } from '../../ports/source.ts';
 import { judgeAddress, type Address } from './address.ts';
 import { CommitMaker } from './commit-maker.ts';
-import { factsOf, type Commit } from './commit.ts';
+import { factsOf, shortId, type Commit } from './commit.ts';
 import { Contents } from './contents.ts';
 import { TreeWatch } from './drift.ts';
 import type { Remote } from './environment.ts';
@@ -247,7 +247,7 @@ class GitSource implements WritableSource {
     const but = nothing ? ', nor anything else: the repository is empty, or something other than git answers there' : '';
     const words = `${this.#address.host} has no ${refWords(ref)}${since}${but}`;
     if (applied === null) throw new Error(words);
-    throw new CommitRefused('RefGone', `${words}; commit ${short(applied.commit)} stays applied`, applied.commit);
+    throw new CommitRefused('RefGone', `${words}; commit ${shortId(applied.commit)} stays applied`, applied.commit);
   }
 
   /** Fetches the tip, unless it is here, judges it and hands it out, or remembers why not. */
@@ -258,7 +258,7 @@ class GitSource implements WritableSource {
       const rewound = await this.#judgeHistory(next, commit, remote);
       const objection = await this.#verifier.objection(next);
       if (objection !== null)
-        throw new CommitRefused('CommitUnverified', `Commit ${short(next.commit)} is refused: ${objection}`, next.commit);
+        throw new CommitRefused('CommitUnverified', `Commit ${shortId(next.commit)} is refused: ${objection}`, next.commit);
       await this.#load(next, commit, remote);
       if (rewound !== null) this.#listener?.happened?.(rewound);
       this.#refused = null;
@@ -282,7 +282,7 @@ class GitSource implements WritableSource {
     const { onto } = change;
     if (this.#newest === null) throw refusal(`${name} has not been read yet.`, 'see `fairlead get sources` for why');
     if (this.#newest.id !== onto)
-      throw new FairleadError('SourceMoved', `${name} is at commit ${short(this.#newest.id)} by now. Nothing was written.`);
+      throw new FairleadError('SourceMoved', `${name} is at commit ${shortId(this.#newest.id)} by now. Nothing was written.`);
     const commit = await this.#made(change);
     if (commit === null) return { snapshot: onto, branch: null };
     const branch = change.branch ?? followed;
@@ -363,7 +363,7 @@ class GitSource implements WritableSource {
     if (ordered > 0) return null;
     const follows = ordered === 0 ? await this.#follows(next, applied, commit, remote) : false;
     if (follows === true) return null;
-    const [one, other] = [`${short(next.commit)} (${refWords(this.#settings.ref)})`, short(applied.commit)];
+    const [one, other] = [`${shortId(next.commit)} (${refWords(this.#settings.ref)})`, shortId(applied.commit)];
     const what =
       follows === null
         ? `Whether commit ${one} follows from ${other} cannot be found out: the history between has more than maxBytes, of which ${this.#address.host} leaves nothing out (uploadpack.allowFilter)`
@@ -443,8 +443,4 @@ class GitSource implements WritableSource {
 
 function refusal(message: string, next: string): FairleadError {
   return new FairleadError('Refused', message, { data: { next } });
-}
-
-function short(commit: string): string {
-  return commit.slice(0, 10);
 }

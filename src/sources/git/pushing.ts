@@ -3,6 +3,7 @@
  * its way does not make a commit unwritten, nor a server's silence one written.
  */
 import { FairleadError, messageOf } from '../../base/error.ts';
+import { shortId } from './commit.ts';
 import type { Remote } from './environment.ts';
 import { explainFailure, explainRefusal, pushVerdict } from './failure.ts';
 import type { Mirror } from './mirror.ts';
@@ -42,7 +43,7 @@ async function whatBecame(mirror: Mirror, remote: Remote, push: Push, thrown: un
   if (moved && proposed) return sameProposal(mirror, remote, push);
   const { host } = remote.address;
   if (moved)
-    throw new FairleadError('SourceMoved', `Branch ${branch} on ${host} is no longer at commit ${short(onto)}. Nothing was written.`, {
+    throw new FairleadError('SourceMoved', `Branch ${branch} on ${host} is no longer at commit ${shortId(onto)}. Nothing was written.`, {
       cause: thrown,
       data: { branch, next: 'plan again, and apply that' },
     });
@@ -56,7 +57,7 @@ async function whatBecame(mirror: Mirror, remote: Remote, push: Push, thrown: un
           : 'propose it on a branch of its own (--propose), or give the source credentials that may push',
       },
     });
-  const still = proposed ? `there is no branch ${branch}` : `branch ${branch} is at ${short(onto)} still`;
+  const still = proposed ? `there is no branch ${branch}` : `branch ${branch} is at ${shortId(onto)} still`;
   throw new FairleadError('SourceUnreachable', `${explainFailure(thrown, remote)}; ${still}, so that nothing was written so far.`, {
     cause: thrown,
     data: { branch, next: 'try again' },
@@ -80,7 +81,7 @@ async function lookedUp(mirror: Mirror, remote: Remote, push: Push, thrown: unkn
   } catch (again) {
     if (neverSent) return { at: proposed ? null : onto, arrived: false };
     const why = `${explainFailure(thrown, remote)}, and then: ${messageOf(again)}`;
-    throw new FairleadError('SourceUnreachable', `${why}. Whether commit ${short(commit)} is on branch ${branch} is not known.`, {
+    throw new FairleadError('SourceUnreachable', `${why}. Whether commit ${shortId(commit)} is on branch ${branch} is not known.`, {
       cause: again,
       data: { branch, commit, next: 'look at the branch, or at what the source reads next, before trying again' },
     });
@@ -96,7 +97,7 @@ async function sameProposal(mirror: Mirror, remote: Remote, push: Push): Promise
     const [ours, theirs] = trees.split('\n');
     if (ours === theirs) return there.commit.id;
   }
-  const message = `${remote.address.host} has a branch ${push.branch} already, with another commit${there === null ? '' : ` (${short(there.commit.id)})`}. It stays as it is.`;
+  const message = `${remote.address.host} has a branch ${push.branch} already, with another commit${there === null ? '' : ` (${shortId(there.commit.id)})`}. It stays as it is.`;
   throw new FairleadError('Refused', message, {
     data: { branch: push.branch, taken: true, next: 'choose another name (--branch NAME), or delete that branch' },
   });
@@ -104,8 +105,4 @@ async function sameProposal(mirror: Mirror, remote: Remote, push: Push): Promise
 
 function refOf({ branch }: Push): string {
   return `refs/heads/${branch}`;
-}
-
-function short(commit: string): string {
-  return commit.slice(0, 10);
 }
