@@ -11,13 +11,18 @@ import { observed, say, serviceOf, type Pass } from './pass.ts';
 import { isApproved } from './rollout/locked.ts';
 
 export function judgeContract(pass: Pass): void {
-  const { record, given } = pass;
-  const { stable, stableService } = record;
+  const { record } = pass;
+  const { stable } = record;
   if (stable === null || (record.drift === null && isAsPromoted(pass, stable.hash))) return;
   const offered = serving(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
-  if (offered.length === 0) return;
+  if (offered.length > 0) judgeOffered(pass, offered);
+  hideWhatDrifted(pass);
+}
+
+function judgeOffered(pass: Pass, offered: readonly string[]): void {
+  const { record, given } = pass;
+  const stable = record.stable!;
   record.stableContract ??= offered[0]!;
-  const { drift: policy } = (stableService ?? record.desired)!.migration.contract;
   const approved = offered.filter((hash) => isApproved(pass, serviceOf(record, stable.hash), hash));
   if (approved.length > 0 && !approved.includes(record.stableContract)) {
     const by = record.desired?.lock?.contract === approved[0] ? 'fairlead.lock' : 'its manifest';
@@ -35,8 +40,16 @@ export function judgeContract(pass: Pass): void {
     record.drift = compareContracts(from, to);
     say(pass, 'Warning', 'ContractDrifted', contractWords(stable.name, record.drift), { revision: stable.name });
   }
-  const hidden = policy === 'quarantine' ? toolsThatDrifted(record.drift, from, to) : [];
-  if (hidden.join('\n') !== record.quarantine.join('\n')) record.quarantine = hidden;
+}
+
+/** By the policy in force, which can change while nothing of stable is there to offer anything. */
+function hideWhatDrifted({ record, given }: Pass): void {
+  const { drift, stableService, desired, quarantine } = record;
+  const { drift: policy } = (stableService ?? desired)!.migration.contract;
+  const [from, to] = [given.contracts[drift?.from ?? ''], given.contracts[drift?.to ?? '']];
+  if (drift !== null && (from === undefined || to === undefined)) return;
+  const hidden = policy === 'quarantine' && drift !== null ? toolsThatDrifted(drift, from!, to!) : [];
+  if (hidden.join('\n') !== quarantine.join('\n')) record.quarantine = hidden;
 }
 
 /** Every Instance that is seen to offer something offers what stable was promoted with: nothing to look into. */
@@ -52,7 +65,6 @@ function accept(pass: Pass, contract: string, reason: string, message: string): 
   record.stableContract = contract;
   if (record.drift !== null) say(pass, 'Normal', reason, message, { revision: record.stable!.name });
   record.drift = null;
-  if (record.quarantine.length > 0) record.quarantine = [];
 }
 
 function contractWords(stable: string, { differences }: ContractComparison): string {

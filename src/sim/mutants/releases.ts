@@ -69,7 +69,7 @@ export const releaseMutants: readonly Mutant[] = [
     find: 'record.stableContract ??= offered[0]!;',
     replace: 'record.stableContract = offered[0]!;',
   },
-  { name: 'drift is hidden though it is only to be told', file: drift, find: "policy === 'quarantine' ?", replace: 'true ?' },
+  { name: 'drift is hidden though it is only to be told', file: drift, find: "policy === 'quarantine' && drift", replace: 'drift' },
   // Group
   { name: 'no group waits', file: standing, find: "given.group.every(({ stands }) => stands !== 'moving')", replace: 'true' },
   {
