@@ -48,7 +48,7 @@ const standInsBridge: Invariant = ({ before, after, observation }) => {
   const rolls = rollout?.strategy === 'rolling' && rollout.direct === null;
   const replaced = rolls ? Math.min(rollout.step, serving(after, rollout.target, true).length) : 0;
   const fewest = rolls ? Math.min(wanted, wantedOf(after, rollout.target)) : wanted;
-  const floor = rolls ? fewest - unavailableOf(after.desired!.migration.rolling, fewest) : wanted;
+  const floor = rolls ? fewest - unavailableOf(after.desired!.migration.rolling, fewest, rollout.step) : wanted;
   const left = ready + stay.length + replaced;
   return left >= floor
     ? null

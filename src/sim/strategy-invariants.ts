@@ -19,10 +19,10 @@ function amountOf(amount: Amount, replicas: number, round: (exact: number) => nu
   return 'count' in amount ? amount.count : round(amount.share * replicas);
 }
 
-/** Where neither may be, one may be missing: it could not move else. */
-export function unavailableOf({ maxSurge, maxUnavailable }: Migration['rolling'], replicas: number): number {
-  const unavailable = amountOf(maxUnavailable, replicas, Math.floor);
-  return amountOf(maxSurge, replicas, Math.ceil) === 0 ? Math.max(1, unavailable) : unavailable;
+/** So many may be missing once `step` have taken over. Where neither may be, one may: it could not move else; and before the first no other. */
+export function unavailableOf({ maxSurge, maxUnavailable }: Migration['rolling'], replicas: number, step: number): number {
+  const place = amountOf(maxSurge, replicas, Math.ceil) === 0 ? 1 : 0;
+  return step === 0 ? place : Math.max(place, amountOf(maxUnavailable, replicas, Math.floor));
 }
 
 function isRolling({ after }: Judged): boolean {
@@ -55,7 +55,7 @@ const rollingKeepsItsFloor: Invariant = (judged) => {
     });
   if (sent.length === 0) return null;
   const fewest = Math.min(wantedOf(after, stable!.hash), wantedOf(after, rollout!.target));
-  const floor = fewest - unavailableOf(desired!.migration.rolling, fewest);
+  const floor = fewest - unavailableOf(desired!.migration.rolling, fewest, rollout!.step);
   return ready.length >= floor ? null : `${sent.map(({ id }) => id).join(', ')} sent away, ${ready.length} ready of ${floor} at least`;
 };
 

@@ -445,5 +445,5 @@ function mayBeUnavailable(record: ServiceRecord): boolean {
   const { rollout, stable, desired } = record;
   if (stable === null || rollout?.strategy !== 'rolling') return false;
   const replicas = wantedOf(record, stable.hash);
-  return unavailableOf(desired!.migration.rolling, replicas) >= replicas;
+  return unavailableOf(desired!.migration.rolling, replicas, rollout.step) >= replicas;
 }

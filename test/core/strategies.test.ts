@@ -264,6 +264,21 @@ describe('rolling', () => {
     expect(it.verdicts()[0]).toBe('Promoted/TargetServes');
   });
 
+  situation('before the first has taken over, stable gives up no more than the place that it needs, though all may be unavailable', () => {
+    const all = { count: 3 };
+    const oneByOne = (maxSurge: number): string[] => {
+      const rolling = { maxSurge: { count: maxSurge }, maxUnavailable: all };
+      const it = serving({ replicas: 3 })
+        .declare(update('v2', { strategy: 'rolling', rolling }, { replicas: 3 }))
+        .settle();
+      const before = `${of(it, v1.hash)}+${of(it, v2.hash)}`;
+      it.connect().settle();
+      return [before, `${of(it, v1.hash)}+${of(it, v2.hash)}`];
+    };
+    expect(oneByOne(1)).toEqual(['3+1', '0+3']);
+    expect(oneByOne(0)).toEqual(['2+1', '0+3']);
+  });
+
   situation('a target that fails gives everything back to stable', () => {
     const it = serving({ replicas: 3 })
       .declare(update('v2', { strategy: 'rolling' }, { replicas: 3 }))

@@ -2,7 +2,8 @@
  * Rolling: Instances of stable are replaced by Instances of the target, one after the other. At most replicas + maxSurge
  * are there at a time, and at least replicas − maxUnavailable are ready as far as it is the engine's doing; calls are
  * shared by the number of Instances. A target Instance that fails gives its place back to stable, and the place of one of
- * stable that failed and is in back-off is free: a fix need not wait for what is broken.
+ * stable that failed and is in back-off is free: a fix need not wait for what is broken. Until a first one has taken over,
+ * stable gives up no more than the one place that it may need: a target that never gets calls costs nobody who is ready.
  */
 import type { Amount, Migration } from '../../model/service.ts';
 import { contractsWait, groupWait, instancesLeft, provenOf, switching, waiting, type Standing, type Step } from './strategy.ts';
@@ -29,10 +30,11 @@ export function rolling(standing: Standing): Step {
 
 /** What should be there, and what share of calls the target has, once so many of its Instances have taken over. */
 function countsWith(standing: Standing, replaced: number): Pick<Step, 'stable' | 'target' | 'weight'> {
-  const { replicas, stableReplicas, stableProven } = standing;
+  const { rollout, replicas, stableReplicas, stableProven } = standing;
   const size = Math.max(replicas, stableReplicas);
   const { surge, unavailable } = amountsOf(standing.migration.rolling, size);
-  const readyNeeded = size - unavailable - replaced;
+  const missing = rollout.step > 0 ? unavailable : Math.min(unavailable, surge === 0 ? 1 : 0);
+  const readyNeeded = size - missing - replaced;
   let stable = Math.max(0, Math.min(stableReplicas, readyNeeded));
   const readyBelow = (count: number): number => stableProven.filter((ordinal) => ordinal < count).length;
   while (stable < stableReplicas && readyBelow(stable) < readyNeeded) stable++;

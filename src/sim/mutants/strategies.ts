@@ -18,8 +18,14 @@ export const strategyMutants: readonly Mutant[] = [
   {
     name: 'rolling lets nothing be ready',
     file: rolling,
-    find: 'const readyNeeded = size - unavailable - replaced;',
+    find: 'const readyNeeded = size - missing - replaced;',
     replace: 'const readyNeeded = 0;',
+  },
+  {
+    name: 'stable goes for a target of which nothing has taken over',
+    file: rolling,
+    find: 'Math.min(unavailable, surge === 0 ? 1 : 0)',
+    replace: 'unavailable',
   },
   {
     name: 'what was superseded halfway goes before stable has its own again',
