@@ -105,7 +105,7 @@ export class Drafts {
     const stable = record?.stable ?? null;
     const dependants = loop.dependantsOf(name);
     const declaration: Declaration = after === null ? { kind: 'absent' } : { kind: 'declared', service: after };
-    const desired = { ...loop.desiredOf(name, declaration), contracts: {}, commands: [] };
+    const desired = { ...loop.desiredOf(name, [], declaration), contracts: {} };
     const steps =
       action === 'unchanged' ? [] : rehearse(parts.decide, desired, record, loop.observations.get(name) ?? null, parts.clock.now());
     return {

@@ -4,8 +4,10 @@
  * said all that it holds (or that it cannot be read). What a failed save would have done is decided again later.
  */
 import type { Decide, Decision } from '../core/decide.ts';
+import { serviceToCome } from '../core/declaration.ts';
 import { completed } from '../core/record.ts';
 import { adopt, leaveBehind, restoreArchived } from '../core/adopt.ts';
+import type { Command } from '../model/command.ts';
 import type { DependencyFact, Desired } from '../model/desired.ts';
 import type { Contract } from '../model/contract.ts';
 import type { Service } from '../model/service.ts';
@@ -154,15 +156,14 @@ export class Loop implements HostListener {
     await this.#parts.link.close();
   }
 
-  /** What a pass over the service would be told now, with another declaration if one is given. */
-  desiredOf(key: string, declaration = this.#parts.declarations.of(key)): Omit<Desired, 'commands' | 'contracts'> {
-    const record = this.#records.get(key);
-    const wanted = declaration.kind === 'declared' ? declaration.service : record?.desired;
+  /** What a pass over the service would be told now with these Commands, and with another declaration if one is given. */
+  desiredOf(key: string, commands: readonly Command[], declaration = this.#parts.declarations.of(key)): Omit<Desired, 'contracts'> {
+    const wanted = serviceToCome(this.#records.get(key) ?? null, declaration, commands);
     const dependencies: Record<string, DependencyFact> = {};
     for (const { service } of wanted?.dependsOn ?? [])
       dependencies[service] = { declared: this.#parts.declarations.isDeclared(service), ready: isReady(this.#records.get(service)) };
-    const { driftPolicy, files } = this.#parts.driftOf(wanted ?? null);
-    return { service: key, declaration, dependencies, group: this.#groups.membersFor(wanted ?? null, key), driftPolicy, files };
+    const { driftPolicy, files } = this.#parts.driftOf(wanted);
+    return { service: key, declaration, dependencies, group: this.#groups.membersFor(wanted, key), driftPolicy, files, commands };
   }
 
   // What the Host says
@@ -283,7 +284,7 @@ export class Loop implements HostListener {
     const contracts = hashes === null ? {} : await this.#contracts.load(key, hashes);
     const commands = this.#commanded.delete(key) ? await store.commands(key, before?.commandId ?? 0) : [];
     try {
-      const decision = decide({ ...this.desiredOf(key, declaration), contracts, commands }, before, observation, clock.now());
+      const decision = decide({ ...this.desiredOf(key, commands, declaration), contracts }, before, observation, clock.now());
       this.#brokenPasses.delete(key);
       return { key, before, decision, adopts };
     } catch (thrown) {

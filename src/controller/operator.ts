@@ -36,7 +36,7 @@ export class Operator implements Admin {
     const { loop, parts } = this.#controller;
     const { service } = record;
     const commands = [{ id: Number.MAX_SAFE_INTEGER, service, kind, uid: 0, at: parts.clock.now() }];
-    const desired = { ...loop.desiredOf(service), contracts: {}, commands };
+    const desired = { ...loop.desiredOf(service, commands), contracts: {} };
     const { events } = parts.decide(desired, record, loop.observations.get(service) ?? null, parts.clock.now());
     return events.find(({ reason }) => reason === 'CommandIgnored')?.message ?? null;
   }

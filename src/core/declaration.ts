@@ -1,5 +1,8 @@
 /** Takes in what the source says of the Service. Nothing but a valid manifest or its certain absence changes what is desired. */
+import type { Command } from '../model/command.ts';
+import type { Declaration } from '../model/desired.ts';
 import type { Issue } from '../model/issue.ts';
+import type { ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 import { say, type Pass } from './pass.ts';
 import { statusOf } from './conditions.ts';
@@ -25,6 +28,15 @@ export function takeDeclaration(pass: Pass): void {
       return;
     case 'unknown':
   }
+}
+
+/** The Service that a pass goes by once it has taken these Commands and this declaration: facts about others are gathered for that one. */
+export function serviceToCome(record: ServiceRecord | null, declaration: Declaration, commands: readonly Command[]): Service | null {
+  const fresh = commands.filter(({ id }) => record === null || id > record.commandId).map(({ kind }) => kind);
+  const last = fresh.findLast((kind) => kind === 'suspend' || kind === 'resume');
+  const suspended = last === undefined ? record?.suspended === true : last === 'suspend';
+  const known = record?.desired ?? null;
+  return declaration.kind === 'declared' && (!suspended || known === null) ? declaration.service : known;
 }
 
 /** The first of them with its place, and how many more there are. */

@@ -32,9 +32,10 @@ function isProven(seen: ObservedInstance, health: Health): boolean {
   });
 }
 
-/** A check that ends the Instance: any but a dependency before it is proven and while it is a target's, later only a basic one (it stopped answering). */
-function fatalCheck(pass: Pass, instance: InstanceRecord, seen: ObservedInstance, health: Health): CheckResult | undefined {
-  const onProbation = instance.provenAt === null || instance.revision === pass.record.target?.hash;
+/** A check that ends the Instance: any but a dependency before it is proven and while nobody has promoted it, later only a basic one (it stopped answering). */
+function fatalCheck({ record }: Pass, instance: InstanceRecord, seen: ObservedInstance, health: Health): CheckResult | undefined {
+  const promoted = [record.stable?.hash, record.kept?.revision.hash];
+  const onProbation = instance.provenAt === null || !promoted.includes(instance.revision);
   return seen.checks.find((result) => isDown(result, health) && (result.type === 'basic' || (onProbation && result.type === 'functional')));
 }
 
@@ -169,12 +170,12 @@ export function readyCount(pass: Pass): number {
   const { stable, rollout } = pass.record;
   const own = stable === null ? 0 : provenCount(pass, stable.hash);
   const takesOver = rollout?.strategy === 'rolling' && rollout.direct === null;
-  const standIns = supersededOf(pass).reduce((sum, { hash }) => sum + provenCount(pass, hash), 0);
+  const standIns = leftOf(pass).reduce((sum, { hash }) => sum + provenCount(pass, hash), 0);
   return own + standIns + (takesOver ? Math.min(rollout.step, provenCount(pass, rollout.target)) : 0);
 }
 
 /** Revisions that leave and are nothing else any more: what serves of them stands in for stable. */
-export function supersededOf({ record }: Pass): Revision[] {
+export function leftOf({ record }: Pass): Revision[] {
   const others = [record.stable, record.target, record.kept?.revision ?? null];
   return record.leaving.filter(({ hash }) => !others.some((revision) => revision?.hash === hash));
 }
@@ -209,17 +210,12 @@ export function releaseOthers(pass: Pass, kept: readonly string[], duty: 'retire
   }
 }
 
-/** Sends away those Instances. */
-export function releaseInstances(pass: Pass, instances: readonly InstanceRecord[], duty: 'retire' | 'drain'): void {
-  for (const instance of instances) setDuty(pass, instance, duty);
-}
-
 /** Nothing may be called any more: whatever retires is drained too. */
 export function drainAll(pass: Pass): void {
   for (const instance of pass.record.instances) if (instance.duty !== 'drain') setDuty(pass, instance, 'drain');
 }
 
-function setDuty(pass: Pass, instance: InstanceRecord, duty: Duty): void {
+export function setDuty(pass: Pass, instance: InstanceRecord, duty: Duty): void {
   replace(pass, instance, { ...instance, duty, dutySince: pass.now, dutyPlan: pass.record.planGeneration + 1, dutySeenAt: null });
 }
 

@@ -3,6 +3,8 @@
  * lost with it; a crash may come before and after every write and every send (its crash points, in order).
  */
 import { restoreArchived } from '../core/adopt.ts';
+import { serviceToCome } from '../core/declaration.ts';
+import type { Command } from '../model/command.ts';
 import type { Declaration, DependencyFact, Desired, GroupMember } from '../model/desired.ts';
 import type { Observation } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
@@ -109,15 +111,16 @@ export class SimController {
     const { archived } = world.store;
     const declared = this.declaration.kind === 'declared' || this.declaration.kind === 'invalid';
     const before = this.record === null && archived !== null && declared ? restoreArchived(archived, now) : this.record;
+    const commands = world.store.commandsAfter(before?.commandId ?? 0);
     const desired: Desired = {
       service: serviceName,
       declaration: this.declaration,
       dependencies: world.dependencyReady ? dependencyFacts.ready : dependencyFacts.waiting,
-      group: this.group(before),
+      group: this.group(before, commands),
       contracts: world.knownContracts,
       driftPolicy: 'correct',
       files: null,
-      commands: world.store.commandsAfter(before?.commandId ?? 0),
+      commands,
     };
     const decision = world.decide(this.epoch, desired, before, observation, now);
     if (!this.persist(decision)) return;
@@ -125,11 +128,9 @@ export class SimController {
     this.sleep(decision.wakeAt, now);
   }
 
-  /** The group is that of the newest manifest that is to be believed. */
-  private group(before: ServiceRecord | null): readonly GroupMember[] {
+  private group(before: ServiceRecord | null, commands: readonly Command[]): readonly GroupMember[] {
     const { world, declaration } = this;
-    const service = declaration.kind === 'declared' && before?.suspended !== true ? declaration.service : before?.desired;
-    if (service?.migration.releaseTogether == null) return noGroup;
+    if (serviceToCome(before, declaration, commands)?.migration.releaseTogether == null) return noGroup;
     return [{ service: partnerName, stands: world.partner, snapshot: world.partnerSnapshot }];
   }
 

@@ -185,7 +185,9 @@ function wrongReason({ revision, reason }: Rejection, judged: Judged): string | 
       if (!so) return `${compared.from} → ${compared.to}`;
       const policy = reason === 'ContractBreaking' ? migration.contract.breaking : migration.contract.descriptions;
       if (policy !== 'block') return `the manifest says ${policy}`;
-      return sameManifest && !world.drifted && rollout !== null && weightOf(before, rollout.target) > 0 ? 'it has got calls before' : null;
+      // What was compared only now could not be known when the manifest did not yet forbid it.
+      const known = sameManifest && !world.drifted && rollout !== null && rollout.contract !== null;
+      return known && weightOf(before, rollout.target) > 0 ? 'it has got calls before' : null;
     }
     case 'GroupRejected':
       if (migration.releaseTogether === null) return 'it is in no group';

@@ -1,19 +1,30 @@
-/** What must be so of those that stand in for stable after a rolling Rollout was superseded halfway. Names as in invariants.ts. */
+/** What must be so of those that stand in for stable after a rolling Rollout ended halfway. Names as in invariants.ts. */
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
+import type { Verdict } from '../model/rollout.ts';
 import { unavailableOf } from './strategy-invariants.ts';
-import { goalOf, isOver, serving, wantedOf, type Invariant } from './terms.ts';
+import { goalOf, isOver, serviceFor, serving, wantedOf, type Invariant } from './terms.ts';
 
-/** Ready Instances of Revisions that were superseded in a rolling Rollout, and still serve. */
+/** Ready Instances of Revisions whose latest Rollout was rolling and ended halfway, and that still serve. */
 export function standInsOf({ instances, verdicts, leaving, stable, target, kept }: ServiceRecord): InstanceRecord[] {
-  const superseded = new Set(
-    verdicts
-      .filter(({ result, strategy, direct }) => result === 'Superseded' && strategy === 'rolling' && direct === null)
-      .map((v) => v.target),
-  );
   const others = [stable?.hash, target?.hash, kept?.revision.hash];
-  const mayStandIn = (revision: string): boolean =>
-    !others.includes(revision) && leaving.some(({ hash, name }) => hash === revision && superseded.has(name));
+  const mayStandIn = (revision: string): boolean => {
+    const left = leaving.find(({ hash }) => hash === revision && !others.includes(revision));
+    const verdict = verdicts.find((one) => one.target === left?.name);
+    return verdict !== undefined && endedHalfway(verdict);
+  };
   return instances.filter(({ duty, provenAt, revision }) => duty === 'serve' && provenAt !== null && mayStandIn(revision));
+}
+
+/** What was taken back for what it offers may not stand in. */
+function endedHalfway({ strategy, direct, result, reason }: Verdict): boolean {
+  return strategy === 'rolling' && direct === null && result !== 'Promoted' && !forWhatItOffers.has(reason);
+}
+const forWhatItOffers = new Set(['ContractBreaking', 'ContractReview', 'ContractNotLocked']);
+
+/** Whether what it offers may be a reason to send it away at once. */
+function mayBeUnwanted(before: ServiceRecord, after: ServiceRecord): boolean {
+  const isLocked = [before, after].some(({ desired }) => desired?.lock !== undefined);
+  return isLocked || ['breaking', 'review'].includes(before.rollout?.contract?.class ?? '');
 }
 
 /** Why calls may not be shared so with a Revision that is neither stable nor target; null when they may. */
@@ -37,8 +48,8 @@ const standInsBridge: Invariant = ({ before, after, observation }) => {
   if (stay.length > Math.max(0, wanted - ready)) return `${stay.length} stand in for stable, of which ${ready} of ${wanted} are ready`;
   if (rollout?.direct === 'exclusive' || before.desired?.replicas !== after.desired?.replicas) return null;
   const [verdict] = after.verdicts.filter(({ number }) => number === before.rollout?.number);
-  const justSuperseded = verdict?.result === 'Superseded' && before.rollout!.strategy === 'rolling' && before.rollout!.direct === null;
-  const tookOver = justSuperseded && before.rollout!.step > 0 ? serving(before, before.rollout!.target, true) : [];
+  const justEnded = verdict !== undefined && endedHalfway(verdict) && !mayBeUnwanted(before, after);
+  const tookOver = justEnded && before.rollout!.step > 0 ? serving(before, before.rollout!.target, true) : [];
   const sent = [...standInsOf(before), ...tookOver].filter(({ id, revision }) => {
     if (revision === rollout?.target || after.instances.some((instance) => instance.id === id && instance.duty === 'serve')) return false;
     const seen = observation?.instances.find((one) => one.id === id);
@@ -55,4 +66,27 @@ const standInsBridge: Invariant = ({ before, after, observation }) => {
     : `${sent.map(({ id }) => id).join(', ')} stood in for stable and was sent away, ${left} ready of ${floor} at least`;
 };
 
-export const standInInvariants = { standInsBridge };
+/** What does its work wrongly stands in for nobody. */
+const standInsPassTheirChecks: Invariant = ({ after, observation }) => {
+  for (const { id, revision } of standInsOf(after)) {
+    const { failureThreshold } = serviceFor(after, revision)!.health;
+    const seen = observation?.instances.find((one) => one.id === id);
+    const failed = seen?.checks.find(({ type, failsInARow }) => type === 'functional' && failsInARow >= failureThreshold);
+    if (seen?.phase === 'connected' && failed !== undefined) return `${id} stands in for stable though check ${failed.name} fails`;
+  }
+  return null;
+};
+
+/** Sessions do not stay with what was taken back from them. */
+const takenBackKeepsNobody: Invariant = ({ after, now }) => {
+  for (const { hash, name } of after.leaving) {
+    const verdict = after.verdicts.find(({ target }) => target === name);
+    const takenBack = verdict !== undefined && verdict.weight > 0 && (verdict.result === 'RolledBack' || verdict.result === 'Aborted');
+    if (!takenBack || hash === after.target?.hash || !after.rejections.some(({ revision }) => revision === hash)) continue;
+    const retiring = after.instances.find(({ revision, duty, dutySince }) => revision === hash && duty === 'retire' && dutySince === now);
+    if (retiring !== undefined) return `${retiring.id} was taken back and keeps its sessions`;
+  }
+  return null;
+};
+
+export const standInInvariants = { standInsBridge, standInsPassTheirChecks, takenBackKeepsNobody };

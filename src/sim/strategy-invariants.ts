@@ -102,7 +102,10 @@ const rollingGoesForward: Invariant = (judged) => {
     if (!isOver(seen, after) && !isLost(before!, observation, id)) return `${id} of the target was sent away`;
   }
   const replaced = Math.min(step, serving(after, target, true).length);
-  if (both.is.phase === 'Replacing' && replaced > 0 && weightOf(after, target) === 0) return `${replaced} have taken over and get no calls`;
+  const { contract } = after.desired!.migration;
+  const isOpen = contract.breaking !== 'block' && contract.descriptions !== 'block' && after.desired?.lock === undefined;
+  if (isOpen && both.is.phase === 'Replacing' && replaced > 0 && weightOf(after, target) === 0)
+    return `${replaced} have taken over and get no calls`;
   const { host } = world;
   if (step === both.was.step || host === null || observation?.hostId !== host.id) return null;
   const inForce = host.inForce?.route?.weights[target] ?? 0;

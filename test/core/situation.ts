@@ -180,9 +180,11 @@ export class Situation {
     return this;
   }
 
-  end(of: Revision, code: string, message = 'it ended'): this {
+  /** All Instances of a Revision, or only the one of that ordinal. */
+  end(of: Revision, code: string, message = 'it ended', ordinal: number | null = null): this {
+    const ordinalOf = (id: string): number | undefined => this.record?.instances.find((one) => one.id === id)?.ordinal;
     for (const [id, instance] of this.seen)
-      if (instance.revision === of.hash)
+      if (instance.revision === of.hash && (ordinal === null || ordinalOf(id) === ordinal))
         this.seen.set(id, { ...instance, phase: 'ended', end: { code, message, at: this.now, exitCode: 1, signal: null, stderrTail: '' } });
     return this.pass();
   }

@@ -279,6 +279,36 @@ describe('rolling', () => {
     expect(oneByOne(0)).toEqual(['2+1', '0+3']);
   });
 
+  function rolledHalfway(rounds: number): Situation {
+    const it = serving({ replicas: 3 })
+      .declare(update('v2', { strategy: 'rolling' }, { replicas: 3 }))
+      .settle();
+    for (let round = 0; round < rounds; round++) it.connect().settle();
+    return it;
+  }
+
+  situation('aborted halfway, what has taken over serves until stable has its own again, and is drained then', () => {
+    const it = rolledHalfway(2);
+    expect(weights(it)).toEqual([33, 67]);
+    it.command('abort').settle();
+    expect(it.verdicts()[0]).toBe('Aborted/Aborted');
+    expect(weights(it)).toEqual([33, 67]);
+    expect([of(it, v1.hash), of(it, v2.hash)]).toEqual([3, 2]);
+    it.connect(v1).settle();
+    expect(weights(it)).toEqual([100, 0]);
+    expect([of(it, v1.hash), of(it, v2.hash)]).toEqual([3, 0]);
+    expect(of(it, v2.hash, 'retire')).toBe(0);
+  });
+
+  situation('taken back halfway, only those that pass their checks stand in for stable', () => {
+    const it = rolledHalfway(2);
+    it.end(v2, 'CheckFailed', 'wrong answer', 0).settle();
+    expect(it.verdicts()[0]).toBe('RolledBack/CheckFailed');
+    expect(of(it, v2.hash)).toBe(1);
+    expect(weights(it)).toEqual([50, 50]);
+    expect(of(it, v1.hash)).toBe(3);
+  });
+
   situation('a target that fails gives everything back to stable', () => {
     const it = serving({ replicas: 3 })
       .declare(update('v2', { strategy: 'rolling' }, { replicas: 3 }))

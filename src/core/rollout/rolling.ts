@@ -12,7 +12,7 @@ import { contractsWait, groupWait, instancesLeft, provenOf, switching, waiting, 
 export function rolling(standing: Standing): Step {
   const { rollout, replicas } = standing;
   const proven = provenOf(standing, replicas);
-  const replaced = Math.min(rollout.step, proven);
+  const replaced = replacedOf(standing, proven);
   const counts = countsWith(standing, replaced);
   const phase = rollout.step === 0 ? 'Proving' : 'Replacing';
   if (standing.held !== null) return { ...waiting(standing, phase, 'person', standing.held), ...counts };
@@ -26,6 +26,13 @@ export function rolling(standing: Standing): Step {
     ...counts,
     stepDone: standing.inForce !== null && confirmed,
   };
+}
+
+/** As many as have taken over and are ready; while the gate is closed, none comes back beyond those that get calls now. */
+function replacedOf(standing: Standing, proven: number): number {
+  let replaced = Math.min(standing.rollout.step, proven);
+  while (!standing.gateOpen && replaced > 0 && countsWith(standing, replaced).weight > standing.weight) replaced--;
+  return replaced;
 }
 
 /** What should be there, and what share of calls the target has, once so many of its Instances have taken over. */

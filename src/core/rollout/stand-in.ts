@@ -1,31 +1,31 @@
 /**
- * Stand-ins: Instances of a rolling target that was superseded halfway. They have taken over from Instances of stable, so they
+ * Stand-ins: Instances of a rolling target whose Rollout ended halfway. They have taken over from Instances of stable, so they
  * go on getting stable's calls until as many of its own are ready again: nobody who is ready is sent away before by our hand.
- * What was aborted or taken back stands in for nobody.
+ * What offers other things than were approved stands in for nobody.
  */
 import type { InstanceRecord } from '../../model/record.ts';
 import type { RolloutResult } from '../../model/rollout.ts';
-import { provenOrdinals, releaseInstances, serving, supersededOf } from '../instances.ts';
-import type { Pass } from '../pass.ts';
+import { leftOf, provenOrdinals, serving, setDuty } from '../instances.ts';
+import { rejectionOf, type Pass } from '../pass.ts';
+import { gateFailure } from './gate.ts';
+import { lockFailure } from './locked.ts';
 
-/** Whether Instances of the target have taken over from stable's in the Rollout that ends so. */
-export function standsIn({ record }: Pass, result: RolloutResult): boolean {
-  const { strategy, direct, step, stable } = record.rollout!;
-  return result === 'Superseded' && strategy === 'rolling' && direct === null && step > 0 && stable !== null;
+/** Whether Instances of the target have taken over from stable's in the Rollout that ends so, and may go on with it. */
+export function standsIn(pass: Pass, result: RolloutResult): boolean {
+  const { strategy, direct, step, stable } = pass.record.rollout!;
+  const tookOver = strategy === 'rolling' && direct === null && step > 0 && stable !== null;
+  return tookOver && result !== 'Promoted' && gateFailure(pass) === null && lockFailure(pass) === null;
 }
 
-/** Keeps as many as are missing to `wanted` ready Instances of stable, and lets the others retire; answers those that stay. */
+/** Keeps as many as are missing to `wanted` ready Instances of stable, and sends the others away; answers those that stay. */
 export function keepStandIns(pass: Pass, wanted: number): readonly InstanceRecord[] {
   const { stable } = pass.record;
-  const all = supersededOf(pass).flatMap(({ hash }) => serving(pass, hash));
+  const all = leftOf(pass).flatMap(({ hash }) => serving(pass, hash));
   if (all.length === 0) return [];
   const missing = stable === null ? 0 : Math.max(0, wanted - readyOf(pass, stable.hash, wanted));
   const stay = all.filter(({ provenAt }) => provenAt !== null).slice(0, missing);
-  releaseInstances(
-    pass,
-    all.filter((instance) => !stay.includes(instance)),
-    'retire',
-  );
+  for (const instance of all)
+    if (!stay.includes(instance)) setDuty(pass, instance, rejectionOf(pass, instance.revision) === undefined ? 'retire' : 'drain');
   return stay;
 }
 

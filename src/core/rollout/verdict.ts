@@ -1,6 +1,6 @@
 /**
  * How a Rollout ends: once, with one Verdict. Promotion alone makes a Revision stable; what was taken back or aborted
- * is remembered by its hash, and its Instances get no call any more.
+ * is remembered by its hash, and its Instances get no call any more but where they have to stand in for stable's.
  */
 import type { Duty } from '../../model/plan.ts';
 import type { Promotion } from '../../model/record.ts';

@@ -28,10 +28,35 @@ export const strategyMutants: readonly Mutant[] = [
     replace: 'unavailable',
   },
   {
-    name: 'what was superseded halfway goes before stable has its own again',
+    name: 'what has taken over goes before stable has its own again',
     file: verdict,
     find: 'const tookOver = standsIn(pass, result);',
     replace: 'const tookOver = false;',
+  },
+  {
+    name: 'what was taken back or aborted halfway goes before stable has its own again',
+    file: standIn,
+    find: "tookOver && result !== 'Promoted'",
+    replace: "tookOver && result === 'Superseded'",
+  },
+  {
+    name: 'what was taken back for what it offers stands in for stable',
+    file: standIn,
+    find: ' && gateFailure(pass) === null && lockFailure(pass) === null',
+    replace: '',
+    from: 5_300,
+  },
+  {
+    name: 'what stood in for stable and was taken back keeps its sessions',
+    file: standIn,
+    find: "=== undefined ? 'retire' : 'drain'",
+    replace: "=== undefined ? 'retire' : 'retire'",
+  },
+  {
+    name: 'what stands in for stable is held to no check of what it does',
+    file: 'instances.ts',
+    find: 'const promoted = [record.stable?.hash, record.kept?.revision.hash];',
+    replace: 'const promoted = [record.stable?.hash, record.kept?.revision.hash, ...leftOf({ record } as Pass).map(({ hash }) => hash)];',
   },
   {
     name: 'what stands in for stable gets no calls',
