@@ -1,20 +1,20 @@
 /** Tells the forges of a controller's git Sources what their commits have come to, whenever something has changed. */
 import type { CommitStatusReporter } from './commit-status-reporter.ts';
 import type { ServiceFacts, SourceFacts } from './commit-status.ts';
-import type { Controller } from './controller.ts';
+import type { ControllerContext } from './context.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 
 /** What changes within this time is told at once: a Rollout takes several passes to say one thing. */
 const gatherMs = 200;
 
 export class CommitStatuses {
-  readonly #controller: Controller;
+  readonly #controller: ControllerContext;
   /** By name of the Source. */
   readonly #reporters: ReadonlyMap<string, CommitStatusReporter>;
   #cancel: (() => void) | null = null;
   #closed = false;
 
-  constructor(controller: Controller, reporters: ReadonlyMap<string, CommitStatusReporter>) {
+  constructor(controller: ControllerContext, reporters: ReadonlyMap<string, CommitStatusReporter>) {
     this.#controller = controller;
     this.#reporters = reporters;
   }
@@ -36,7 +36,7 @@ export class CommitStatuses {
 }
 
 /** A Service that another Source declares by now is that one's. */
-function factsOf({ declarations, loop }: Controller, { name, declared, state }: SourceKeeper): SourceFacts {
+function factsOf({ declarations, loop }: ControllerContext, { name, declared, state }: SourceKeeper): SourceFacts {
   const names = new Set(declared.names());
   for (const { service, desired } of loop.records.values()) if (desired?.origin.source === name) names.add(service);
   const services = [...names]

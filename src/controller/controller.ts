@@ -15,6 +15,7 @@ import { Approvals } from './approvals.ts';
 import { CommitStatusReporter } from './commit-status-reporter.ts';
 import { CommitStatuses } from './commit-statuses.ts';
 import { Commits } from './commits.ts';
+import type { ControllerContext } from './context.ts';
 import { Declarations, type Remembered } from './declarations.ts';
 import { Drafts } from './drafts.ts';
 import { event, Loop } from './loop.ts';
@@ -25,15 +26,13 @@ import { RevertProposals } from './revert-proposals.ts';
 import { SourceKeeper } from './source-keeper.ts';
 import { Writer } from './writer.ts';
 
-export class Controller {
+export class Controller implements ControllerContext {
   readonly parts: ControllerParts;
   readonly epoch: number;
   readonly declarations: Declarations;
   readonly loop: Loop;
   readonly readModel: ReadModel;
-  /** By name, in the order in which they were given. */
   readonly sources: ReadonlyMap<string, SourceKeeper>;
-  /** What is known of the commits that services speak of. */
   readonly commits: Commits;
   /** What a change of a Source would come to, and who writes it. */
   readonly drafts = new Drafts(this);
@@ -129,7 +128,6 @@ export class Controller {
     await Promise.all([...this.sources.values()].map(async (keeper) => keeper.settled()));
   }
 
-  /** Throws NotFound, with the names that there are. */
   source(name: string): SourceKeeper {
     const keeper = this.sources.get(name);
     if (keeper === undefined)
@@ -156,13 +154,11 @@ export class Controller {
     if (this.sources.size > 1) this.loop.queueAll();
   }
 
-  /** Deletions that somebody asked for by name: the prune guard lets them go. Kept until they have been seen. */
   async approveDeletions(names: readonly string[]): Promise<void> {
     await this.#approvals.add(names);
     this.declarations.approve(this.#approvals.names);
   }
 
-  /** The deletions will not come after all. */
   async withdrawApprovals(names: readonly string[]): Promise<void> {
     await this.#approvals.withdraw(names);
     this.declarations.approve(this.#approvals.names);

@@ -15,7 +15,7 @@ import type { ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
 import type { Applied, PlanReport, Proposal, ServiceChange } from '../ports/admin.ts';
 import type { Compilation } from '../ports/compiler.ts';
-import type { Controller } from './controller.ts';
+import type { ControllerContext } from './context.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import type { Worked } from './writer.ts';
 
@@ -38,9 +38,9 @@ export interface Draft {
 }
 
 export class Drafts {
-  readonly #controller: Controller;
+  readonly #controller: ControllerContext;
 
-  constructor(controller: Controller) {
+  constructor(controller: ControllerContext) {
     this.#controller = controller;
   }
 

@@ -10,7 +10,7 @@ import type { ContractComparison } from '../model/contract.ts';
 import { isLockPath, lockFileName, type Lock } from '../model/lock.ts';
 import type { SnapshotFile } from '../model/snapshot.ts';
 import type { LockChange, LockReport, LockRequest } from '../ports/admin.ts';
-import type { Controller } from './controller.ts';
+import type { ControllerContext } from './context.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import type { Worked } from './writer.ts';
 
@@ -29,7 +29,7 @@ interface Offer {
 type LockFiles = ReadonlyMap<string, ReadonlyMap<string, Lock>>;
 
 /** Throws NotFound for a Service that the source has not, Refused for one that is named and offers nothing to be locked. */
-export async function lockDraft(controller: Controller, request: LockRequest, source: SourceKeeper): Promise<LockDraft> {
+export async function lockDraft(controller: ControllerContext, request: LockRequest, source: SourceKeeper): Promise<LockDraft> {
   const { snapshot } = source.state;
   if (snapshot === null) throw new FairleadError('Refused', `${source.name} has not been read yet.`);
   const files = lockFilesOf(snapshot.files);
@@ -80,7 +80,7 @@ function lockedHash(files: LockFiles, service: string): string | null {
 }
 
 /** Those that are named, or all valid ones that are taken from this source; sorted. */
-function servicesOf({ declarations }: Controller, { services }: LockRequest, { name, declared }: SourceKeeper): readonly string[] {
+function servicesOf({ declarations }: ControllerContext, { services }: LockRequest, { name, declared }: SourceKeeper): readonly string[] {
   if (services.length === 0) return [...declared.valid()].filter((service) => declarations.keeperOf(service) === name).sort();
   for (const service of services)
     if (!declared.declares(service)) throw new FairleadError('NotFound', `Source ${name} declares no service ${service}.`);
@@ -88,7 +88,7 @@ function servicesOf({ declarations }: Controller, { services }: LockRequest, { n
 }
 
 /** What a Service offers now, or why nobody can say. */
-function offerOf({ loop }: Controller, service: string, target: boolean): Offer | string {
+function offerOf({ loop }: ControllerContext, service: string, target: boolean): Offer | string {
   const record = loop.records.get(service);
   if (record === undefined || record.desired === null) return 'nothing of it has run yet';
   const { desired, stable } = record;
@@ -113,7 +113,7 @@ function offerOf({ loop }: Controller, service: string, target: boolean): Offer 
 
 /** What clients of what was locked would see, or of what stable was promoted with where that is not known. */
 async function compared(
-  { loop, parts }: Controller,
+  { loop, parts }: ControllerContext,
   service: string,
   before: string | null,
   after: string,

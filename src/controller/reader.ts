@@ -6,29 +6,15 @@ import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import type { About, ReadModel, ServiceView, SourceView } from '../ports/read-model.ts';
 import type { EventQuery, UsageDay } from '../ports/store.ts';
-import type { Declarations } from './declarations.ts';
-import type { Loop } from './loop.ts';
-import type { Commits } from './commits.ts';
-import type { ControllerParts } from './parts.ts';
-import type { SourceKeeper } from './source-keeper.ts';
-
-/** What of the controller may be looked at. */
-export interface Readable {
-  readonly parts: ControllerParts;
-  readonly epoch: number;
-  readonly loop: Loop;
-  readonly declarations: Declarations;
-  readonly sources: ReadonlyMap<string, SourceKeeper>;
-  readonly commits: Commits;
-}
+import type { ControllerContext } from './context.ts';
 
 export class Reader implements ReadModel {
-  readonly #controller: Readable;
+  readonly #controller: ControllerContext;
   readonly #eventListeners = new Set<(event: Event) => void>();
   readonly #changeListeners = new Set<(service: string) => void>();
   readonly #specs = new WeakMap<object, Readonly<Record<string, unknown>>>();
 
-  constructor(controller: Readable) {
+  constructor(controller: ControllerContext) {
     this.#controller = controller;
   }
 

@@ -9,11 +9,12 @@ import type { Rejection, ServiceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
 import type { Applied } from '../ports/admin.ts';
 import { reasonOf } from './commit-status.ts';
-import type { Controller } from './controller.ts';
+import type { ControllerContext } from './context.ts';
+import type { Drafts } from './drafts.ts';
 import { event } from './loop.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import { sourceOf, takenBack, wayBack } from './way-back.ts';
-import type { Wanted } from './writer.ts';
+import type { Wanted, Writer } from './writer.ts';
 
 /** A rollback takes several passes to say one thing. */
 const gatherMs = 200;
@@ -24,6 +25,12 @@ const mostOfOneCommit = 10;
 /** The newest are remembered: a commit that long ago is declared no more. */
 const mostRemembered = 1_000;
 const key = 'revert-proposals';
+
+/** Here changes are worked out and written, too. */
+interface WritingContext extends ControllerContext {
+  readonly drafts: Drafts;
+  readonly writer: Writer;
+}
 
 /** A commit to take back for a Service. */
 interface Revert {
@@ -36,7 +43,7 @@ interface Revert {
 }
 
 export class RevertProposals {
-  readonly #controller: Controller;
+  readonly #controller: WritingContext;
   readonly #sources: readonly SourceKeeper[];
   /** Branches that were proposed, oldest first; null before they are loaded. */
   #done: readonly string[] | null = null;
@@ -51,7 +58,7 @@ export class RevertProposals {
   #fresh = false;
   #closed = false;
 
-  constructor(controller: Controller) {
+  constructor(controller: WritingContext) {
     this.#controller = controller;
     this.#sources = [...controller.sources.values()].filter(({ parts }) => parts.proposals?.reverts === true);
   }
@@ -157,7 +164,7 @@ export class RevertProposals {
 }
 
 /** What is declared and was rejected, of those Services of a Source that have something else to go on with. */
-function revertsOf({ declarations, loop }: Controller, { name }: SourceKeeper): Revert[] {
+function revertsOf({ declarations, loop }: ControllerContext, { name }: SourceKeeper): Revert[] {
   return [...loop.records.values()].flatMap((record) => {
     const { service, desired, stable, rollout, deleting } = record;
     if (desired === null || desired.origin.source !== name || stable === null || rollout !== null || deleting) return [];

@@ -7,7 +7,7 @@ import { FairleadError, messageOf } from '../base/error.ts';
 import type { EventDraft } from '../model/event.ts';
 import type { Applied, PlanReport, Proposed, Writing } from '../ports/admin.ts';
 import type { Change, WritableSource } from '../ports/source.ts';
-import type { Controller } from './controller.ts';
+import type { ControllerContext } from './context.ts';
 import { event } from './loop.ts';
 import type { Proposals } from './parts.ts';
 import type { SourceKeeper } from './source-keeper.ts';
@@ -49,11 +49,11 @@ export interface Worked {
 const mostAttempts = 5;
 
 export class Writer {
-  readonly #controller: Controller;
+  readonly #controller: ControllerContext;
   /** By Source, changes one after the other: each is made against what the one before left. */
   readonly #turns = new Map<SourceKeeper, Promise<unknown>>();
 
-  constructor(controller: Controller) {
+  constructor(controller: ControllerContext) {
     this.#controller = controller;
   }
 
