@@ -154,7 +154,7 @@ function addLook(verbs: Verbs): void {
         'fairlead logs files',
         'fairlead logs files -f --tail 20',
       ])
-      .argument('<service>', 'the service')
+      .argument('<service>', 'the service, also one that is gone: for 30 days after it last wrote')
       .option('-f, --follow', 'go on printing, over restarts and rotations')
       .option('--instance <name>', 'one instance only')
       .option('--tail <lines>', 'only the last so many lines', positive),

@@ -11,6 +11,7 @@ import { decide } from '../core/decide.ts';
 import { createHostLink } from '../link/controller-end.ts';
 import { heldDeletions } from '../manifest/prune.ts';
 import type { About } from '../ports/read-model.ts';
+import { GoneLogs } from '../runtimes/gone-logs.ts';
 import { createStatusApi } from '../status-api/server.ts';
 import { openSqliteStore } from '../stores/sqlite.ts';
 import { runChild, type Parent, type RunFacts, type Running } from './child.ts';
@@ -57,6 +58,9 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
   const hooks = settings.webhooks === undefined ? null : openHooks(settings.webhooks, settings.sources, controller, log);
   if (hooks !== null) log.info({ url: (await hooks.listen()).url }, 'listening for webhooks');
   const admin = await serveAdmin(new Operator(controller, () => parent.stopEverything()), dataDir.adminSocket);
+  const { loop, declarations } = controller;
+  const isThere = (service: string): boolean => loop.records.has(service) || declarations.isDeclared(service);
+  const goneLogs = new GoneLogs({ folder: dataDir.logs, isThere, clock: systemClock });
   log.info({ epoch: controller.epoch, url: statusUrl }, 'serving');
   return {
     url: statusUrl,
@@ -67,6 +71,7 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
       await hooks?.close();
       await admin.close();
       await statusApi.close();
+      await goneLogs.close();
       await controller.close();
       for (const { compiler } of sources) await compiler.close();
       await store.close();

@@ -50,8 +50,7 @@ export class InstanceLog {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writing;
-    await this.#file?.close().catch(() => {});
-    this.#file = null;
+    await this.#letGo().catch(() => {});
   }
 
   async #drain(): Promise<void> {
@@ -69,14 +68,15 @@ export class InstanceLog {
         await this.#append(batch);
       } catch {
         // A disk that is full or gone must not take the service with it; the tail in memory goes on.
-        await this.#file?.close().catch(() => {});
-        this.#file = null;
+        await this.#letGo().catch(() => {});
       }
     }
     this.#writing = null;
   }
 
   async #append(batch: Buffer): Promise<void> {
+    // Removed, by hand or as one too many: what went on into it would be seen by nobody.
+    if (this.#file !== null && (await this.#file.stat()).nlink === 0) await this.#letGo();
     if (this.#file !== null && this.#fileBytes > 0 && this.#fileBytes + batch.length > this.#limits.maxFileBytes) await this.#rotate();
     this.#file ??= await this.#open();
     await this.#file.appendFile(batch);
@@ -90,9 +90,14 @@ export class InstanceLog {
     return file;
   }
 
-  async #rotate(): Promise<void> {
-    await this.#file?.close();
+  async #letGo(): Promise<void> {
+    const file = this.#file;
     this.#file = null;
+    await file?.close();
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#letGo();
     for (let n = this.#limits.maxFiles - 1; n > 0; n--) {
       const from = n === 1 ? this.#path : `${this.#path}.${n - 1}`;
       await rename(from, `${this.#path}.${n}`).catch(() => {});
