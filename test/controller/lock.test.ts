@@ -1,24 +1,15 @@
 /** Locking what services offer: over a real folder and the real compiler, and as commits of a source that keeps history. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCompiler } from '../../src/compiler/compiler.ts';
-import { Controller } from '../../src/controller/controller.ts';
 import { Operator } from '../../src/controller/operator.ts';
-import { decide } from '../../src/core/decide.ts';
-import { heldDeletions } from '../../src/manifest/prune.ts';
 import type { Contract } from '../../src/model/contract.ts';
 import type { ServiceRecord } from '../../src/model/record.ts';
-import type { LockRequest, Writing } from '../../src/ports/admin.ts';
-import type { Compiler } from '../../src/ports/compiler.ts';
-import { systemClock } from '../../src/processes/clock.ts';
-import { createFolderSource } from '../../src/sources/folder.ts';
-import { createMemoryStore } from '../../src/stores/memory.ts';
+import type { LockRequest } from '../../src/ports/admin.ts';
+import { directly, FolderWorld, manifest } from './folder-world.ts';
 import { manifest as short, Repository, RepositorySource } from './repository.ts';
-import { FakeHost, World } from './world.ts';
+import { World } from './world.ts';
 
-const directly: Writing = { message: null, author: null, propose: false };
 const of = (services: readonly string[], more: Partial<LockRequest> = {}): LockRequest => ({ services, target: false, ...more });
 
 /** What a server offers that has these tools, each with the parameters that it requires. */
@@ -38,63 +29,30 @@ const approved = contract('a', { add: ['a'] });
 const drifted = contract('b', { add: ['a', 'b'] });
 
 describe('what services of a folder offer', () => {
+  let world: FolderWorld;
   let folder: string;
-  let host: FakeHost;
-  let compiler: Compiler;
-  let controller: Controller;
+  let controller: FolderWorld['controller'];
   let operator: Operator;
 
-  const manifest = (name: string, version = '1', more = '') =>
-    `apiVersion: fairlead.dev/v1alpha1\nkind: Service\nmetadata: { name: ${name} }\nspec:\n  run: { command: [node, server-${version}.js] }\n${more}`;
   const quarantine = '  migration: { contract: { drift: quarantine } }\n';
   const lockText = () => readFileSync(join(folder, 'fairlead.lock'), 'utf8');
   const events = async (reason: string) => (await controller.parts.store.events({})).filter((event) => event.reason === reason);
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'fairlead-lock-'));
+    world = new FolderWorld('folder');
+    [folder] = world.folders as [string];
   });
-  afterEach(async () => {
-    await controller.close();
-    await compiler.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(async () => world.close());
 
   async function start(files: Record<string, string>, offers: (revision: string) => string | null = () => approved.hash): Promise<void> {
-    for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
-    host = new FakeHost();
-    host.offers = offers;
-    compiler = createCompiler();
-    const source = createFolderSource({ name: 'folder', root: folder, clock: systemClock });
-    controller = await Controller.start({
-      store: createMemoryStore(),
-      sources: [{ source, kind: 'folder', location: folder, compiler }],
-      link: host,
-      clock: systemClock,
-      decide,
-      guardPrune: (facts) => heldDeletions(facts),
-      about: () => ({ pids: {} }) as never,
-      onProblem: (message, error) => {
-        throw new Error(message, { cause: error });
-      },
-      onFenced: () => {},
-    });
-    operator = new Operator(controller, () => {});
+    await world.start(files);
+    ({ controller, operator } = world);
+    world.host.offers = offers;
     for (const known of [approved, drifted]) await controller.parts.store.saveContract(controller.epoch, known);
-    host.connect();
+    world.host.connect();
   }
 
-  async function until(service: string, wanted: (record: ServiceRecord) => boolean): Promise<ServiceRecord> {
-    for (;;) {
-      const record = controller.loop.records.get(service);
-      if (record !== undefined && wanted(record)) return record;
-      await new Promise<void>((resolve) => {
-        const stop = controller.readModel.onChange(() => {
-          stop();
-          resolve();
-        });
-      });
-    }
-  }
+  const until = async (service: string, wanted: (record: ServiceRecord) => boolean) => world.until(service, wanted);
   const active = async (service: string) => until(service, ({ state }) => state === 'Active');
 
   it('are locked in a file of their own, and nothing of them is rolled out anew', async () => {
@@ -129,7 +87,7 @@ describe('what services of a folder offer', () => {
     await active('a');
     await operator.lock(of(['a']), null, directly, 7);
     offered = drifted.hash;
-    host.report('a');
+    world.host.report('a');
     await until('a', ({ quarantine: hidden }) => hidden.includes('add'));
     const { changes } = await operator.planLock(of(['a']));
     expect(changes).toMatchObject([{ before: approved.hash, after: drifted.hash, comparison: { from: approved.hash, class: 'breaking' } }]);
@@ -169,8 +127,8 @@ describe('what services of a folder offer', () => {
     });
     await expect(operator.lock(of(['a', 'b']), null, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
     await expect(operator.lock(of(['c']), null, directly, 7)).rejects.toMatchObject({ code: 'NotFound' });
-    host.offers = () => null;
-    host.report('a');
+    world.host.offers = () => null;
+    world.host.report('a');
     await expect.poll(async () => (await operator.planLock(of([]))).skipped).toHaveLength(2);
     expect(existsSync(join(folder, 'fairlead.lock'))).toBe(false);
   });
@@ -179,8 +137,8 @@ describe('what services of a folder offer', () => {
     await start({ 'a.yaml': manifest('a') });
     await active('a');
     const { token } = await operator.planLock(of([]));
-    host.offers = () => drifted.hash;
-    host.report('a');
+    world.host.offers = () => drifted.hash;
+    world.host.report('a');
     await until('a', ({ drift }) => drift !== null);
     await expect(operator.lock(of([]), token, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
     writeFileSync(join(folder, 'fairlead.lock'), 'apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices: { a: { contract: soon } }\n');

@@ -1,89 +1,30 @@
 /** What an operator may ask for, over a real folder and the real compiler: plans, writes, undo, commands, and their audit. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createCompiler } from '../../src/compiler/compiler.ts';
-import { Controller } from '../../src/controller/controller.ts';
-import { Operator } from '../../src/controller/operator.ts';
-import { decide } from '../../src/core/decide.ts';
-import { heldDeletions } from '../../src/manifest/prune.ts';
 import type { ServiceRecord } from '../../src/model/record.ts';
-import type { Proposal, Writing } from '../../src/ports/admin.ts';
-import type { Compiler } from '../../src/ports/compiler.ts';
-import { systemClock } from '../../src/processes/clock.ts';
-import { createFolderSource } from '../../src/sources/folder.ts';
-import { createMemoryStore } from '../../src/stores/memory.ts';
-import { FakeHost } from './world.ts';
+import type { Proposal } from '../../src/ports/admin.ts';
+import { directly, FolderWorld, manifest } from './folder-world.ts';
 
+let world: FolderWorld;
 let folder: string;
-let host: FakeHost;
-let compiler: Compiler;
-let controller: Controller;
-let operator: Operator;
-let stops = 0;
+let controller: FolderWorld['controller'];
+let operator: FolderWorld['operator'];
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'fairlead-operator-'));
-  stops = 0;
-});
+afterEach(async () => world.close());
 
-afterEach(async () => {
-  await controller.close();
-  await compiler.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
+/** One source over one folder; each file is of a Service of its name. */
 async function start(files: Record<string, string>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
-  host = new FakeHost();
-  compiler = createCompiler();
-  controller = await Controller.start({
-    store: createMemoryStore(),
-    sources: [
-      { source: createFolderSource({ name: 'folder', root: folder, clock: systemClock }), kind: 'folder', location: folder, compiler },
-    ],
-    link: host,
-    clock: systemClock,
-    decide,
-    guardPrune: (facts) => heldDeletions(facts),
-    about: () => ({ pids: {} }) as never,
-    onProblem: (message, error) => {
-      throw new Error(message, { cause: error });
-    },
-    onFenced: () => {},
-  });
-  operator = new Operator(controller, () => (stops += 1));
-  host.connect();
+  world = new FolderWorld('folder');
+  [folder] = world.folders as [string];
+  await world.start(files);
+  ({ controller, operator } = world);
+  world.host.connect();
   for (const path of Object.keys(files)) await until(path.replace('.yaml', ''), ({ state }) => state === 'Active');
 }
 
-async function until(service: string, wanted: (record: ServiceRecord) => boolean): Promise<ServiceRecord> {
-  for (;;) {
-    const record = controller.loop.records.get(service);
-    if (record !== undefined && wanted(record)) return record;
-    await new Promise<void>((resolve) => {
-      const stop = controller.readModel.onChange(() => {
-        stop();
-        resolve();
-      });
-    });
-  }
-}
-
-async function untilGone(service: string): Promise<void> {
-  while (controller.loop.records.has(service)) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-const manifest = (name: string, version: string, more = '') => `# written by a person
-apiVersion: fairlead.dev/v1alpha1
-kind: Service
-metadata:
-  name: ${name}
-spec:
-  run:
-    command: [node, server-${version}.js]
-${more}`;
+const until = async (service: string, wanted: (record: ServiceRecord) => boolean) => world.until(service, wanted);
+const untilGone = async (service: string) => world.untilGone(service);
 
 const proposal = (files: Record<string, string>, more: Partial<Proposal> = {}): Proposal => ({
   files,
@@ -91,8 +32,6 @@ const proposal = (files: Record<string, string>, more: Partial<Proposal> = {}): 
   prune: false,
   ...more,
 });
-/** Written to what is followed, in Fairlead's own words. */
-const directly: Writing = { message: null, author: null, propose: false };
 const events = async () => controller.parts.store.events({});
 
 describe('plan', () => {
@@ -288,7 +227,7 @@ describe('commands', () => {
     expect(controller.readModel.sources()).toMatchObject([{ suspended: true }]);
     await operator.suspendSource('folder', false, 7);
     await operator.stop(7);
-    expect(stops).toBe(1);
+    expect(world.stops).toBe(1);
     const audited = (await events()).filter(({ actor }) => actor === 'uid:7').map(({ reason }) => reason);
     expect(audited).toEqual(['ReconcileRequested', 'SourceSuspended', 'SourceResumed', 'StopRequested']);
   });
@@ -296,42 +235,14 @@ describe('commands', () => {
 
 describe('with two sources', () => {
   let other: string;
-  let compilers: Compiler[];
 
   beforeEach(async () => {
-    other = mkdtempSync(join(tmpdir(), 'fairlead-operator-other-'));
-    writeFileSync(join(folder, 'here.yaml'), manifest('here', '1'));
-    writeFileSync(join(other, 'there.yaml'), manifest('there', '1'));
-    host = new FakeHost();
-    compilers = [createCompiler(), createCompiler()];
-    [compiler] = compilers as [Compiler];
-    controller = await Controller.start({
-      store: createMemoryStore(),
-      sources: [folder, other].map((root, index) => ({
-        source: createFolderSource({ name: ['north', 'south'][index]!, root, clock: systemClock }),
-        kind: 'folder' as const,
-        location: root,
-        compiler: compilers[index]!,
-      })),
-      link: host,
-      clock: systemClock,
-      decide,
-      guardPrune: (facts) => heldDeletions(facts),
-      about: () => ({ pids: {} }) as never,
-      onProblem: (message, error) => {
-        throw new Error(message, { cause: error });
-      },
-      onFenced: () => {},
-    });
-    operator = new Operator(controller, () => {});
-    host.connect();
+    world = new FolderWorld('north', 'south');
+    [folder, other] = world.folders as [string, string];
+    await world.start({ 'here.yaml': manifest('here', '1') }, { 'there.yaml': manifest('there', '1') });
+    ({ controller, operator } = world);
+    world.host.connect();
     for (const name of ['here', 'there']) await until(name, ({ state }) => state === 'Active');
-  });
-
-  afterEach(async () => {
-    await controller.close();
-    await compilers[1]!.close();
-    rmSync(other, { recursive: true, force: true });
   });
 
   const proposal = (name: string, version: string, more: Partial<Proposal> = {}): Proposal => ({
