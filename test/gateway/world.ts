@@ -86,6 +86,24 @@ export function result(heard: Heard, text: string): string {
   return `{"jsonrpc":"2.0","id":${heard.message.id},"result":${text}}`;
 }
 
+/** A notification of an Instance. */
+export const notification = (method: string, params: unknown) => ({
+  kind: 'notification' as const,
+  id: null,
+  method,
+  isError: false,
+  text: JSON.stringify({ jsonrpc: '2.0', method, params }),
+});
+
+/** A request of an Instance; `id` as JSON. */
+export const request = (id: string, method: string, params: unknown) => ({
+  kind: 'request' as const,
+  id,
+  method,
+  isError: false,
+  text: `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${JSON.stringify(params)}}`,
+});
+
 export class FakeUpstream implements Upstream {
   readonly instanceId: string;
   readonly shared: boolean;
@@ -376,4 +394,12 @@ export class EventReader {
   async close(): Promise<void> {
     await this.#reader?.cancel();
   }
+}
+
+export const call = { jsonrpc: '2.0', id: 'c', method: 'tools/call', params: { name: 'echo', arguments: {} } };
+
+/** Posts a call and reads its answer event by event. */
+export async function stream(client: Client, body: unknown): Promise<EventReader> {
+  const headers = { ...accept, ...client.headers };
+  return new EventReader(await fetch(client.url, { method: 'POST', headers, body: JSON.stringify(body) }));
 }
