@@ -15,7 +15,7 @@
 import { parseDuration } from '../../src/base/duration.ts';
 import { commandKinds } from '../../src/model/command.ts';
 import type { CheckOutcome } from '../../src/model/observation.ts';
-import type { Behaviour } from './world.ts';
+import type { Behaviour } from './servers.ts';
 import { ScenarioWorld } from './world.ts';
 
 const rule = '----';
@@ -54,9 +54,10 @@ function perform(world: ScenarioWorld, lines: readonly string[]): string[] {
     while (index < lines.length && lines[index]!.startsWith('  ')) body.push(lines[index++]!.slice(2));
     seen.push(...obey(world, directive, body));
     for (const { second, service, reason, message } of world.told.splice(0))
-      if (reason !== 'InstanceStopped') seen.push(`${second}s ${service} ${reason}: ${world.readable(message).replaceAll('\n', ' ')}`);
+      if (reason !== 'InstanceStopped')
+        seen.push(`${second}s ${service} ${reason}: ${world.servers.readable(message).replaceAll('\n', ' ')}`);
   }
-  return [...seen, ...world.status().map((line) => `=> ${world.readable(line)}`)];
+  return [...seen, ...world.status().map((line) => `=> ${world.servers.readable(line)}`)];
 }
 
 /** What it has to say beyond the events that follow from it. */
@@ -154,7 +155,7 @@ function behave(world: ScenarioWorld, what: string): void {
               : first === 'latency'
                 ? { latencyMs: durationOf(second!) }
                 : { tools: toolsOf(manner) };
-  world.behave(version, change);
+  world.servers.behave(version, change);
 }
 
 function toolsOf(manner: string): Behaviour['tools'] {

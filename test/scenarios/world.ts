@@ -7,39 +7,14 @@ import { decide } from '../../src/core/decide.ts';
 import { standOf } from '../../src/core/group.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
 import type { CommandKind } from '../../src/model/command.ts';
-import type { Contract } from '../../src/model/contract.ts';
 import type { Declaration, GroupMember } from '../../src/model/desired.ts';
 import type { EventDraft } from '../../src/model/event.ts';
-import {
-  latencyBoundsMs,
-  noTraffic,
-  type CheckOutcome,
-  type CheckResult,
-  type MetricReading,
-  type Observation,
-  type ObservedInstance,
-  type TrafficCounters,
-} from '../../src/model/observation.ts';
+import type { MetricReading, Observation, ObservedInstance, TrafficCounters } from '../../src/model/observation.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { ServiceRecord } from '../../src/model/record.ts';
-import type { Revision } from '../../src/model/revision.ts';
 import type { Service } from '../../src/model/service.ts';
+import { Servers, type Behaviour } from './servers.ts';
 
-/** How the servers of one version behave. */
-export interface Behaviour {
-  /** Seconds from its start until it answers; null: never. */
-  readonly readyAfter: number | null;
-  readonly check: CheckOutcome;
-  /** The error code that each start fails with; null: it starts. */
-  readonly startFails: string | null;
-  /** Tools, each with the parameters that it requires. */
-  readonly tools: Readonly<Record<string, readonly string[]>>;
-  /** Share of calls that fail, in 0..1. */
-  readonly errors: number;
-  readonly latencyMs: number;
-}
-
-const wellBehaved: Behaviour = { readyAfter: 1, check: 'pass', startFails: null, tools: { echo: [] }, errors: 0, latencyMs: 10 };
 const encoder = new TextEncoder();
 
 interface Known {
@@ -64,16 +39,14 @@ export class ScenarioWorld {
   readonly told: Told[] = [];
   gatewayStalled = false;
   controllerDown = false;
+  readonly servers = new Servers();
   readonly metrics = new Map<string, Pick<MetricReading, 'value' | 'error'>>();
   private readonly files = new Map<string, string>();
   /** Service → hash of what is approved. */
   private readonly locks = new Map<string, string>();
   private readonly workspace = new Workspace('folder', '/srv');
   private readonly services = new Map<string, Known>();
-  private readonly behaviours = new Map<string, Behaviour>();
   private readonly commands: { id: number; service: string; kind: CommandKind; uid: number; at: number }[] = [];
-  private readonly contracts: Record<string, Contract> = {};
-  private readonly versions = new Map<string, string>();
   private snapshots = 0;
   private hosts = 1;
   private hostDown = false;
@@ -98,11 +71,12 @@ export class ScenarioWorld {
     this.workspace.update(written, removed);
     const snapshot = `commit-${++this.snapshots}`;
     const { services, invalid, issues } = this.workspace.compile(snapshot);
+    for (const { revision } of services.values()) this.servers.know(revision);
     for (const name of new Set([...this.services.keys(), ...services.keys(), ...invalid.keys()])) {
       const service = services.get(name);
       const broken = invalid.get(name);
       const known = this.known(name);
-      if (service !== undefined) known.declaration = { kind: 'declared', service: this.named(service) };
+      if (service !== undefined) known.declaration = { kind: 'declared', service };
       else if (broken !== undefined) known.declaration = { kind: 'invalid', issues: broken, snapshot };
       else known.declaration = { kind: 'absent' };
     }
@@ -132,17 +106,14 @@ export class ScenarioWorld {
 
   // What the world does
 
-  behave(version: string, change: Partial<Behaviour>): void {
-    this.behaviours.set(version, { ...(this.behaviours.get(version) ?? wellBehaved), ...change });
-  }
-
   calls(service: string, perSecond: number): void {
     this.known(service).callsPerSecond = perSecond;
   }
 
   kill(service: string, version: string): void {
     for (const [id, instance] of this.known(service).instances) {
-      if (this.versionOf(instance.revision) === version && instance.phase !== 'ended') this.end(service, id, 'Exited', 'it was killed');
+      if (this.servers.versionOf(instance.revision) === version && instance.phase !== 'ended')
+        this.end(service, id, 'Exited', 'it was killed');
     }
     this.settle();
   }
@@ -184,21 +155,9 @@ export class ScenarioWorld {
 
   // What one sees
 
-  versionOf(revision: string): string {
-    return this.versions.get(revision) ?? revision.slice(0, 8);
-  }
-
-  /** Revision names as a reader knows them: `files@v2` rather than `files-7f3a9c21`. */
-  readable(text: string): string {
-    return text.replaceAll(/\b([a-z][a-z0-9-]*?)-([0-9a-f]{8})(-\d+-\d+)?\b/g, (whole, service: string, hash: string, rest = '') => {
-      const version = [...this.versions].find(([full]) => full.startsWith(hash))?.[1];
-      return version === undefined ? whole : `${service}@${version}${rest as string}`;
-    });
-  }
-
   condition(type: string, service: string): string {
     const found = this.services.get(service)?.record?.conditions.find((condition) => condition.type === type);
-    return `${type} of ${service}: ${found?.status ?? '?'} ${found?.reason ?? ''}: ${this.readable(found?.message ?? '')}`;
+    return `${type} of ${service}: ${found?.status ?? '?'} ${found?.reason ?? ''}: ${this.servers.readable(found?.message ?? '')}`;
   }
 
   status(): string[] {
@@ -210,13 +169,13 @@ export class ScenarioWorld {
 
   private stateOf(record: ServiceRecord): string {
     const { stable, rollout, route, instances } = record;
-    const shares = Object.entries(route?.weights ?? {}).map(([hash, weight]) => `${weight} % ${this.versionOf(hash)}`);
+    const shares = Object.entries(route?.weights ?? {}).map(([hash, weight]) => `${weight} % ${this.servers.versionOf(hash)}`);
     const running = new Map<string, number>();
     for (const { revision, duty } of instances) {
-      const key = `${this.versionOf(revision)}${duty === 'serve' ? '' : ` (${duty})`}`;
+      const key = `${this.servers.versionOf(revision)}${duty === 'serve' ? '' : ` (${duty})`}`;
       running.set(key, (running.get(key) ?? 0) + 1);
     }
-    const parts = [record.state, record.health, `stable ${stable === null ? 'none' : this.versionOf(stable.hash)}`];
+    const parts = [record.state, record.health, `stable ${stable === null ? 'none' : this.servers.versionOf(stable.hash)}`];
     if (rollout !== null) parts.push(`rollout ${rollout.number} ${rollout.phase}, waits for ${rollout.waitsFor || 'nothing'}`);
     parts.push(`calls ${route?.hold === true ? 'wait' : shares.sort().join(', ') || 'refused'}`);
     parts.push(
@@ -252,13 +211,6 @@ export class ScenarioWorld {
     return known;
   }
 
-  /** A version is what the second word of the command says. */
-  private named(service: Service): Service {
-    const { run, hash } = service.revision;
-    this.versions.set(hash, run.runtime === 'process' ? run.command.slice(1).join(' ') || 'v1' : 'remote');
-    return service;
-  }
-
   /** Passes over every service until nothing changes any more. */
   private settle(): void {
     if (this.controllerDown) return;
@@ -285,7 +237,7 @@ export class ScenarioWorld {
       dependencies,
       commands,
       group: this.groupOf(service, wanted ?? null),
-      contracts: this.contracts,
+      contracts: this.servers.contracts,
       driftPolicy: 'correct' as const,
       files: null,
     };
@@ -326,7 +278,7 @@ export class ScenarioWorld {
     for (const id of known.instances.keys()) if (!planned.has(id)) known.instances.delete(id);
     for (const { id, revision: hash } of plan?.instances ?? []) {
       if (known.instances.has(id)) continue;
-      const { startFails } = this.behaviourOf(plan!.revisions[hash]!);
+      const { startFails } = this.servers.behaviourOf(plan!.revisions[hash]!);
       known.instances.set(id, { ...starting, id, revision: hash, startedAt: this.now });
       if (startFails !== null) this.end(service, id, startFails, `it does not start (${startFails})`);
     }
@@ -353,7 +305,9 @@ export class ScenarioWorld {
       routed: routed?.route?.weights ?? null,
       instances: [...known.instances.values()],
       preview:
-        preview === null ? null : { revision: preview, checks: this.resultsOf(plan, preview).filter(({ name }) => names.includes(name)) },
+        preview === null
+          ? null
+          : { revision: preview, checks: this.servers.resultsOf(plan, preview, this.now).filter(({ name }) => names.includes(name)) },
       shadow: null,
       metrics: (plan.measures?.checks ?? []).map(({ name }) => ({
         name,
@@ -372,15 +326,15 @@ export class ScenarioWorld {
       if (known.plan === null || instance.phase === 'ended' || instance.phase === 'stopping') continue;
       const revision = known.plan.revisions[instance.revision];
       if (revision === undefined) continue;
-      const { readyAfter } = this.behaviourOf(revision);
+      const { readyAfter } = this.servers.behaviourOf(revision);
       const upMs = this.now - instance.startedAt;
       const startTimeoutMs = known.plan.terms[instance.revision]!.limits.startTimeoutMs;
       if (instance.phase === 'starting' && (readyAfter === null || upMs < readyAfter * 1_000)) {
         if (upMs >= startTimeoutMs) this.end(service, id, 'HandshakeTimeout', `no answer within ${startTimeoutMs / 1_000} s`);
         continue;
       }
-      const checks = this.resultsOf(known.plan, instance.revision, instance.checks);
-      const contract = this.contractOf(revision);
+      const checks = this.servers.resultsOf(known.plan, instance.revision, this.now, instance.checks);
+      const contract = this.servers.contractOf(revision);
       known.instances.set(id, { ...instance, phase: 'connected', connectedAt: instance.connectedAt ?? this.now, contract, checks });
     }
     this.serveCalls(known);
@@ -392,61 +346,9 @@ export class ScenarioWorld {
     for (const [hash, weight] of Object.entries(route.weights)) {
       const revision = known.routed!.revisions[hash];
       if (revision === undefined) continue;
-      const { errors, latencyMs } = this.behaviourOf(revision);
       const calls = Math.round((known.callsPerSecond * weight) / 100);
-      const before = known.traffic.get(hash) ?? noTraffic;
-      const bucket = latencyBoundsMs.findIndex((bound) => latencyMs <= bound);
-      const total = before.calls + calls;
-      known.traffic.set(hash, {
-        ...before,
-        calls: total,
-        toolErrors: Math.floor(total * errors),
-        latencyBuckets: before.latencyBuckets.map((count, index) => count + (index === bucket ? calls : 0)),
-        latencySumMs: before.latencySumMs + calls * latencyMs,
-      });
+      known.traffic.set(hash, this.servers.served(revision, calls, known.traffic.get(hash)));
     }
-  }
-
-  private resultsOf(plan: Plan, revision: string, before: readonly CheckResult[] = []): CheckResult[] {
-    const outcome = this.behaviourOf(plan.revisions[revision]!).check;
-    return plan.terms[revision]!.health.checks.map(({ name, type }) => {
-      const earlier = before.find((result) => result.name === name);
-      const now = type === 'functional' ? outcome : 'pass';
-      const more = (of: CheckOutcome, count: number | undefined): number => (now === of ? (count ?? 0) + 1 : 0);
-      return {
-        name,
-        type,
-        outcome: now,
-        message: now === 'pass' ? 'as expected' : 'not what was expected',
-        at: this.now,
-        latencyMs: 1,
-        passesInARow: more('pass', earlier?.passesInARow),
-        failsInARow: more('fail', earlier?.failsInARow),
-        errorsInARow: more('error', earlier?.errorsInARow),
-      };
-    });
-  }
-
-  private contractOf(revision: Revision): string {
-    const { tools } = this.behaviourOf(revision);
-    const hash = hashValue(tools);
-    this.contracts[hash] ??= {
-      hash,
-      tools: Object.entries(tools).map(([name, required]) => ({
-        name,
-        inputSchema: { type: 'object', properties: Object.fromEntries(required.map((key) => [key, { type: 'string' }])), required },
-      })),
-      prompts: [],
-      resources: [],
-      resourceTemplates: [],
-    };
-    return hash;
-  }
-
-  private behaviourOf({ hash, name }: Revision): Behaviour {
-    const version = this.versionOf(hash);
-    const service = name.slice(0, name.lastIndexOf('-'));
-    return this.behaviours.get(`${service}@${version}`) ?? this.behaviours.get(version) ?? wellBehaved;
   }
 
   private end(service: string, id: string, code: string, message: string): void {
