@@ -7,11 +7,12 @@ import { namedServices } from '../manifest/edit.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { Promotion, ServiceRecord } from '../model/record.ts';
 import type { Admin, Applied, LockReport, LockRequest, PlanReport, Proposal, Writing } from '../ports/admin.ts';
+import { AsAsked } from './as-asked.ts';
 import type { Controller } from './controller.ts';
 import { lockDraft } from './lock.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import { sourceOf, takenBack, wayBack } from './way-back.ts';
-import { summary, type Wanted } from './writer.ts';
+import { nothingToWrite, summary, type Wanted } from './writer.ts';
 
 export class Operator implements Admin {
   readonly #controller: Controller;
@@ -65,8 +66,13 @@ export class Operator implements Admin {
     if (onlyDeletes && proposal.deletions.every((name) => this.#isLeftOver(name))) return this.#letGo(proposal.deletions, writing, uid);
     const wanted: Wanted = { verb: onlyDeletes ? 'delete' : 'apply', uid, writing, planToken, reason: 'ProposalApplied', service: null };
     const source = this.#targetOf(proposal);
+    const { deletions } = proposal;
+    const asked = new AsAsked(source, deletions, this.#controller.commits);
     return writer.write(wanted, source, async () => {
-      const draft = await drafts.of(proposal, source);
+      const left = deletions.filter((name) => !asked.isGone(name));
+      if (onlyDeletes && left.length === 0) return nothingToWrite(source, deletions);
+      for (const name of left) asked.refuseOther(name, 'its deletion');
+      const draft = await drafts.of({ ...proposal, deletions: left }, source);
       if (planToken !== null && planToken !== draft.token)
         throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
@@ -82,11 +88,18 @@ export class Operator implements Admin {
 
   async undo(service: string, toRevision: string | null, writing: Writing, uid: number): Promise<Applied> {
     const wanted: Wanted = { verb: 'undo', uid, writing, planToken: null, reason: 'UndoRequested', service };
-    const { drafts, writer } = this.#controller;
-    const source = sourceOf(this.#controller, this.#recordOf(service));
+    const { drafts, writer, commits } = this.#controller;
+    const asking = this.#recordOf(service);
+    const source = sourceOf(this.#controller, asking);
+    // Of two who undo the same, the second goes where it meant to go, and not on from there.
+    const { revision } = earlierPromotion(asking, toRevision);
+    const leaves = asking.desired?.revision.hash;
+    const asked = new AsAsked(source, [service], commits);
     return writer.write(wanted, source, async () => {
+      const isThere = source.declared.service(service)?.revision.hash === revision.hash;
+      if (isThere && leaves !== revision.hash) return nothingToWrite(source, [service]);
+      asked.refuseOther(service, `its undo to ${revision.name}`);
       const record = this.#recordOf(service);
-      const { revision } = earlierPromotion(record, toRevision);
       const draft = await wayBack(this.#controller, service, revision, source);
       const commit = takenBack(this.#controller, record);
       const body = commit === null ? '' : `This takes back commit ${commit}.`;

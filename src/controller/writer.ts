@@ -151,6 +151,12 @@ export class Writer {
   }
 }
 
+/** Of Services that are already as they are to be. */
+export function nothingToWrite({ state }: SourceKeeper, services: readonly string[]): Worked {
+  const changes = services.map((service) => ({ service, action: 'unchanged' as const }));
+  return { onto: state.snapshot!.id, files: {}, changes, gone: [], subject: '', body: '', token: '', report: null };
+}
+
 /** Says what becomes of Services: `update files, delete weather`. */
 export function summary(changes: Applied['changes']): string {
   const changed = changes.filter(({ action }) => action !== 'unchanged').map(({ service, action }) => `${action} ${service}`);

@@ -116,9 +116,15 @@ export interface Admin {
   reconcile(source: string | null, uid: number): Promise<void>;
   suspendSource(source: string, suspended: boolean, uid: number): Promise<void>;
   plan(proposal: Proposal): Promise<PlanReport>;
-  /** Refused with the Issues in `data.issues` when the Proposal does not compile, or with the token stale. */
+  /**
+   * Refused with the Issues in `data.issues` when the Proposal does not compile, with the token stale, or when a Service to delete was
+   * changed since it was asked for; one that others deleted since is `unchanged`.
+   */
   apply(proposal: Proposal, planToken: string | null, writing: Writing, uid: number): Promise<Applied>;
-  /** Writes the manifest of an older promoted Revision to the source; null: the one before stable. For git a commit that reverts, where one does it. */
+  /**
+   * Writes the manifest of an older promoted Revision to the source; null: the one before stable. For git a commit that reverts, where one
+   * does it. Refused when the Service was changed since it was asked for; `unchanged` when others went there since.
+   */
   undo(service: string, toRevision: string | null, writing: Writing, uid: number): Promise<Applied>;
   /** Rejects Refused when a Service that is named offers nothing that could be locked, or `fairlead.lock` has an error in it. */
   planLock(request: LockRequest): Promise<LockReport>;

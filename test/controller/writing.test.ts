@@ -31,6 +31,17 @@ async function controlled(files: Record<string, string>, proposals: Proposals | 
   operator = new Operator(world.controller, () => {});
 }
 
+/** A second controller that follows the same branch. */
+async function another(): Promise<{ world: World; source: RepositorySource; operator: Operator }> {
+  const second = new World();
+  const follows = new RepositorySource('platform', repository);
+  second.sources = [follows];
+  await second.start();
+  second.host.connect();
+  await second.settle();
+  return { world: second, source: follows, operator: new Operator(second.controller, () => {}) };
+}
+
 /** A forge that opens pull requests, or does what a test says. */
 function forge(drafts: PullRequestDraft[], more: Partial<Proposals> = {}): Proposals {
   return {
@@ -139,12 +150,7 @@ describe('somebody else who pushes in between', () => {
   });
 
   it('of two controllers both changes are in the end in one history', async () => {
-    const second = new World();
-    second.sources = [new RepositorySource('platform', repository)];
-    await second.start();
-    second.host.connect();
-    await second.settle();
-    const other = new Operator(second.controller, () => {});
+    const { operator: other } = await another();
     await Promise.all([
       operator.apply(applying(manifest('files', 'v2')), null, directly, 7),
       other.apply(applying(manifest('weather', 'v1')), null, directly, 8),
@@ -195,6 +201,95 @@ describe('somebody else who pushes in between', () => {
       data: { next: 'move the tag' },
     });
     expect(source.pushes).toBe(0);
+  });
+});
+
+describe('what is no longer declared as it was when somebody asked', () => {
+  const [one, two] = ['v1', 'v2'].map((version) => declared('files', version).revision.name) as [string, string];
+
+  beforeEach(async () => {
+    await controlled({ 'files.yaml': manifest('files', 'v1'), 'clock.yaml': manifest('clock', 'v1') });
+    await pushed({ 'files.yaml': manifest('files', 'v2') }, 'Newer files');
+    expect(world.controller.loop.records.get('files')!.stable!.name).toBe(two);
+  });
+
+  async function pushed(files: Record<string, string | null>, subject: string): Promise<void> {
+    repository.push(files, subject);
+    await source.refresh();
+    await world.settle();
+  }
+
+  const nothing = (files: string[]) => ({ snapshot: repository.tip().id, changes: files, files: [], proposed: null });
+  const unchanged = (service: string) => ({ service, action: 'unchanged' });
+
+  it('is undone once by two who undo at the same moment', async () => {
+    const applied = await Promise.all([operator.undo('files', null, directly, 7), operator.undo('files', null, directly, 8)]);
+    expect(applied.map(({ changes }) => changes)).toEqual([[{ service: 'files', action: 'update' }], [unchanged('files')]]);
+    expect(repository.log()).toEqual([`Undo files to ${one}`, 'Newer files', 'The first']);
+  });
+
+  it('is undone once by two controllers whose pushes race', async () => {
+    // What the second one knows of: it has promoted both.
+    repository.branches.set('main', [...repository.commits.keys()][0]!);
+    const second = await another();
+    repository.branches.set('main', [...repository.commits.keys()][1]!);
+    await second.source.refresh();
+    await second.world.settle();
+    let raced = false;
+    second.source.beforePush = () => {
+      if (raced) return;
+      raced = true;
+      repository.push({ 'files.yaml': manifest('files', 'v1') }, 'Theirs');
+    };
+    const applied = await second.operator.undo('files', null, directly, 8);
+    expect([raced, applied]).toEqual([true, { ...nothing([]), changes: [unchanged('files')] }]);
+    expect(repository.log()).toEqual(['Theirs', 'Newer files', 'The first']);
+  });
+
+  it('is not undone: who changed it meanwhile is told', async () => {
+    source.beforePush = () => void repository.push({ 'files.yaml': manifest('files', 'v3') }, 'Mended files');
+    await expect(operator.undo('files', null, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: `files was changed since its undo to ${one} was asked for: commit cccccccccccc (“Mended files”, Ada) declares ${declared('files', 'v3').revision.name}. Nothing was written.`,
+    });
+    expect(repository.log()).toEqual(['Mended files', 'Newer files', 'The first']);
+  });
+
+  it('is undone all the same when others changed something else', async () => {
+    let raced = false;
+    source.beforePush = () => {
+      if (!raced) repository.push({ 'clock.yaml': manifest('clock', 'v2') }, 'Another clock');
+      raced = true;
+    };
+    await operator.undo('files', null, directly, 7);
+    expect(repository.log()).toEqual([`Undo files to ${one}`, 'Another clock', 'Newer files', 'The first']);
+  });
+
+  it('is not undone when it was deleted meanwhile', async () => {
+    source.beforePush = () => void repository.push({ 'files.yaml': null }, 'Without files');
+    await expect(operator.undo('files', null, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: expect.stringContaining('platform no longer declares it'),
+    });
+  });
+
+  it('is deleted once by two who delete it at the same moment', async () => {
+    const applied = await Promise.all([
+      operator.apply(deleting('files'), null, directly, 7),
+      operator.apply(deleting('files'), null, directly, 8),
+    ]);
+    expect(applied.map(({ changes }) => changes)).toEqual([[{ service: 'files', action: 'delete' }], [unchanged('files')]]);
+    expect(repository.log()).toEqual(['Delete files', 'Newer files', 'The first']);
+  });
+
+  it('is not deleted: whoever changed it may want to keep it', async () => {
+    source.beforePush = () => void repository.push({ 'files.yaml': manifest('files', 'v3') }, 'Mended files');
+    await expect(operator.apply(deleting('files'), null, directly, 7)).rejects.toMatchObject({
+      code: 'Refused',
+      message: expect.stringContaining('(“Mended files”, Ada) declares files-'),
+    });
+    expect(repository.log()).toEqual(['Mended files', 'Newer files', 'The first']);
+    expect(await world.store.setting('approved-deletions')).toBeNull();
   });
 });
 

@@ -45,6 +45,10 @@ const applying = (name: string, version: number): Proposal => ({
 
 /** A controller of its own that has read the repository; its Host starts nothing. */
 async function operating(): Promise<Operator> {
+  return new Operator(await controlling(), () => {});
+}
+
+async function controlling(): Promise<Controller> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-racing-'));
   const settings: GitSettings = {
     ...{ kind: 'git', name: 'platform', url, ref: { branch: 'main' }, paths: ['.'], intervalMs: 3_600_000, timeoutMs: 60_000 },
@@ -70,7 +74,21 @@ async function operating(): Promise<Operator> {
   });
   host.connect();
   await controller.reconcile(null);
-  return new Operator(controller, () => {});
+  return controller;
+}
+
+/** Resolves once the Revision that is declared of the Service is the stable one. */
+async function promoted(controller: Controller, service: string, of: string): Promise<void> {
+  for (;;) {
+    const record = controller.loop.records.get(service);
+    if (record?.observedSnapshot === of && record.rollout === null && record.stable?.hash === record.desired?.revision.hash) return;
+    await new Promise<void>((resolve) => {
+      const stop = controller.readModel.onChange(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
 }
 
 it('every change of both is in one history in the end, on top of each other', { timeout: 120_000 }, async () => {
@@ -102,4 +120,21 @@ it('a plan that was made before somebody else pushed is not carried out', { time
     message: expect.stringContaining('stale'),
   });
   expect(await repository.tip()).toBe(theirs);
+});
+
+it('two who undo the same at the same moment undo it once', { timeout: 120_000 }, async () => {
+  const controllers = await Promise.all([controlling(), controlling()]);
+  const first = await repository.tip();
+  for (const controller of controllers) await promoted(controller, 'files', first!);
+  const second = await repository.commit({ 'files.yaml': manifest('files', 2) }, { subject: 'Newer files' });
+  for (const controller of controllers) {
+    await controller.reconcile(null);
+    await promoted(controller, 'files', second);
+  }
+  const applied = await Promise.all(
+    controllers.map(async (controller) => new Operator(controller, () => {}).undo('files', null, directly, 1)),
+  );
+  expect(applied.map(({ changes }) => changes[0]!.action).toSorted()).toEqual(['unchanged', 'update']);
+  expect(await repository.git('log', '--format=%s', 'main')).toMatch(/^Undo files to files-[0-9a-f]{8}\nNewer files\nThe first$/);
+  expect(await repository.git('show', 'main:files.yaml')).toBe(manifest('files', 1).trim());
 });
