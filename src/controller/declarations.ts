@@ -107,6 +107,15 @@ export class Declarations {
     return holder.kind === 'kept' ? holder.by.name : null;
   }
 
+  /** The source because of which nothing would come of a name in `source`: it belongs to that one, or is declared there; null when there is none. */
+  rivalOf(name: string, source: string): string | null {
+    const owner = this.#ownerOf(name);
+    if (owner !== null && owner !== source && this.#sources.get(owner)?.snapshot === null) return owner;
+    const keeper = this.keeperOf(name);
+    if (keeper !== null) return keeper === source ? null : keeper;
+    return this.sources.find((other) => other.name !== source && other.declares(name))?.name ?? null;
+  }
+
   issuesOf(name: string): readonly Issue[] {
     const declaration = this.of(name);
     return declaration.kind === 'invalid' ? declaration.issues : [];

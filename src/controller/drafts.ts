@@ -6,7 +6,7 @@ import { FairleadError } from '../base/error.ts';
 import { hashValue } from '../base/hash.ts';
 import { compareContracts } from '../core/contract/compare.ts';
 import { rehearse } from '../core/rehearsal.ts';
-import { applyProposal } from '../manifest/edit.ts';
+import { applyProposal, namedServices } from '../manifest/edit.ts';
 import { maskedManifestText } from '../manifest/spec.ts';
 import type { ContractComparison } from '../model/contract.ts';
 import type { Declaration } from '../model/desired.ts';
@@ -31,6 +31,8 @@ export interface Draft {
   readonly changed: ReadonlyMap<string, Service>;
   /** Valid or invalid now, and no longer declared afterwards. */
   readonly gone: readonly string[];
+  /** Those of either that belong to another Source, with that one: nothing comes of them here. */
+  readonly elsewhere: ReadonlyMap<string, string>;
   readonly issues: readonly Issue[];
   readonly pruneHeld: readonly string[];
   /** 16 hex digits of this Proposal against this Snapshot. */
@@ -63,16 +65,25 @@ export class Drafts {
       .map(({ service }) => service);
     const missing = gone.filter((name) => prunes.includes(name) && !deleted.has(name));
     const issues = compilation.issues.filter((issue) => issue.file in files || newlyInvalid(issue, compilation, source));
-    const elsewhere = compilation.changed.flatMap((service) => keptElsewhere(service, sourceName, declarations.keeperOf(service.name)));
+    const changed = new Map(compilation.changed.map((service) => [service.name, service]));
+    const elsewhere = new Map(
+      [...changed.keys(), ...gone].flatMap((name) => {
+        const rival = declarations.rivalOf(name, sourceName);
+        return rival === null ? [] : [[name, rival] as const];
+      }),
+    );
+    const given = namedServices(proposal.files);
+    const kept = compilation.changed.flatMap((service) => keptElsewhere(service, sourceName, elsewhere, given));
     return {
       proposal,
       source,
       onto: snapshot.id,
       files,
       compilation,
-      changed: new Map(compilation.changed.map((service) => [service.name, service])),
+      changed,
       gone,
-      issues: [...issues, ...elsewhere],
+      elsewhere,
+      issues: [...issues, ...kept],
       pruneHeld: missing.length === 0 ? [] : parts.guardPrune({ recorded: recorded.sort(), missing, empty: compilation.empty }),
       token: hashValue({ source: sourceName, snapshot: snapshot.id, proposal }).slice(0, 16),
     };
@@ -91,7 +102,8 @@ export class Drafts {
 
   /** As it is handed to the Writer, with what is to be said of it where nobody says anything else. */
   worked(draft: Draft, body = '', subject = subjectOf(draft)): Worked {
-    const { onto, files, gone, token } = draft;
+    const { onto, files, token } = draft;
+    const gone = draft.gone.filter((name) => !draft.elsewhere.has(name));
     return { onto, files, changes: changesOf(draft), gone, subject, body, token, report: async () => this.report(draft) };
   }
 
@@ -172,7 +184,8 @@ function named({ files, proposal, compilation, source: { declared } }: Draft): r
   return [...declared.valid()].filter((name) => valid.has(name) && spoken.has(declared.service(name)!.origin.file));
 }
 
-function actionOf(name: string, { gone, changed, source: { declared } }: Draft): ServiceChange['action'] {
+function actionOf(name: string, { gone, changed, elsewhere, source: { declared } }: Draft): ServiceChange['action'] {
+  if (elsewhere.has(name)) return 'unchanged';
   if (gone.includes(name)) return 'delete';
   const before = declared.service(name);
   if (before === null) return changed.has(name) ? 'create' : 'unchanged';
@@ -184,11 +197,31 @@ function newlyInvalid({ subject }: Issue, { invalid }: Compilation, { declared }
   return subject !== undefined && Object.hasOwn(invalid, subject) && declared.service(subject) !== null;
 }
 
-/** The way of a Service that moves, its new place first; anybody else should know that nothing comes of it. */
-function keptElsewhere({ name, origin: { file, line } }: Service, source: string, keeper: string | null): Issue[] {
-  if (keeper === null || keeper === source) return [];
-  const message = `The Service \`${name}\` runs from source ${keeper}; it is not taken from ${source} until it is gone there.`;
-  return [{ code: 'DuplicateService', severity: 'warning', message, file, line, column: 1, path: 'metadata.name', subject: name }];
+/** Throws Refused where the Proposal names what belongs to another Source: nothing would come of that, however it was written. */
+export function refuseElsewhere({ proposal, elsewhere, changed, source }: Draft): void {
+  const [name] = [...namedServices(proposal.files)].filter((given) => changed.has(given) && elsewhere.has(given)).sort();
+  if (name === undefined) return;
+  const keeper = elsewhere.get(name)!;
+  const message = `${name} belongs to source ${keeper}: nothing would come of it in ${source.name}. Nothing was written.`;
+  throw new FairleadError('Refused', message, {
+    data: {
+      next: `to change it, leave --source out; to move it, put its manifest into ${source.name} by hand and then delete it from ${keeper}`,
+    },
+  });
+}
+
+/** Given by name it is an error; what a template changes besides is said. */
+function keptElsewhere(
+  { name, origin: { file, line } }: Service,
+  source: string,
+  elsewhere: Draft['elsewhere'],
+  given: ReadonlySet<string>,
+): Issue[] {
+  const keeper = elsewhere.get(name);
+  if (keeper === undefined) return [];
+  const severity = given.has(name) ? 'error' : 'warning';
+  const message = `The Service \`${name}\` belongs to source ${keeper}; it is not taken from ${source} until it is gone there.`;
+  return [{ code: 'DuplicateService', severity, message, file, line, column: 1, path: 'metadata.name', subject: name }];
 }
 
 function warningsOf(

@@ -9,6 +9,7 @@ import type { Promotion, ServiceRecord } from '../model/record.ts';
 import type { Admin, Applied, LockReport, LockRequest, PlanReport, Proposal, Writing } from '../ports/admin.ts';
 import { AsAsked } from './as-asked.ts';
 import type { Controller } from './controller.ts';
+import { refuseElsewhere } from './drafts.ts';
 import { lockDraft } from './lock.ts';
 import type { SourceKeeper } from './source-keeper.ts';
 import { sourceOf, takenBack, wayBack } from './way-back.ts';
@@ -75,6 +76,7 @@ export class Operator implements Admin {
       const draft = await drafts.of({ ...proposal, deletions: left }, source);
       if (planToken !== null && planToken !== draft.token)
         throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
+      refuseElsewhere(draft);
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
       if (errors.length > 0)
         throw new FairleadError('Refused', `The proposal does not compile: ${errors.length} errors.`, { data: { issues: errors } });

@@ -17,11 +17,12 @@ import { FakeHost } from './world.ts';
 type Files = Readonly<Record<string, string>>;
 
 export class FolderWorld {
-  readonly host = new FakeHost();
+  host = new FakeHost();
   controller!: Controller;
   operator!: Operator;
   /** How often the operator stopped everything. */
   stops = 0;
+  readonly #store = createMemoryStore();
   readonly #parts: { readonly name: string; readonly location: string; readonly compiler: ReturnType<typeof createCompiler> }[];
 
   /** A Source of each name, over a new folder of its own. */
@@ -43,7 +44,7 @@ export class FolderWorld {
     for (const [index, folder] of this.folders.entries())
       for (const [path, text] of Object.entries(files[index] ?? {})) writeFileSync(join(folder, path), text);
     this.controller = await Controller.start({
-      store: createMemoryStore(),
+      store: this.#store,
       sources: this.#parts.map(({ name, location, compiler }) => ({
         source: createFolderSource({ name, root: location, clock: systemClock }),
         kind: 'folder',
@@ -61,6 +62,13 @@ export class FolderWorld {
       onFenced: () => {},
     });
     this.operator = new Operator(this.controller, () => (this.stops += 1));
+  }
+
+  /** Another controller over the same folders and Records, and another Host, which has not answered yet. */
+  async restart(): Promise<void> {
+    await this.controller.close();
+    this.host = new FakeHost();
+    await this.start();
   }
 
   async until(service: string, wanted: (record: ServiceRecord) => boolean): Promise<ServiceRecord> {

@@ -1,5 +1,5 @@
 /** What an operator may ask for, over a real folder and the real compiler: plans, writes, undo, commands, and their audit. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ServiceRecord } from '../../src/model/record.ts';
@@ -251,6 +251,10 @@ describe('with two sources', () => {
     prune: false,
     ...more,
   });
+  const template = (version: string) =>
+    `apiVersion: fairlead.dev/v1alpha1\nkind: ServiceTemplate\nmetadata: {name: base}\nspec: {run: {command: [node, server-${version}.js]}}\n`;
+  const extending = (name: string) =>
+    `apiVersion: fairlead.dev/v1alpha1\nkind: Service\nmetadata: {name: ${name}}\nspec: {extends: [base]}\n`;
 
   it('a change goes to the source that has the service, and something new to the one that is named', async () => {
     await operator.apply(proposal('there', '2'), null, directly, 7);
@@ -275,13 +279,52 @@ describe('with two sources', () => {
     expect(readFileSync(join(other, 'there.yaml'), 'utf8')).toBe(manifest('there', '1'));
   });
 
-  it('says that nothing comes of a name that runs from another source, and lets it be written for a move', async () => {
+  it('a name that belongs to another source is refused before anything is written, in the plan and when it is applied', async () => {
+    const both = proposal('here', '2', { source: 'south', files: { 'a.yaml': `${manifest('fresh', '1')}---\n${manifest('here', '2')}` } });
+    const report = await operator.plan(both);
+    expect(report.issues).toMatchObject([{ code: 'DuplicateService', severity: 'error', subject: 'here' }]);
+    expect(report.changes.map(({ service, action }) => `${action} ${service}`)).toEqual(['create fresh', 'unchanged here']);
+    for (const token of [null, report.token])
+      await expect(operator.apply(both, token, directly, 7)).rejects.toMatchObject({
+        code: 'Refused',
+        message: 'here belongs to source north: nothing would come of it in south. Nothing was written.',
+        data: { next: expect.stringContaining('leave --source out') },
+      });
+    expect(readdirSync(other)).toEqual(['there.yaml']);
+    expect((await events()).filter(({ reason }) => reason === 'ProposalApplied')).toEqual([]);
+  });
+
+  it('a name that belongs to a source which cannot be read yet is refused, too', async () => {
+    await controller.suspendSource('north', true);
+    await world.restart();
+    ({ controller, operator } = world);
+    world.host.connect();
+    await until('there', ({ state }) => state === 'Active');
+    await controller.compiled();
+    await expect(operator.apply(proposal('here', '2', { source: 'south' }), null, directly, 7)).rejects.toMatchObject({ code: 'Refused' });
+    expect(readdirSync(other)).toEqual(['there.yaml']);
+  });
+
+  it('a change of a template reaches what belongs there alone, and says so', async () => {
+    writeFileSync(join(other, 'base.yaml'), template('1'));
+    for (const name of ['here', 'there']) writeFileSync(join(other, `${name}.yaml`), extending(name));
+    await operator.reconcile('south', 7);
+    const wanted = proposal('', '', { source: 'south', files: { 'base.yaml': template('2') } });
+    const report = await operator.plan(wanted);
+    expect(report.changes.map(({ service, action }) => `${action} ${service}`)).toEqual(['unchanged here', 'update there']);
+    expect(report.issues.filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect((await operator.apply(wanted, report.token, directly, 7)).changes).toEqual([
+      { service: 'here', action: 'unchanged' },
+      { service: 'there', action: 'update' },
+    ]);
+  });
+
+  it('moves when its manifest is in the new source and then deleted from the old one', async () => {
     const before = controller.loop.records.get('here')!;
-    const report = await operator.plan(proposal('here', '1', { source: 'south' }));
-    expect(report.issues).toMatchObject([{ code: 'DuplicateService', severity: 'warning', subject: 'here' }]);
-    await operator.apply(proposal('here', '1', { source: 'south' }), null, directly, 7);
+    writeFileSync(join(other, 'here.yaml'), manifest('here', '1'));
+    await operator.reconcile('south', 7);
     expect(controller.loop.records.get('here')!.desired!.origin.source).toBe('north');
-    await operator.apply({ files: {}, deletions: ['here'], prune: false, source: 'north' }, null, directly, 7);
+    await operator.apply({ files: {}, deletions: ['here'], prune: false }, null, directly, 7);
     const record = await until('here', ({ desired }) => desired!.origin.source === 'south');
     // Its folder is another, so it is another Revision, which moves in as any other does.
     expect(record).toMatchObject({ deleting: false, createdAt: before.createdAt, rolloutCount: 2, stable: { hash: before.stable!.hash } });
