@@ -16,6 +16,7 @@ export async function connectAdmin(socketPath: string): Promise<AdminClient> {
     reconcile: async (source) => call('reconcile', { source }),
     suspendSource: async (source, suspended) => call('suspendSource', { source, suspended }),
     plan: async (proposal) => call('plan', { proposal }),
+    declared: async (service) => call('declared', { service }),
     apply: async (proposal, planToken, writing) => call('apply', { proposal, planToken, writing }),
     undo: async (service, toRevision, writing) => call('undo', { service, toRevision, writing }),
     planLock: async (request) => call('planLock', { request }),

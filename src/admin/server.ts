@@ -104,6 +104,7 @@ function addRoutes(app: FastifyInstance, admin: Admin, uid: number): void {
     admin.suspendSource(body.source, body.suspended, uid),
   );
   route<{ proposal: Proposal }>('plan', { proposal }, async (body) => admin.plan(body.proposal));
+  route<{ service: string }>('declared', { service: text }, async ({ service }) => admin.declared(service));
   route<{ proposal: Proposal; planToken: string | null; writing: Writing }>(
     'apply',
     { proposal, planToken: textOrNull, writing },

@@ -19,14 +19,14 @@ export async function follow<Verdict>(
   context: Context,
   name: string,
   timeoutMs: number | null,
-  judge: (seen: Seen) => Verdict | null,
+  judge: (seen: Seen) => Verdict | null | Promise<Verdict | null>,
 ): Promise<Verdict> {
   const { terminal } = context;
   const startedAt = terminal.now();
   let lastSeenAt = startedAt;
   for (;;) {
     try {
-      const verdict = judge(await readService(context, name));
+      const verdict = await judge(await readService(context, name));
       if (verdict !== null) return verdict;
       lastSeenAt = terminal.now();
     } catch (thrown) {

@@ -152,7 +152,7 @@ export class Drafts {
 /** Services that differ from what is declared now, or whose manifest does. */
 function changesOf(draft: Draft): Applied['changes'] {
   const names = [...new Set([...draft.changed.keys(), ...draft.gone])].sort();
-  return names.map((service) => ({ service, action: actionOf(service, draft) }));
+  return names.map((service) => ({ service, action: actionOf(service, draft), specHash: declaredAfter(service, draft)?.specHash ?? null }));
 }
 
 /** Longer lists of names are counted. */

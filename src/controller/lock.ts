@@ -173,7 +173,7 @@ function workedOf(report: LockReport, onto: string, files: Readonly<Record<strin
   return {
     onto,
     files,
-    changes: declared.map(({ service }) => ({ service, action: 'update' })),
+    changes: declared.map(({ service }) => ({ service, action: 'update', specHash: null })),
     gone: [],
     subject: subjectOf(report.changes),
     body: bodyOf(report.changes),

@@ -6,7 +6,7 @@ import { FairleadError } from '../base/error.ts';
 import { namedServices } from '../manifest/edit.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { Promotion, ServiceRecord } from '../model/record.ts';
-import type { Admin, Applied, LockReport, LockRequest, PlanReport, Proposal, Writing } from '../ports/admin.ts';
+import type { Admin, Applied, Declared, LockReport, LockRequest, PlanReport, Proposal, Writing } from '../ports/admin.ts';
 import { AsAsked } from './as-asked.ts';
 import type { Controller } from './controller.ts';
 import { refuseElsewhere } from './drafts.ts';
@@ -59,6 +59,19 @@ export class Operator implements Admin {
   async plan(proposal: Proposal): Promise<PlanReport> {
     const { drafts } = this.#controller;
     return drafts.report(await drafts.of(proposal, this.#targetOf(proposal)));
+  }
+
+  async declared(service: string): Promise<Declared> {
+    const { declarations, sources, commits } = this.#controller;
+    const declaration = declarations.of(service);
+    const from = declaration.kind === 'declared' ? declaration.service.origin.source : null;
+    // What was written last may be what could not be compiled, or what has not been read yet.
+    const mayHaveMore = [...sources.values()].filter(({ name }) => from === null || name === from);
+    if (mayHaveMore.some(({ declared }) => declared.failure !== null)) return { kind: 'unknown' };
+    if (declaration.kind !== 'declared') return { kind: declaration.kind };
+    const { origin, specHash, revision } = declaration.service;
+    const { source, file, snapshot } = origin;
+    return { kind: 'declared', source, file, snapshot, commit: commits.known.get(snapshot) ?? null, specHash, revision: revision.name };
   }
 
   async apply(proposal: Proposal, planToken: string | null, writing: Writing, uid: number): Promise<Applied> {
@@ -173,7 +186,7 @@ export class Operator implements Admin {
       );
     await this.#controller.approveDeletions(names);
     this.#controller.loop.queue(names);
-    const changes = names.map((service) => ({ service, action: 'delete' as const }));
+    const changes = names.map((service) => ({ service, action: 'delete' as const, specHash: null }));
     await this.#audit(uid, 'ProposalApplied', `No source declares them any more: ${summary(changes)}.`);
     return { snapshot: '', changes, files: [], proposed: null };
   }

@@ -153,7 +153,7 @@ export class Writer {
 
 /** Of Services that are already as they are to be. */
 export function nothingToWrite({ state }: SourceKeeper, services: readonly string[]): Worked {
-  const changes = services.map((service) => ({ service, action: 'unchanged' as const }));
+  const changes = services.map((service) => ({ service, action: 'unchanged' as const, specHash: null }));
   return { onto: state.snapshot!.id, files: {}, changes, gone: [], subject: '', body: '', token: '', report: null };
 }
 

@@ -1,7 +1,9 @@
 /** What an operator may do over the admin socket. Each is an audited Event with the caller's uid; none edits a live service directly. */
 import type { CommandKind } from '../model/command.ts';
 import type { ContractComparison } from '../model/contract.ts';
+import type { Declaration } from '../model/desired.ts';
 import type { Issue } from '../model/issue.ts';
+import type { CommitFacts } from '../model/snapshot.ts';
 import type { Person } from './source.ts';
 
 /** A proposed change of the source of truth: manifests as text, or names to delete. */
@@ -66,14 +68,37 @@ export interface PlanReport {
   readonly pruneHeld: readonly string[];
 }
 
+/** What became of a Service by a change. */
+export interface AppliedChange {
+  readonly service: string;
+  readonly action: ServiceChange['action'];
+  /** specHash of what is declared of it since; null where that is nothing, or where it was not compiled before it was written. */
+  readonly specHash: string | null;
+}
+
 export interface Applied {
   readonly snapshot: string;
-  readonly changes: readonly { readonly service: string; readonly action: ServiceChange['action'] }[];
+  readonly changes: readonly AppliedChange[];
   /** Files written or deleted, relative to the source's root. */
   readonly files: readonly string[];
   /** Set when it was pushed as a branch: nothing changes before somebody merges it. */
   readonly proposed: Proposed | null;
 }
+
+/** What the sources together say of a Service now, before any pass over it. */
+export type Declared =
+  | {
+      readonly kind: 'declared';
+      readonly source: string;
+      readonly file: string;
+      /** Id of the Snapshot that its declaration is of, and what that commit says; null for a folder. */
+      readonly snapshot: string;
+      readonly commit: CommitFacts | null;
+      readonly specHash: string;
+      /** Name of the Revision. */
+      readonly revision: string;
+    }
+  | { readonly kind: Exclude<Declaration['kind'], 'declared'> };
 
 /** Which Contracts are to be locked. */
 export interface LockRequest {
@@ -116,6 +141,8 @@ export interface Admin {
   reconcile(source: string | null, uid: number): Promise<void>;
   suspendSource(source: string, suspended: boolean, uid: number): Promise<void>;
   plan(proposal: Proposal): Promise<PlanReport>;
+  /** `unknown` also while a source that may have more to say of it cannot be read or compiled. */
+  declared(service: string): Promise<Declared>;
   /**
    * Refused with the Issues in `data.issues` when the Proposal does not compile, with the token stale, or when a Service to delete was
    * changed since it was asked for; one that others deleted since is `unchanged`.

@@ -29,6 +29,7 @@ beforeEach(async () => {
   fail = null;
   const answers: Record<string, unknown> = {
     plan: { token: 't', changes: [], issues: [], pruneHeld: [] },
+    declared: { kind: 'absent' },
     apply: { snapshot: 's', changes: [], files: [], proposed: null },
     undo: { snapshot: 'u', changes: [], files: [], proposed: null },
     planLock: { token: 'l', source: 'folder', changes: [], same: [], skipped: [] },
@@ -57,6 +58,7 @@ it('passes every method on with the uid of the caller', async () => {
   await client.reconcile(null);
   await client.suspendSource('folder', true);
   expect(await client.plan(proposal)).toMatchObject({ token: 't' });
+  expect(await client.declared('a')).toEqual({ kind: 'absent' });
   expect(await client.apply(proposal, 'token', writing)).toMatchObject({ snapshot: 's' });
   expect(await client.undo('a', null, writing)).toMatchObject({ snapshot: 'u' });
   expect(await client.planLock(locking)).toMatchObject({ token: 'l' });
@@ -68,6 +70,7 @@ it('passes every method on with the uid of the caller', async () => {
     ['reconcile', null, uid],
     ['suspendSource', 'folder', true, uid],
     ['plan', proposal],
+    ['declared', 'a'],
     ['apply', proposal, 'token', writing, uid],
     ['undo', 'a', null, writing, uid],
     ['planLock', locking],

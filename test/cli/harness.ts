@@ -9,7 +9,7 @@ import type { AdminClient, Parts, SupervisorEvent, UpSettings } from '../../src/
 import { run } from '../../src/cli/main.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { inColour, plain } from '../../src/cli/view/paint.ts';
-import type { Applied, LockReport, PlanReport } from '../../src/ports/admin.ts';
+import type { Applied, Declared, LockReport, PlanReport } from '../../src/ports/admin.ts';
 import { createStatusApi, type StatusApi } from '../../src/status-api/server.ts';
 import { fakeReadModel, fakeToolNames, startAt, type FakeReadModel } from '../fixtures/read-model.ts';
 
@@ -55,10 +55,12 @@ export class Harness {
   /** What `apply`, `undo` and `lock` answer. */
   applied: Applied = {
     snapshot: appliedSnapshot,
-    changes: [{ service: 'files', action: 'update' }],
+    changes: [{ service: 'files', action: 'update', specHash: 'applied' }],
     files: ['files.yaml'],
     proposed: null,
   };
+  /** What `declared` answers. */
+  declared: Declared = { kind: 'unknown' };
   /** Makes admin methods throw. */
   refuse: Error | null = null;
   /** What happens when something is applied. */
@@ -179,6 +181,7 @@ export class Harness {
       reconcile: ask('reconcile', () => undefined),
       suspendSource: ask('suspendSource', () => undefined),
       plan: ask('plan', () => this.report),
+      declared: ask('declared', () => this.declared),
       apply: ask('apply', () => (this.onApply(), this.applied)),
       undo: ask('undo', () => (this.onApply(), this.applied)),
       planLock: ask('planLock', () => this.lockReport),

@@ -7,7 +7,7 @@ import { appliedText } from '../../src/cli/view/changes.ts';
 import { plain } from '../../src/cli/view/paint.ts';
 import { settledText } from '../../src/cli/view/up-text.ts';
 import type { Overview } from '../../src/model/resource.ts';
-import type { Applied, Writing } from '../../src/ports/admin.ts';
+import type { Applied, Declared, Writing } from '../../src/ports/admin.ts';
 import { holdDataDir } from '../../src/stores/data-dir-lock.ts';
 import { startAt } from '../fixtures/read-model.ts';
 import { breaking } from '../fixtures/rollout-views.ts';
@@ -285,9 +285,62 @@ describe('changes', () => {
 
   test('--wait is 5 when the change is not seen in time', async () => {
     let now = startAt;
+    cli.declared = { ...theirs, snapshot: appliedSnapshot };
     expect(await cli.runWith({ now: () => (now += 300) }, 'apply', '-f', 'files.yaml', '--wait', '--timeout', '1s')).toMatchObject({
       code: 5,
     });
+  });
+
+  const theirs: Extract<Declared, { kind: 'declared' }> = {
+    ...{
+      kind: 'declared',
+      source: 'platform',
+      file: 'files.yaml',
+      snapshot: 'f2'.repeat(20),
+      specHash: 'theirs',
+      revision: 'files-f2f2f2f2',
+    },
+    commit: { id: 'f2'.repeat(20), parent: null, author: 'Ada', email: 'ada@example.org', subject: 'Mended\u202e files', committedAt: 1 },
+  };
+  const overtaking: [string, string[], Applied['changes'][0]['action'], Declared, string][] = [
+    [
+      'a commit',
+      ['apply', '-f', 'files.yaml'],
+      'update',
+      theirs,
+      'commit f2f2f2f2f2f2 “Mended\u{fffd} files” of Ada, which declares files-f2f2f2f2',
+    ],
+    ['a commit', ['rollout', 'undo', 'files'], 'update', theirs, 'commit f2f2f2f2f2f2'],
+    [
+      'a file',
+      ['apply', '-f', 'files.yaml'],
+      'update',
+      { ...theirs, commit: null },
+      'files.yaml of platform, which declares files-f2f2f2f2',
+    ],
+    ['a manifest that is not valid', ['apply', '-f', 'files.yaml'], 'update', { kind: 'invalid' }, 'a manifest that is not valid'],
+    ['its deletion', ['apply', '-f', 'files.yaml'], 'update', { kind: 'absent' }, 'its deletion: no source declares it any more'],
+    ['a commit that declares it again', ['delete', 'service', 'files'], 'delete', theirs, 'commit f2f2f2f2f2f2'],
+  ];
+  test.each(overtaking)('--wait is 1 when %s came before it was taken: %j', async (_, argv, action, declared, words) => {
+    cli.applied = { ...cli.applied, changes: [{ service: 'files', action, specHash: action === 'delete' ? null : 'applied' }] };
+    // It is known from the second look on.
+    cli.onApply = () => void setTimeout(() => (cli.declared = declared), 50);
+    const { code, out, err } = await cli.run(...argv, '--wait');
+    expect([code, out]).toEqual([1, expect.stringContaining(`service/files was overtaken by ${words}`)]);
+    expect(err).toMatch(/next: .*make the change again if it is still wanted/);
+  });
+
+  test('--wait sees a service that was deleted before it was ever seen', async () => {
+    cli.applied = { ...cli.applied, changes: [{ service: 'fresh', action: 'create', specHash: 'applied' }] };
+    cli.declared = { kind: 'absent' };
+    expect(await cli.run('apply', '-f', 'files.yaml', '--wait')).toMatchObject({ code: 1, out: expect.stringContaining('its deletion') });
+  });
+
+  test('--wait is 0 when a later commit declares the same as was applied', async () => {
+    cli.declared = { ...theirs, specHash: 'applied' };
+    cli.onApply = () => cli.model.change('files', { observedSnapshot: 'f2'.repeat(20), conditions: [synced('True', 'Applied')] });
+    expect(await cli.run('apply', '-f', 'files.yaml', '--wait')).toMatchObject({ code: 0, out: expect.stringContaining('is Active') });
   });
 
   test('delete names what goes and waits until it has gone; an unknown name is 1', async () => {

@@ -313,7 +313,7 @@ describe('with two sources', () => {
     const report = await operator.plan(wanted);
     expect(report.changes.map(({ service, action }) => `${action} ${service}`)).toEqual(['unchanged here', 'update there']);
     expect(report.issues.filter(({ severity }) => severity === 'error')).toEqual([]);
-    expect((await operator.apply(wanted, report.token, directly, 7)).changes).toEqual([
+    expect((await operator.apply(wanted, report.token, directly, 7)).changes).toMatchObject([
       { service: 'here', action: 'unchanged' },
       { service: 'there', action: 'update' },
     ]);

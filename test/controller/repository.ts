@@ -120,6 +120,10 @@ export class RepositorySource extends FakeSource {
 
   override async compile(snapshot: Snapshot): Promise<Compilation> {
     this.compilations += 1;
+    if (this.failCompilations > 0) {
+      this.failCompilations -= 1;
+      throw new Error('the compiler broke');
+    }
     const after = this.#read(new Map(snapshot.files.map(({ path, bytes }) => [path, Buffer.from(bytes).toString()])), snapshot.id);
     const compilation = this.#compilation(snapshot.id, after);
     this.#services = after;

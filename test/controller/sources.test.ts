@@ -365,7 +365,7 @@ describe('the prune guard', () => {
       7,
     );
     await world.settle();
-    expect(applied.changes).toEqual([{ service: 'a', action: 'delete' }]);
+    expect(applied.changes).toEqual([{ service: 'a', action: 'delete', specHash: null }]);
     expect([world.state('a'), world.state('b')]).toEqual([undefined, 'Active']);
   });
 });

@@ -176,7 +176,7 @@ describe('somebody else who pushes in between', () => {
     await expect(operator.apply(deleting('files'), null, directly, 7)).rejects.toMatchObject({ code: 'SourceMoved' });
     expect(theirs).toBe(5);
     expect(repository.log()).not.toContain('Delete files');
-    expect(await world.store.setting('approved-deletions')).toBeNull();
+    expect(await world.store.setting('approvedDeletions')).toBeNull();
   });
 
   it('what they pushed is in the way when it is not taken, and why is said', async () => {
@@ -204,6 +204,38 @@ describe('somebody else who pushes in between', () => {
   });
 });
 
+describe('what is declared now', () => {
+  beforeEach(() => controlled({ 'files.yaml': manifest('files', 'v1'), 'clock.yaml': manifest('clock', 'v1') }));
+
+  it('is what was applied, until somebody changes the same service', async () => {
+    const { snapshot, changes } = await operator.apply(applying(manifest('files', 'v2')), null, directly, 7);
+    const { specHash, revision } = declared('files', 'v2');
+    const applied = { kind: 'declared', source: 'platform', file: 'files.yaml', snapshot, specHash, revision: revision.name };
+    expect(changes).toEqual([{ service: 'files', action: 'update', specHash }]);
+    expect(await operator.declared('files')).toMatchObject({ ...applied, commit: { id: snapshot, subject: 'Update files' } });
+    repository.push({ 'clock.yaml': manifest('clock', 'v2') }, 'Another clock');
+    await source.refresh();
+    await world.settle();
+    expect(await operator.declared('files')).toMatchObject(applied);
+    const theirs = repository.push({ 'files.yaml': manifest('files', 'v3') }, 'Theirs');
+    await source.refresh();
+    await world.settle();
+    expect(await operator.declared('files')).toMatchObject({ snapshot: theirs, commit: { subject: 'Theirs', author: 'Ada' } });
+    await operator.apply(deleting('files'), null, directly, 7);
+    expect(await operator.declared('files')).toEqual({ kind: 'absent' });
+  });
+
+  it('is not known while its source cannot be read, or compiled: that may be what was written last', async () => {
+    source.failCompilations = 1;
+    await operator.apply(applying(manifest('files', 'v2'), manifest('weather', 'v1')), null, directly, 7);
+    for (const name of ['files', 'weather']) expect(await operator.declared(name)).toEqual({ kind: 'unknown' });
+    await world.clock.advance(1_000);
+    expect(await operator.declared('weather')).toMatchObject({ kind: 'declared', snapshot: repository.tip().id });
+    source.unreadable('No answer.');
+    expect(await operator.declared('weather')).toEqual({ kind: 'unknown' });
+  });
+});
+
 describe('what is no longer declared as it was when somebody asked', () => {
   const [one, two] = ['v1', 'v2'].map((version) => declared('files', version).revision.name) as [string, string];
 
@@ -220,11 +252,11 @@ describe('what is no longer declared as it was when somebody asked', () => {
   }
 
   const nothing = (files: string[]) => ({ snapshot: repository.tip().id, changes: files, files: [], proposed: null });
-  const unchanged = (service: string) => ({ service, action: 'unchanged' });
+  const unchanged = (service: string) => ({ service, action: 'unchanged', specHash: null });
 
   it('is undone once by two who undo at the same moment', async () => {
     const applied = await Promise.all([operator.undo('files', null, directly, 7), operator.undo('files', null, directly, 8)]);
-    expect(applied.map(({ changes }) => changes)).toEqual([[{ service: 'files', action: 'update' }], [unchanged('files')]]);
+    expect(applied.map(({ changes }) => changes)).toMatchObject([[{ service: 'files', action: 'update' }], [unchanged('files')]]);
     expect(repository.log()).toEqual([`Undo files to ${one}`, 'Newer files', 'The first']);
   });
 
@@ -278,7 +310,7 @@ describe('what is no longer declared as it was when somebody asked', () => {
       operator.apply(deleting('files'), null, directly, 7),
       operator.apply(deleting('files'), null, directly, 8),
     ]);
-    expect(applied.map(({ changes }) => changes)).toEqual([[{ service: 'files', action: 'delete' }], [unchanged('files')]]);
+    expect(applied.map(({ changes }) => changes)).toMatchObject([[{ service: 'files', action: 'delete' }], [unchanged('files')]]);
     expect(repository.log()).toEqual(['Delete files', 'Newer files', 'The first']);
   });
 
@@ -289,7 +321,7 @@ describe('what is no longer declared as it was when somebody asked', () => {
       message: expect.stringContaining('(“Mended files”, Ada) declares files-'),
     });
     expect(repository.log()).toEqual(['Mended files', 'Newer files', 'The first']);
-    expect(await world.store.setting('approved-deletions')).toBeNull();
+    expect(await world.store.setting('approvedDeletions')).toBeNull();
   });
 });
 
@@ -307,7 +339,7 @@ describe('a proposal', () => {
     const applied = await operator.apply(wanted, token, { ...proposed, message: 'Newer files\n\nAs asked for.' }, 7);
     expect(applied).toEqual({
       snapshot: repository.tip(branch).id,
-      changes: [{ service: 'files', action: 'update' }],
+      changes: [{ service: 'files', action: 'update', specHash: declared('files', 'v2').specHash }],
       files: ['files.yaml'],
       proposed: {
         branch,

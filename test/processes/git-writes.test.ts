@@ -120,6 +120,23 @@ it(
   },
 );
 
+it('who waits for a change hears at once that another has overtaken it, and whose', { timeout: 120_000 }, async () => {
+  writeFileSync(join(folder, 'hanging.yaml'), manifest('two', { mode: 'hang' }));
+  const waits = run('apply', '-f', 'hanging.yaml', '--wait', '--timeout', '60s');
+  const subjects = async () => repository.git('log', '--format=%s', 'main');
+  await until(async () => (await subjects()).startsWith('Update echo'));
+  const theirs = await repository.commit({ 'deploy/echo.yaml': manifest('three') }, { subject: 'Mended echo' });
+  await run('reconcile');
+  const { code, out, err } = await waits;
+  expect([code, out]).toEqual([
+    1,
+    expect.stringMatching(
+      new RegExp(`^service/echo was overtaken by commit ${theirs.slice(0, 12)} “Mended echo” of .+, which declares echo-`, 'm'),
+    ),
+  ]);
+  expect(err).toContain('next: fairlead describe service echo shows what is declared now');
+});
+
 it('a proposal is a branch and a pull request, and nothing else', { timeout: 120_000 }, async () => {
   const before = await repository.tip();
   writeFileSync(join(folder, 'two.yaml'), manifest('two'));

@@ -1,12 +1,12 @@
 /** `diff`, `plan`, `apply`, `delete`, `rollout undo`: changes of what is declared, through the source of truth. */
 import { FairleadError } from '../../base/error.ts';
-import type { RolloutStatus } from '../../model/resource.ts';
-import type { Applied, PlanReport, Proposal, Writing } from '../../ports/admin.ts';
+import type { RolloutStatus, ServiceResource } from '../../model/resource.ts';
+import type { Applied, AppliedChange, Declared, PlanReport, Proposal, Writing } from '../../ports/admin.ts';
 import type { AdminClient, Context } from '../context.ts';
 import { exitCodeOf, tellError, usage } from '../errors.ts';
 import { follow, restOf, serviceNamed } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
-import { screenOf } from '../terminal.ts';
+import { screenOf, type Terminal } from '../terminal.ts';
 import { appliedText, diffText, planText, real, withLive } from '../view/changes.ts';
 import { issueText } from '../view/issues.ts';
 import { planMarkdown } from '../view/plan-markdown.ts';
@@ -114,7 +114,8 @@ export async function change(
   if (options.timeout !== undefined && !options.wait) throw usage('--timeout is for --wait.', 'add --wait, or leave --timeout out');
   if (options.propose && options.wait)
     throw usage('Nothing changes before somebody merges a proposal: there is nothing to wait for.', 'leave --wait or --propose out');
-  const applied = await make(await context.admin(), await writingOf(terminal, options));
+  const admin = await context.admin();
+  const applied = await make(admin, await writingOf(terminal, options));
   terminal.out(appliedText(applied, terminal.paint));
   for (const file of applied.files) terminal.err(terminal.errPaint.dim(`wrote ${oneLine(file)}\n`));
   if (applied.proposed?.problem)
@@ -122,38 +123,85 @@ export async function change(
   if (!options.wait) return 0;
   const until = terminal.now() + (options.timeout ?? defaultTimeoutMs);
   let bad = 0;
-  for (const { service, action } of applied.changes) {
-    if (action === 'unchanged') continue;
+  for (const each of applied.changes) {
+    if (each.action === 'unchanged') continue;
     const left = Math.max(0, until - terminal.now());
-    if (!(await settles(context, service, action === 'delete', applied.snapshot, left))) bad++;
+    if (!(await settles(context, admin, each, applied.snapshot, left))) bad++;
   }
   return bad === 0 ? 0 : 1;
 }
 
-/** Follows one service until it is what was applied, or has turned out not to be; says how it ended. */
-async function settles(context: Context, name: string, deleted: boolean, snapshot: string, timeoutMs: number): Promise<boolean> {
+/** Follows one service until it is what was applied, or it is known that it will not be; says how it ended. */
+async function settles(context: Context, admin: AdminClient, change: AppliedChange, snapshot: string, timeoutMs: number): Promise<boolean> {
   const { terminal } = context;
+  const { service: name, action } = change;
   let told: RolloutStatus | null = null;
   let toldState = '';
-  const end = await follow(context, name, timeoutMs, (seen) => {
-    if (seen === null) return deleted ? { good: true, text: `service/${name} is gone\n` } : null;
-    const { state, rollout } = seen.status;
+  const tell = ({ status: { state, rollout } }: ServiceResource): void => {
     const progress = rollout === null ? [`${name}  ${state}`] : rolloutChanges(name, told, rollout, terminal.now());
     if (rollout !== null || state !== toldState) for (const line of progress) terminal.err(terminal.errPaint.dim(`${line}\n`));
     told = rollout ?? told;
     toldState = state;
-    const rest = deleted || seen.observedCommit !== snapshot ? null : restOf(seen);
-    if (rest === null) return null;
-    const good = rest === 'good';
-    const why = good ? '' : rolloutText(seen, terminal.now(), screenOf(terminal));
-    return {
-      good,
-      text: `service/${name} ${good ? terminal.paint.good(`is ${seen.status.state}`) : terminal.paint.bad('was not taken')}${seen.status.stable === null ? '' : `, ${seen.status.stable} serves`}\n${why}`,
-    };
+  };
+  const end = await follow<End>(context, name, timeoutMs, async (seen) => {
+    if (seen !== null) tell(seen);
+    else if (action === 'delete') return { good: true, text: `service/${name} is gone\n` };
+    const taken = seen !== null && action !== 'delete' && seen.observedCommit === snapshot;
+    const declared = taken ? null : await admin.declared(name);
+    if (declared !== null && isOvertaken(declared, change, snapshot)) return overtakenEnd(terminal, name, declared);
+    const isSeen = taken || (seen !== null && declared?.kind === 'declared' && seen.observedCommit === declared.snapshot);
+    return isSeen ? restEnd(terminal, seen) : null;
   });
   terminal.out(end.text);
-  if (!end.good) terminal.err(`  ${terminal.errPaint.bold('next:')} fairlead describe service ${name}\n`);
+  if (!end.good) terminal.err(`  ${terminal.errPaint.bold('next:')} ${end.next ?? `fairlead describe service ${name}`}\n`);
   return end.good;
+}
+
+/** How a change of a service ended; `next`: what to do, where that is more than to look at it. */
+interface End {
+  readonly good: boolean;
+  readonly text: string;
+  readonly next?: string;
+}
+
+/** null while something is under way. */
+function restEnd(terminal: Terminal, seen: ServiceResource): End | null {
+  const rest = restOf(seen);
+  if (rest === null) return null;
+  const good = rest === 'good';
+  const { name } = seen.metadata;
+  const { state, stable } = seen.status;
+  const verdict = good ? terminal.paint.good(`is ${state}`) : terminal.paint.bad('was not taken');
+  const why = good ? '' : rolloutText(seen, terminal.now(), screenOf(terminal));
+  return { good, text: `service/${name} ${verdict}${stable === null ? '' : `, ${stable} serves`}\n${why}` };
+}
+
+/** Whether something else is declared than was applied. What was applied counts as declared also where it stands elsewhere since. */
+function isOvertaken(declared: Declared, { action, specHash }: AppliedChange, snapshot: string): boolean {
+  if (declared.kind === 'unknown') return false;
+  if (action === 'delete') return declared.kind !== 'absent';
+  if (declared.kind !== 'declared') return true;
+  return declared.snapshot !== snapshot && declared.specHash !== specHash;
+}
+
+function overtakenEnd({ paint }: Terminal, name: string, declared: Declared): End {
+  const again = 'make the change again if it is still wanted';
+  return {
+    good: false,
+    text: `service/${name} ${paint.bad('was overtaken')} ${byWhat(declared)}\n`,
+    next: declared.kind === 'absent' ? again : `fairlead describe service ${name} shows what is declared now; ${again}`,
+  };
+}
+
+function byWhat(declared: Declared): string {
+  if (declared.kind === 'absent') return 'by its deletion: no source declares it any more';
+  if (declared.kind !== 'declared') return 'by a manifest that is not valid';
+  const { commit, file, source, revision } = declared;
+  const by =
+    commit === null
+      ? `${oneLine(file)} of ${source}`
+      : `commit ${commit.id.slice(0, 12)} “${oneLine(commit.subject)}” of ${oneLine(commit.author)}`;
+  return `by ${by}, which declares ${revision}`;
 }
 
 async function proposalOf(context: Context, options: Input): Promise<Proposal> {
