@@ -201,8 +201,10 @@ function addChange(verbs: Verbs): void {
       .add('change', 'validate', 'Check manifests: every problem of every file, with its place. Needs no controller.', [
         'fairlead validate examples/manifests',
         'fairlead validate . -o github',
+        'fairlead validate deploy --locked',
       ])
       .argument('<path...>', 'files, folders, or - for stdin')
+      .option('--locked', 'hold them to fairlead.lock: it is there, speaks of them alone, and nothing is approved beside it')
       .addOption(output('json', 'github', 'junit')),
     async () => (await import('./commands/validate.ts')).validate,
   );

@@ -76,7 +76,11 @@ export const issueCodes = {
   DuplicateService: 'Two Services have one name; neither is taken.',
   DependencyCycle: 'Services depend on each other in a circle; the message shows it.',
   UnknownDependency: 'A service that is depended on is not declared. A warning: the dependant waits.',
-  UnknownService: '`fairlead.lock` names a Service that no manifest of its source declares. A warning: nothing comes of it.',
+  UnknownService:
+    '`fairlead.lock` names a Service that no manifest of its source declares. A warning, with `validate --locked` an error: nothing comes of it.',
+  ServiceNotLocked:
+    'With `validate --locked`: `fairlead.lock` says nothing of the Service. A warning: it is held to the gate of its rollouts alone.',
+  ApprovedNotLocked: 'With `validate --locked`: a manifest approves a Contract that is not the one in `fairlead.lock`.',
   DuplicateLock: 'Two `fairlead.lock` of one source name a Service, and do not say the same; neither is taken.',
   PortConflict: 'Two Services have one fixed port.',
   PrefixConflict: 'Two Services publish under one prefix.',

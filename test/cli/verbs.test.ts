@@ -126,6 +126,19 @@ describe('validate', () => {
     expect((await cli.runWith({ interactive: true }, 'validate', 'bad.yaml')).out).toMatch(/> 6 \| +rum:\n +\| +\^/);
   });
 
+  test('--locked holds them to the lock, and there has to be one', async () => {
+    cli.file('files.yaml', manifest);
+    const none = await cli.run('validate', '.', '--locked');
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining('There is no fairlead.lock in .')]);
+    const lock = (name: string) => `apiVersion: fairlead.dev/v1alpha1\nkind: Lock\nservices:\n  ${name}: {contract: ${'a1'.repeat(32)}}\n`;
+    cli.file('fairlead.lock', lock('files'));
+    expect(await cli.run('validate', '.', '--locked')).toMatchObject({ code: 0, out: 'valid: 2 files, 1 valid service\n' });
+    cli.file('fairlead.lock', lock('gone'));
+    expect((await cli.run('validate', '.')).code).toBe(0);
+    const held = await cli.run('validate', '.', '--locked');
+    expect([held.code, held.out]).toEqual([1, expect.stringMatching(/^fairlead\.lock:4:3 error .*\(UnknownService\)/m)]);
+  });
+
   test('stdin, JSON, GitHub and JUnit', async () => {
     const input = manifest.replace('name: files', 'name: Files');
     expect((await cli.runWith({ input }, 'validate', '-')).code).toBe(1);

@@ -1,5 +1,6 @@
 /** `fairlead.lock`: what was approved of which Service, and what becomes of a source when it does not say so clearly. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { compileLocked } from '../../src/manifest/held-to-lock.ts';
 import { Workspace } from '../../src/manifest/workspace.ts';
 import { brief, bytesOf, compileTexts, root, service, template } from './compile.ts';
 
@@ -171,5 +172,46 @@ describe('locks over time', () => {
     fork.update([{ path: 'fairlead.lock', bytes: bytesOf(locked({ a: two })) }]);
     expect(fork.compile('s2').services.get('a')!.lock).toEqual({ contract: two });
     expect(workspace.compile('s1').services.get('a')!.lock).toEqual({ contract: one });
+  });
+});
+
+describe('held to the lock without anything running', () => {
+  const heldTo = (texts: Readonly<Record<string, string>>) =>
+    compileLocked(
+      Object.entries(texts).map(([path, text]) => ({ path, bytes: bytesOf(text) })),
+      root,
+    ).issues.map((issue) => `${issue.severity} ${brief(issue)}`);
+  const approving = (hash: string) => `  migration: { contract: { approved: ${hash} } }\n`;
+
+  it('says nothing of services that are locked, whether or not they approve the same themselves', () => {
+    const manifests = { 'a.yaml': service('a'), 'b.yaml': service('b', approving(two.slice(0, 12))) };
+    expect(heldTo({ ...manifests, 'fairlead.lock': locked({ a: one, b: two }) })).toEqual([]);
+  });
+
+  it('is an error where the lock names what nobody declares, and a warning where it does not name what somebody does', () => {
+    const manifests = { 'a.yaml': service('a'), 'draft.yaml': service('draft', '  state: Draft\n') };
+    expect(heldTo({ ...manifests, 'fairlead.lock': locked({ gone: one }) })).toEqual([
+      'warning ServiceNotLocked a.yaml:1:1',
+      'error UnknownService fairlead.lock:4:3 services.gone',
+    ]);
+  });
+
+  it('is an error where a manifest, or its template, approves another contract than the lock', () => {
+    const approved = {
+      'a.yaml': service('a', approving(two)),
+      'b.yaml': service('b', '  extends: [t]\n'),
+      'c.yaml': service('c', approving(two)),
+      't.yaml': template('t', '{}', approving(one)),
+    };
+    expect(heldTo({ ...approved, 'fairlead.lock': locked({ a: one, b: two }) })).toEqual([
+      'error ApprovedNotLocked a.yaml:6:38 spec.migration.contract.approved',
+      'warning ServiceNotLocked c.yaml:1:1',
+      'error ApprovedNotLocked t.yaml:6:38 spec.migration.contract.approved',
+    ]);
+  });
+
+  it('is no more than what is wrong with a lock that cannot be read', () => {
+    const issues = heldTo({ 'a.yaml': service('a'), 'fairlead.lock': locked({ a: 'short' }) });
+    expect(issues).toEqual([expect.stringMatching(/^error \w+ fairlead\.lock:5:15 services\.a\.contract$/)]);
   });
 });

@@ -1,19 +1,26 @@
 /** `validate`: every Issue of every file, without a controller. */
 import { join, relative } from 'node:path';
+import { FairleadError } from '../../base/error.ts';
+import { compileLocked } from '../../manifest/held-to-lock.ts';
 import { compileFiles } from '../../manifest/workspace.ts';
+import { isLockPath } from '../../model/lock.ts';
 import type { Context } from '../context.ts';
 import { readManifests } from '../manifest-files.ts';
 import { count, githubText, issueText, junitText, summaryText } from '../view/issues.ts';
 
-/** Exit code 0 when nothing is an error, 1 otherwise. */
+/** Exit code 0 when nothing is an error, 1 otherwise. Throws NotFound when there is no lock to hold anything to. */
 export async function validate(
   context: Context,
   paths: readonly string[],
-  options: { output?: 'json' | 'github' | 'junit' },
+  options: { output?: 'json' | 'github' | 'junit'; locked?: true },
 ): Promise<number> {
   const { terminal } = context;
   const { root, files } = await readManifests(terminal, paths);
-  const compiled = compileFiles(files, { root });
+  if (options.locked && !files.some(({ path }) => isLockPath(path)))
+    throw new FairleadError('NotFound', `There is no fairlead.lock in ${paths.join(', ')}.`, {
+      data: { next: 'give the folder that it lies in; `fairlead lock` writes one' },
+    });
+  const compiled = options.locked ? compileLocked(files, root) : compileFiles(files, { root });
   const { services } = compiled;
   // People click on places and GitHub knows files by the working directory, not by the folder that was given.
   const placed = (file: string): string => relative(terminal.cwd, join(root, file)) || file;
