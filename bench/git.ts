@@ -31,7 +31,7 @@ const goalMs = values.quick ? 5_000 : 1_000;
  * process that holds 600 MB some 2 ms more than one of 200 MB; /proc counts in 10 ms, and the quick run has few of them.
  */
 const pollBound = values.quick ? 2 : 1.5;
-const commitBound = values.quick ? 3 : 2;
+const commitBound = values.quick ? 3 : 1.5;
 
 /** What was measured with one number of manifests. Per poll and per commit, but for `start`. */
 interface Measured {

@@ -70,6 +70,12 @@ export class Intake {
     await this.settled();
   }
 
+  /** The same at less cost, where the source is said to have moved. */
+  async poll(): Promise<void> {
+    await (this.#source.poll?.() ?? this.#source.refresh());
+    await this.settled();
+  }
+
   /** Resolves once no Compilation is under way. */
   async settled(): Promise<void> {
     while (this.#working !== null) await this.#working;

@@ -101,6 +101,11 @@ export class SourceKeeper {
     await this.#intake.refresh();
   }
 
+  /** The same at less cost, where somebody says that it has moved. */
+  async poll(): Promise<void> {
+    await this.#intake.poll();
+  }
+
   async settled(): Promise<void> {
     await this.#intake.settled();
   }

@@ -41,6 +41,8 @@ export interface Source {
   start(listener: SourceListener, lastApplied?: string | null): Promise<void>;
   /** Reads again now, whatever the watcher says; resolves after the listener was told. */
   refresh(): Promise<void>;
+  /** Somebody says that it has moved: looks now whether it has, and at no more than that. Resolves like `refresh`, which stands in where it is missing. */
+  poll?(): Promise<void>;
   /** While suspended no Snapshot is handed out. */
   suspend(): void;
   resume(): void;

@@ -17,7 +17,7 @@ export function openHooks(
   for (const source of sources) {
     const hook = hooks[source.name];
     if (source.kind !== 'git' || hook === undefined) continue;
-    const refresh = async (): Promise<void> => controller.source(source.name).refresh();
+    const refresh = async (): Promise<void> => controller.source(source.name).poll();
     byName.set(source.name, { forge: hook.forge, ref: source.ref, secret: async () => readSecret(hook.secret), refresh });
   }
   return createHookServer({ host, port, hooks: byName, clock: systemClock, onProblem: (message, err) => log.error({ err }, message) });

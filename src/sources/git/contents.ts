@@ -8,7 +8,7 @@ import { isManifestPath } from '../folder-scan.ts';
 import type { ExportedTree, LaidFile } from './exported-tree.ts';
 import { TooLarge } from './mirror.ts';
 import type { ObjectStore } from './objects.ts';
-import { contentProblem, isRegular, treeProblems, type TreeEntry } from './tree.ts';
+import { contentProblem, isRegular, TreeProblems, type TreeChanges } from './tree.ts';
 
 /** Largest manifest that is handed out whole; a larger one is cut at this length, for the compiler to refuse. */
 const maxFileBytes = 8 * 1024 * 1024;
@@ -27,15 +27,23 @@ export interface LoadHooks {
   readonly beforeExport: () => Promise<void>;
 }
 
+/** What is known of one commit. It becomes that of the next by what differs between the two. */
 interface Held {
-  readonly commit: string;
-  readonly entries: ReadonlyMap<string, TreeEntry>;
-  /** Blob id → bytes, of regular files. */
-  readonly sizes: ReadonlyMap<string, number>;
+  commit: string;
   /** Manifests by path. */
-  readonly files: ReadonlyMap<string, SnapshotFile>;
-  /** Regular files, sorted by path. */
-  readonly laid: readonly LaidFile[];
+  readonly files: Map<string, SnapshotFile>;
+  readonly problems: TreeProblems;
+  /** Regular files by path, and how long they are altogether, in bytes. */
+  readonly laid: Map<string, LaidFile>;
+  bytes: number;
+  /** The regular files sorted by path; null until somebody asks for them. */
+  sorted: readonly LaidFile[] | null;
+}
+
+/** From one commit to the next. */
+interface Step extends TreeChanges {
+  /** null: from nothing, since nothing is known that could be gone on from. */
+  readonly from: Held | null;
 }
 
 export class Contents {
@@ -59,10 +67,16 @@ export class Contents {
     this.#exported = null;
   }
 
-  /** Every file that was laid out, sorted by path; null while the exported tree is of no commit that is known. */
-  get laid(): readonly LaidFile[] | null {
-    const held = this.#held;
-    return held === null || this.#exported !== held.commit ? null : held.laid;
+  /** False while the exported tree is of no commit that is known. */
+  get isLaid(): boolean {
+    return this.#held !== null && this.#exported === this.#held.commit;
+  }
+
+  /** Every file that was laid out, sorted by path; none while that is not known. */
+  get laid(): readonly LaidFile[] {
+    if (this.#held === null || !this.isLaid) return [];
+    this.#held.sorted ??= [...this.#held.laid.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    return this.#held.sorted;
   }
 
   /**
@@ -70,104 +84,97 @@ export class Contents {
    * read, with GitFailed when an object is missing or corrupt.
    */
   async load(commit: string, { fetchBlobs, beforeExport }: LoadHooks): Promise<readonly SnapshotFile[]> {
-    const held = this.#held;
-    const { entries, changed, removed } = await this.#entriesOf(commit, held);
-    const sizes = await this.#sizesOf(entries, held?.sizes ?? new Map(), fetchBlobs);
-    const exportAll = this.#exported === null || (this.#exported !== commit && this.#exported !== held?.commit);
+    const step = await this.#stepTo(commit);
+    const fresh = await this.#filesOf(step, fetchBlobs);
+    const gone = goneOf(step);
+    const bytes = this.#bytesAfter(step, fresh, gone);
     const exporting = this.#exported !== commit;
-    const regular = (exportAll ? [...entries.values()] : changed).filter(isRegular);
-    const wanted = exporting ? regular : regular.filter(({ path }) => isManifestPath(path));
     if (exporting) {
       await beforeExport();
       this.#exported = null;
-      await this.#parts.exported.begin(exportAll ? await this.#strangers(entries) : removed);
+      await this.#parts.exported.begin(step.from === null ? await this.#strangers(fresh) : gone);
     }
-    const files = new Map(held?.files);
-    for (const path of removed) files.delete(path);
-    await this.#read(wanted, sizes, exporting, files);
+    const read = await this.#read(exporting ? fresh : fresh.filter(({ path }) => isManifestPath(path)), exporting);
     if (exporting) this.#exported = commit;
-    this.#held = { commit, entries, sizes, files, laid: laidOf(entries.values(), sizes) };
-    return withProblems(files, treeProblems(entries.values()));
+    this.#held = heldAfter(commit, step, { fresh, gone, read, bytes });
+    return withProblems(this.#held.files, this.#held.problems.all);
   }
 
-  async #entriesOf(commit: string, held: Held | null) {
+  /** Goes on from what is known where all of it is laid out, and else lists the whole commit. */
+  async #stepTo(commit: string): Promise<Step> {
     const { objects, paths } = this.#parts;
-    if (held === null) {
-      const all = await objects.tree(commit, paths);
-      return { entries: new Map(all.map((entry) => [entry.path, entry])), changed: all, removed: [] };
-    }
-    const { changed, removed } = await objects.changes(held.commit, commit, paths);
-    const entries = new Map(held.entries);
-    for (const path of removed) entries.delete(path);
-    for (const entry of changed) entries.set(entry.path, entry);
-    // What was a file and is a link now is gone as far as files go.
-    const lost = changed.filter((entry) => !isRegular(entry)).map(({ path }) => path);
-    const wasFile = (path: string): boolean => {
-      const before = held.entries.get(path);
-      return before !== undefined && isRegular(before);
-    };
-    return { entries, changed, removed: [...removed, ...lost].filter(wasFile) };
+    const held = this.#held;
+    if (held === null || !this.isLaid) return { from: null, changed: await objects.tree(commit, paths), removed: [] };
+    return { from: held, ...(await objects.changes(held.commit, commit, paths)) };
   }
 
-  /** Sizes of all regular files, asked for those alone that are new. */
-  async #sizesOf(
-    entries: ReadonlyMap<string, TreeEntry>,
-    known: ReadonlyMap<string, number>,
-    fetchBlobs: LoadHooks['fetchBlobs'],
-  ): Promise<Map<string, number>> {
-    const ids = new Set<string>();
-    for (const entry of entries.values()) if (isRegular(entry)) ids.add(entry.id);
-    const unknown = [...ids].filter((id) => !known.has(id));
-    const partial = !this.#parts.paths.includes('.');
-    let fresh = await this.#parts.objects.sizes(unknown, partial);
-    const missing = unknown.filter((id) => !fresh.has(id));
+  /** The regular files among what changed. */
+  async #filesOf({ changed }: Step, fetchBlobs: LoadHooks['fetchBlobs']): Promise<LaidFile[]> {
+    const { objects, paths } = this.#parts;
+    const regular = changed.filter(isRegular);
+    const ids = new Set(regular.map(({ id }) => id));
+    const sizes = await objects.sizes(ids, !paths.includes('.'));
+    const missing = [...ids].filter((id) => !sizes.has(id));
     if (missing.length > 0) {
       await fetchBlobs(missing);
-      fresh = await this.#parts.objects.sizes(unknown, partial);
+      for (const [id, size] of await objects.sizes(missing, false)) sizes.set(id, size);
     }
-    const sizes = new Map<string, number>();
-    for (const id of ids) sizes.set(id, known.get(id) ?? fresh.get(id) ?? 0);
-    let total = 0;
-    for (const entry of entries.values()) if (isRegular(entry)) total += sizes.get(entry.id)!;
-    if (total > this.#parts.maxBytes) throw new TooLarge(this.#parts.maxBytes);
-    return sizes;
+    return regular.map(({ path, id, kind }) => ({ path, id, size: sizes.get(id) ?? 0, executable: kind === 'executable' }));
   }
 
-  async #read(
-    wanted: readonly TreeEntry[],
-    sizes: ReadonlyMap<string, number>,
-    exporting: boolean,
-    files: Map<string, SnapshotFile>,
-  ): Promise<void> {
-    const byId = new Map<string, TreeEntry[]>();
-    for (const entry of wanted) {
-      const alike = byId.get(entry.id);
-      if (alike === undefined) byId.set(entry.id, [entry]);
-      else alike.push(entry);
-    }
-    const toRead = new Map([...byId.keys()].map((id) => [id, sizes.get(id)!]));
+  /** How long all files are then; throws TooLarge when that is more than may be. */
+  #bytesAfter({ from }: Step, fresh: readonly LaidFile[], gone: readonly string[]): number {
+    let bytes = from?.bytes ?? 0;
+    for (const { path, size } of fresh) bytes += size - (from?.laid.get(path)?.size ?? 0);
+    for (const path of gone) bytes -= from!.laid.get(path)!.size;
+    if (bytes > this.#parts.maxBytes) throw new TooLarge(this.#parts.maxBytes);
+    return bytes;
+  }
+
+  /** Reads the files and lays them out where that is asked for; the manifests among them by path. */
+  async #read(wanted: readonly LaidFile[], exporting: boolean): Promise<ReadonlyMap<string, SnapshotFile>> {
+    const read = new Map<string, SnapshotFile>();
+    const byId = Map.groupBy(wanted, ({ id }) => id);
+    const toRead = new Map(wanted.map(({ id, size }) => [id, size]));
     await this.#parts.objects.blobs(toRead, async (id, bytes) => {
-      for (const { path, kind } of byId.get(id)!) {
-        if (exporting) await this.#parts.exported.write(path, bytes, kind === 'executable');
-        if (isManifestPath(path)) files.set(path, fileOf(path, bytes, files.get(path)));
+      for (const { path, executable } of byId.get(id)!) {
+        if (exporting) await this.#parts.exported.write(path, bytes, executable);
+        if (isManifestPath(path)) read.set(path, fileOf(path, bytes, this.#held?.files.get(path)));
       }
     });
+    return read;
   }
 
-  /** What lies in the exported tree and is in no commit of these. */
-  async #strangers(entries: ReadonlyMap<string, TreeEntry>): Promise<string[]> {
-    const present = await this.#parts.exported.present();
-    return present.filter((path) => {
-      const entry = entries.get(path);
-      return entry === undefined || !isRegular(entry);
-    });
+  /** What lies in the exported tree and is none of these files. */
+  async #strangers(files: readonly LaidFile[]): Promise<string[]> {
+    const paths = new Set(files.map(({ path }) => path));
+    return (await this.#parts.exported.present()).filter((path) => !paths.has(path));
   }
 }
 
-function laidOf(entries: Iterable<TreeEntry>, sizes: ReadonlyMap<string, number>): LaidFile[] {
-  const regular = [...entries].filter(isRegular);
-  const laid = regular.map(({ path, id, kind }) => ({ path, id, size: sizes.get(id)!, executable: kind === 'executable' }));
-  return laid.sort((a, b) => (a.path < b.path ? -1 : 1));
+/** Paths of files that are none any more: what is gone, and what was a file and is a link now. */
+function goneOf({ from, changed, removed }: Step): string[] {
+  const lost = changed.filter((entry) => !isRegular(entry)).map(({ path }) => path);
+  return [...removed, ...lost].filter((path) => from?.laid.has(path));
+}
+
+interface Outcome {
+  readonly fresh: readonly LaidFile[];
+  readonly gone: readonly string[];
+  readonly read: ReadonlyMap<string, SnapshotFile>;
+  readonly bytes: number;
+}
+
+function heldAfter(commit: string, { from, changed, removed }: Step, { fresh, gone, read, bytes }: Outcome): Held {
+  const held: Held = from ?? { commit, files: new Map(), problems: new TreeProblems(), laid: new Map(), bytes, sorted: null };
+  for (const path of gone) {
+    held.files.delete(path);
+    held.laid.delete(path);
+  }
+  for (const file of fresh) held.laid.set(file.path, file);
+  for (const [path, file] of read) held.files.set(path, file);
+  held.problems.change({ changed, removed });
+  return Object.assign(held, { commit, bytes, sorted: null });
 }
 
 /** The file with those bytes: the one known, when it is the same. */

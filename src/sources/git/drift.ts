@@ -46,6 +46,11 @@ export class TreeWatch {
     this.#parts = parts;
   }
 
+  /** Files stayed other than they were laid out at the last look. */
+  get drifted(): boolean {
+    return this.#drift != null;
+  }
+
   /** Rejects with GitFailed when what a file should be cannot be read; nothing is known then. */
   async look(files: readonly LaidFile[]): Promise<Looked> {
     const { exported, clock, policy } = this.#parts;

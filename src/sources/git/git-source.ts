@@ -49,8 +49,7 @@ export function createGitSource(options: GitSourceOptions): WritableSource {
 
 /**
  * How long polls rest for each laid-out file after a look at all of them, in ms. A look takes about 4 µs a file, so that looking
- * takes the ten-thousandth part of the time, and a poll costs the same, however many there are: 10 files are looked at every
- * 0.4 s at most, 5,000 every 200 s. Whatever asks by name (a webhook, `reconcile`) and a new commit wait for nothing.
+ * takes the ten-thousandth part of the time however many there are: 10 files are looked at every 0.4 s at most, 5,000 every 200 s.
  */
 const restPerFileMs = 40;
 
@@ -98,8 +97,8 @@ class GitSource implements WritableSource {
   #cancelPoll = (): void => {};
   #suspended = false;
   #closed = false;
-  /** A refresh that waits for its turn. */
-  #refreshing: Promise<void> | null = null;
+  /** A poll that somebody asked for and that waits for its turn. */
+  #asked: Promise<void> | null = null;
   /** Polls and writes, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
@@ -125,15 +124,20 @@ class GitSource implements WritableSource {
     await this.refresh();
   }
 
-  /** Asks the server now, and looks again also at a commit that was refused, and at all files. Asked often at once, it does so once. */
-  async refresh(): Promise<void> {
-    this.#refreshing ??= this.#inTurn(async () => {
-      this.#refreshing = null;
+  /** Looks at all files, too, without a rest. */
+  refresh(): Promise<void> {
+    this.#lookDueAt = 0;
+    return this.poll();
+  }
+
+  /** Asks the server now, and looks again also at a commit that was refused. Asked often at once, it does so once. */
+  async poll(): Promise<void> {
+    this.#asked ??= this.#inTurn(async () => {
+      this.#asked = null;
       if (this.#refused !== null) this.#judged = null;
-      this.#lookDueAt = 0;
       await this.#poll();
     });
-    await this.#refreshing;
+    await this.#asked;
   }
 
   suspend(): void {
@@ -176,7 +180,7 @@ class GitSource implements WritableSource {
       const remote = await this.#remote();
       const tip = await this.#tip(remote);
       // What was broken off while it was laid out is laid out anew, also where the ref went back.
-      const halfLaid = this.#refused === null && this.#contents.laid === null;
+      const halfLaid = this.#refused === null && !this.#contents.isLaid;
       if (tip.id !== this.#judged || halfLaid) await this.#take(tip, remote);
     });
     await this.#lookAtFiles();
@@ -200,9 +204,9 @@ class GitSource implements WritableSource {
 
   /** Whether what was laid out is still so, be the server there or not. */
   async #lookAtFiles(): Promise<void> {
-    const { laid } = this.#contents;
     const now = this.#clock.elapsedMs();
-    if (laid === null || now < this.#lookDueAt || this.#closed || this.#suspended) return;
+    if (!this.#contents.isLaid || now < this.#lookDueAt || this.#closed || this.#suspended) return;
+    const { laid } = this.#contents;
     this.#lookDueAt = now + laid.length * restPerFileMs;
     try {
       const { event, drift, changed } = await this.#watch.look(laid);
@@ -384,13 +388,13 @@ class GitSource implements WritableSource {
 
   /** Reads the commit, brings the exported tree to it, and hands it out. */
   async #load(next: Applied, commit: Commit, remote: Remote | null): Promise<void> {
-    const { paths } = this.#settings;
     const files = await this.#contents.load(next.commit, {
       fetchBlobs: (ids) => (remote === null ? Promise.resolve() : this.#mirror.fetchBlobs(remote, ids)),
       beforeExport: () => this.#remember({ applied: this.#memory?.applied ?? null, exported: null }),
     });
-    await this.#remember({ applied: next, exported: { commit: next.commit, paths } });
-    this.#lookDueAt = 0;
+    await this.#remember({ applied: next, exported: { commit: next.commit, paths: this.#settings.paths } });
+    // What stood changed, the commit may have laid out anew; all else stands as it did.
+    if (this.#watch.drifted) this.#lookDueAt = 0;
     this.#newest = {
       source: this.name,
       id: commit.id,

@@ -63,21 +63,28 @@ export class ObjectStore {
   }
 
   /**
-   * Blob id → length in bytes, of those that are here; the others are left out. `partial`: some may not be, by intent; then
-   * everything here is listed, since git would go and fetch one that it is asked about.
+   * Blob id → length in bytes, of those that are here; the others are left out. `partial`: some may not be, by intent; git would
+   * go and fetch those, and fail, were it asked how long they are.
    */
   async sizes(ids: Iterable<string>, partial: boolean): Promise<Map<string, number>> {
     const sizes = new Map<string, number>();
-    const wanted = new Set(ids);
-    if (wanted.size === 0) return sizes;
-    const listing = partial
-      ? await this.text(['cat-file', '--batch-check', '--batch-all-objects', '--unordered'])
-      : await this.text(['cat-file', '--batch-check'], { input: `${[...wanted].join('\n')}\n` });
+    const wanted = [...new Set(ids)];
+    const here = partial ? await this.#here(wanted) : wanted;
+    if (here.length === 0) return sizes;
+    const listing = await this.text(['cat-file', '--batch-check'], { input: `${here.join('\n')}\n` });
     for (const line of listing.split('\n')) {
       const [id, type, size] = line.split(' ');
-      if (type === 'blob' && wanted.has(id!)) sizes.set(id!, Number(size));
+      if (type === 'blob') sizes.set(id!, Number(size));
     }
     return sizes;
+  }
+
+  /** Those of the ids that are here, at the cost of these and not of all that is here. It reads what they are of, and fetches nothing. */
+  async #here(ids: readonly string[]): Promise<readonly string[]> {
+    if (ids.length === 0) return [];
+    const args = ['rev-list', '--objects', '--no-object-names', '--missing=print', '--ignore-missing', '--stdin'];
+    const here = new Set((await this.text(args, { input: `${ids.join('\n')}\n` })).split('\n'));
+    return ids.filter((id) => here.has(id));
   }
 
   /** Hands over each blob once, a batch at a time. Rejects when one is not here or not what its id says. */

@@ -76,31 +76,76 @@ export function isSafePath(path: string): boolean {
 }
 
 /** Path → why the entry cannot be read, for what is no file of this repository, leads out of it, or cannot be told apart everywhere. */
-export function treeProblems(entries: Iterable<TreeEntry>): Map<string, string> {
-  const problems = new Map<string, string>();
-  const folded = new Map<string, string[]>();
-  for (const { path, kind } of entries) {
-    if (kind === 'submodule') {
-      problems.set(path, 'it is a submodule, and submodules are not followed. Name its repository as a source of its own.');
-      continue;
-    }
-    if (!isSafePath(path)) {
-      problems.set(path, "its path would lead out of the repository, or into what is git's own.");
-      continue;
-    }
-    if (isTooLong(path)) problems.set(path, 'it is longer than file systems take. Shorten it.');
-    if (!isManifestPath(path)) continue;
-    if (kind === 'link') problems.set(path, 'it is a symbolic link, and links in a repository are not followed. Commit the file itself.');
-    const key = path.normalize('NFC').toLowerCase();
-    folded.set(key, [...(folded.get(key) ?? []), path]);
+export function treeProblems(entries: Iterable<TreeEntry>): ReadonlyMap<string, string> {
+  const problems = new TreeProblems();
+  problems.change({ changed: [...entries], removed: [] });
+  return problems.all;
+}
+
+/** The same of one tree after the other, found by what differs between the two, however large they are. Of no entries at first. */
+export class TreeProblems {
+  readonly #all = new Map<string, string>();
+  /** Of those that are a problem by themselves: what it is. */
+  readonly #own = new Map<string, string>();
+  /** The name that some machines tell no other from → manifests of that name. */
+  readonly #alike = new Map<string, Set<string>>();
+
+  /** Path → why the entry cannot be read. */
+  get all(): ReadonlyMap<string, string> {
+    return this.#all;
   }
-  for (const alike of folded.values())
-    if (alike.length > 1)
-      for (const path of alike) {
-        const others = alike.filter((other) => other !== path).join(', ');
-        problems.set(path, `its name differs from ${others} by case alone, so that some machines take them for one file. Rename one.`);
+
+  /** Takes in what differs from the tree before. */
+  change({ changed, removed }: TreeChanges): void {
+    const names = new Set<string>();
+    for (const path of [...removed, ...changed.map((entry) => entry.path)]) {
+      const name = foldedName(path);
+      this.#alike.get(name)?.delete(path);
+      this.#all.delete(path);
+      this.#own.delete(path);
+      names.add(name);
+    }
+    for (const entry of changed) {
+      const problem = ownProblem(entry);
+      if (problem !== null) {
+        this.#own.set(entry.path, problem);
+        this.#all.set(entry.path, problem);
       }
-  return problems;
+      if (entry.kind === 'submodule' || !isSafePath(entry.path) || !isManifestPath(entry.path)) continue;
+      const name = foldedName(entry.path);
+      const alike = this.#alike.get(name);
+      if (alike === undefined) this.#alike.set(name, new Set([entry.path]));
+      else alike.add(entry.path);
+    }
+    for (const name of names) this.#compare(name);
+  }
+
+  /** What is wrong with those of that name, now that there are more or fewer of them. */
+  #compare(name: string): void {
+    const alike = [...(this.#alike.get(name) ?? [])].sort();
+    if (alike.length === 0) this.#alike.delete(name);
+    for (const path of alike) {
+      const others = alike.filter((other) => other !== path).join(', ');
+      const own = this.#own.get(path);
+      if (others !== '')
+        this.#all.set(path, `its name differs from ${others} by case alone, so that some machines take them for one file. Rename one.`);
+      else if (own === undefined) this.#all.delete(path);
+      else this.#all.set(path, own);
+    }
+  }
+}
+
+function foldedName(path: string): string {
+  return path.normalize('NFC').toLowerCase();
+}
+
+/** What is wrong with an entry whatever others there are; null when nothing is. */
+function ownProblem({ path, kind }: TreeEntry): string | null {
+  if (kind === 'submodule') return 'it is a submodule, and submodules are not followed. Name its repository as a source of its own.';
+  if (!isSafePath(path)) return "its path would lead out of the repository, or into what is git's own.";
+  if (kind === 'link' && isManifestPath(path))
+    return 'it is a symbolic link, and links in a repository are not followed. Commit the file itself.';
+  return isTooLong(path) ? 'it is longer than file systems take. Shorten it.' : null;
 }
 
 /** Why a manifest's bytes are not what its author sees; null when they are. */

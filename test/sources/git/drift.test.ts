@@ -71,6 +71,18 @@ describe('files of the exported tree that somebody changed by hand', () => {
     expect([await readFile(at('data/7.txt'), 'utf8'), reasons()]).toEqual(['x\n', ['FilesCorrected']]);
   });
 
+  it('of many are not looked for because a commit came either: what it changes is laid out, and no more; a refresh looks', async () => {
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`data/${index}.txt`, 'x\n']));
+    await start({}, many);
+    await writeFile(at('data/7.txt'), 'y\n');
+    await harness.put({ 'data/8.txt': 'z\n' });
+    await harness.source.poll!();
+    const standing = async () => [await readFile(at('data/7.txt'), 'utf8'), await readFile(at('data/8.txt'), 'utf8'), reasons()];
+    expect(await standing()).toEqual(['y\n', 'z\n', []]);
+    await harness.source.refresh();
+    expect(await standing()).toEqual(['x\n', 'z\n', ['FilesCorrected']]);
+  });
+
   it('of few are looked for by the polls themselves', async () => {
     await start({ intervalMs: 50 });
     await writeFile(at('data.txt'), 'y\n');
@@ -222,12 +234,13 @@ describe('files of the exported tree that somebody changed by hand', () => {
       );
     });
 
-    it('a commit that changes the same file ends it', async () => {
-      await start({ drift: 'report' });
+    it('a commit that changes the same file ends it, however many files there are', async () => {
+      const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`data/${index}.txt`, 'x\n']));
+      await start({ drift: 'report' }, { ...files, ...many });
       await writeFile(at('data.txt'), 'y\n');
       await harness.source.refresh();
       await harness.put({ 'data.txt': 'z\n' });
-      await harness.source.refresh();
+      await harness.source.poll!();
       expect([newest(), await readFile(at('data.txt'), 'utf8')]).toEqual([null, 'z\n']);
     });
 

@@ -257,6 +257,23 @@ describe('a git repository', () => {
       expect(harness.texts).toEqual({ 'deploy/a.yaml': '2', 'deploy/b.yaml': '1', 'more.yaml': '2' });
     });
 
+    it('ask the server for files that are not here, and for those alone', async () => {
+      await start({ 'deploy/a.yaml': '1', 'else.yaml': 'moved' }, { paths: ['deploy'] });
+      const requestsOf = async (files: Readonly<Record<string, Entry>>): Promise<number> => {
+        harness.server.requests.length = 0;
+        await harness.put(files);
+        await harness.source.refresh();
+        return harness.server.requests.length;
+      };
+      const fetching = await requestsOf({ 'deploy/a.yaml': '2' });
+      const returning = await requestsOf({ 'deploy/a.yaml': '1' });
+      const moving = await requestsOf({ 'deploy/b.yaml': 'moved', 'else.yaml': null });
+      const both = await requestsOf({ 'deploy/a.yaml': '2', 'deploy/c.yaml': 'new' });
+      expect([moving, both]).toEqual([fetching, fetching]);
+      expect(returning).toBeLessThan(fetching);
+      expect(harness.texts).toEqual({ 'deploy/a.yaml': '2', 'deploy/b.yaml': 'moved', 'deploy/c.yaml': 'new' });
+    });
+
     it('that are in no commit give an empty Snapshot', async () => {
       await start({ 'a.yaml': '1' }, { paths: ['deploy'] });
       expect(harness.texts).toEqual({});

@@ -5,7 +5,8 @@ import type { Remote } from '../../../src/sources/git/environment.ts';
 import { explainFailure, isDamage } from '../../../src/sources/git/failure.ts';
 import { GitFailed } from '../../../src/sources/git/git.ts';
 import { objectionOf } from '../../../src/sources/git/signature-words.ts';
-import { isSafePath, parseChanges, parseTree, treeProblems } from '../../../src/sources/git/tree.ts';
+import { isSafePath, parseChanges, parseTree, treeProblems, TreeProblems, type TreeEntry } from '../../../src/sources/git/tree.ts';
+import { seeded } from '../../fixtures/seeded.ts';
 
 const id = 'a'.repeat(40);
 
@@ -53,6 +54,37 @@ describe('paths', () => {
 
   it('of a manifest that lead out are reported', () => {
     expect([...treeProblems([{ path: '../a.yaml', kind: 'file', id }]).keys()]).toEqual(['../a.yaml']);
+  });
+
+  it.each([1, 2, 3])('have the same problems when they are found by what changed, and when all are looked at (seed %i)', (seed) => {
+    const random = seeded(seed);
+    const one = <Item>(of: readonly Item[]): Item => of[Math.floor(random() * of.length)]!;
+    const paths = [
+      'a.yaml',
+      'A.yaml',
+      'a.YAML',
+      '../a.yaml',
+      'd/ü.json',
+      'd/u\u0308.json',
+      'run.sh',
+      `${'x'.repeat(300)}.yaml`,
+      '.git/a.yaml',
+    ];
+    const entries = new Map<string, TreeEntry>();
+    const problems = new TreeProblems();
+    const found = new Set<string>();
+    for (let step = 0; step < 500; step += 1) {
+      const touched = [...new Set([one(paths), one(paths), one(paths)])];
+      const removed = touched.filter((path) => entries.has(path) && random() < 0.5);
+      const kinds = ['file', 'executable', 'link', 'submodule'] as const;
+      const changed = touched.filter((path) => !removed.includes(path)).map((path) => ({ path, kind: one(kinds), id }));
+      problems.change({ changed, removed });
+      for (const path of removed) entries.delete(path);
+      for (const entry of changed) entries.set(entry.path, entry);
+      expect(problems.all).toEqual(treeProblems(entries.values()));
+      for (const words of problems.all.values()) found.add(words.slice(0, 12));
+    }
+    expect(found.size).toBe(5);
   });
 });
 
