@@ -263,6 +263,14 @@ describe('what the source says', () => {
     expect(world.controller.readModel.sources()[0]!.failure).toBeNull();
   });
 
+  it('is asked for when its source is said to have moved, also of one that knows no cheaper way than to be read again', async () => {
+    const world = await new World().with(named('a'));
+    world.source.unreadable('no such folder');
+    await world.settle();
+    await world.controller.source(world.source.name).poll();
+    expect(world.controller.readModel.sources()[0]!.failure).toBeNull();
+  });
+
   it('last counts: what was overtaken while one was compiled is never looked at', async () => {
     const world = await new World().with(named('a'));
     const { compilations } = world.source;
