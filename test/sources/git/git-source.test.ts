@@ -274,6 +274,13 @@ describe('a git repository', () => {
       expect(harness.texts).toEqual({ 'deploy/a.yaml': '2', 'deploy/b.yaml': 'moved', 'deploy/c.yaml': 'new' });
     });
 
+    it('that are more after a restart are read, though what is under them was left out before', async () => {
+      await start({ 'deploy/a.yaml': '1', 'else.yaml': '2' }, { paths: ['deploy'] });
+      await harness.restart({ paths: ['deploy', 'else.yaml'] });
+      expect([harness.texts, harness.witness.failures]).toEqual([{ 'deploy/a.yaml': '1', 'else.yaml': '2' }, []]);
+      expect((await readdir(harness.tree)).sort()).toEqual(['deploy', 'else.yaml']);
+    });
+
     it('that are in no commit give an empty Snapshot', async () => {
       await start({ 'a.yaml': '1' }, { paths: ['deploy'] });
       expect(harness.texts).toEqual({});
