@@ -1,7 +1,7 @@
 /** `rollout …` as a person runs it: what is followed and printed, what is asked of the controller, and the exit code. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rolloutViews, weatherStable, weatherTarget } from '../fixtures/rollout-views.ts';
-import { startAt, verdictOf } from '../fixtures/service-views.ts';
+import { condition, startAt, verdictOf } from '../fixtures/service-views.ts';
 import { Harness } from './harness.ts';
 
 let cli: Harness;
@@ -104,6 +104,35 @@ describe('status', () => {
     await running.says('broken  Error, no rollout yet');
     cli.model.change('broken', { state: 'Draft', conditions });
     expect(await running.done).toMatchObject({ code: 0, out: 'broken  Error, no rollout yet\nbroken  Draft, no rollout yet\n' });
+  });
+
+  describe('of a service at rest that its last rollout does not tell of', () => {
+    const synced = (status: 'True' | 'False', reason: string, message: string) => [
+      condition('Synced', status, reason, message),
+      condition('Stalled', status === 'True' ? 'False' : 'True', reason, ''),
+    ];
+    test.each([
+      ['Promoted', 1, 'what is declared was taken back before', 'False', 'Rejected', 'weather-cccccccc of snapshot 5f was taken back: so.'],
+      ['Promoted', 1, 'it is suspended', 'False', 'Suspended', 'Changes of the manifest are not applied until `resume`.'],
+      ['RolledBack', 0, 'what is declared by now serves', 'True', 'Applied', 'weather-aaaaaaaa is what the manifest says.'],
+    ] as const)('after one that was %s: exit code %i, and it says that %s', async (result, code, _, status, reason, message) => {
+      const conditions = synced(status, reason, message);
+      cli.model.change('weather', { ...rolloutViews.canary.record, ...ended(result, 'so'), conditions });
+      const piped = await cli.run('rollout', 'status', 'weather');
+      expect(piped.out.trimEnd().split('\n').at(-1)).toBe(`weather  now: ${message}`);
+      expect(piped.code).toBe(code);
+      const whole = await cli.run('rollout', 'status', 'weather', '--no-watch');
+      expect(whole.out).toContain(`\n  now        ${message}\n`);
+      expect((await cli.runWith({ interactive: true, columns: 200 }, 'rollout', 'status', 'weather')).out).toContain(
+        `now        ${message}`,
+      );
+    });
+
+    test('nothing is said twice: the rollout that was taken back is of what is declared', async () => {
+      const conditions = synced('False', 'Rejected', `${weatherTarget.name} of snapshot 5f was taken back: so.`);
+      cli.model.change('weather', { ...rolloutViews.canary.record, ...ended('RolledBack', 'so'), conditions });
+      expect((await cli.run('rollout', 'status', 'weather')).out).not.toContain('now:');
+    });
   });
 
   test('5 when time runs out, and it says that the rollout goes on', async () => {

@@ -7,8 +7,9 @@ import { follow, restOf, serviceNamed } from '../follow.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
 import { historyColumns } from '../view/resource-table.ts';
 import { rolloutChanges } from '../view/rollout-lines.ts';
-import { rolloutPicture } from '../view/rollout-picture.ts';
+import { rolloutPicture, standsLine } from '../view/rollout-picture.ts';
 import { rolloutResource } from '../view/rollout-resource.ts';
+import { standsText } from '../view/rollout-words.ts';
 import { table } from '../view/table.ts';
 
 interface StatusOptions {
@@ -29,10 +30,10 @@ export async function status(context: Context, name: string, options: StatusOpti
     if (seen === null) throw new FairleadError('NotFound', `The service ${name} has gone.`);
     const { rollout, history: before } = seen.status;
     const ended = before.find(({ number }) => number === followed);
-    show(seen, ended ?? rollout ?? before[0] ?? null);
-    if (!options.watch) return restCode(before[0]?.phase, restOf(seen));
-    if (ended !== undefined) return ended.phase === 'Promoted' ? 0 : 1;
     const rest = restOf(seen);
+    show(seen, ended ?? rollout ?? before[0] ?? null, ended === undefined && (rest !== null || !options.watch));
+    if (!options.watch) return restCode(before[0]?.phase, rest);
+    if (ended !== undefined) return ended.phase === 'Promoted' ? 0 : 1;
     return rest === null ? null : rest === 'good' ? 0 : 1;
   });
 }
@@ -41,24 +42,29 @@ function restCode(last: string | undefined, rest: 'good' | 'failed' | null): num
   return rest === 'failed' || (rest === null && last === 'RolledBack') ? 1 : 0;
 }
 
-/** Takes each look at the service, and of its Rollouts the one to show. */
-type Show = (seen: ServiceResource, rollout: RolloutStatus | null) => void;
+/** Takes each look at the service, of its Rollouts the one to show, and whether to say how the service stands after it. */
+type Show = (seen: ServiceResource, rollout: RolloutStatus | null, after: boolean) => void;
 
 /** On a terminal one picture, redrawn in place; in a pipe a line a change, or all that there is when nobody watches. */
 function asText(terminal: Terminal, { watch }: StatusOptions): Show {
   const redraw = redrawn(terminal);
   let before: RolloutStatus | null = null;
   let stateBefore = '';
-  return (seen, rollout) => {
+  return (seen, rollout, after) => {
     const { name } = seen.metadata;
     const { state } = seen.status;
     const now = terminal.now();
     const none = `${name}  ${state}, no rollout yet\n`;
-    const whole = (): string => (rollout === null ? none : rolloutPicture(seen, rollout, now, screenOf(terminal)));
+    const screen = screenOf(terminal);
+    const whole = (): string =>
+      rollout === null ? none : rolloutPicture(seen, rollout, now, screen) + (after ? standsLine(seen, screen) : '');
     if (!watch) terminal.out(whole());
     else if (terminal.interactive) redraw(whole());
-    else if (rollout !== null) for (const line of rolloutChanges(name, before, rollout, now)) terminal.out(`${line}\n`);
-    else if (state !== stateBefore) terminal.out(none);
+    else if (rollout !== null) {
+      for (const line of rolloutChanges(name, before, rollout, now)) terminal.out(`${line}\n`);
+      const stands = after ? standsText(seen) : null;
+      if (stands !== null) terminal.out(`${name}  now: ${stands}\n`);
+    } else if (state !== stateBefore) terminal.out(none);
     before = rollout;
     stateBefore = state;
   };

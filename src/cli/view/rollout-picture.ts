@@ -8,7 +8,7 @@ import { contractLines } from './contract.ts';
 import { measurementLines, shadowLines } from './measurement.ts';
 import { paintWord } from './paint.ts';
 import { took } from './resource-table.ts';
-import { directText, errorText, latencyText, reasoned, shareText, stepText, waitText } from './rollout-words.ts';
+import { directText, errorText, latencyText, reasoned, shareText, standsText, stepText, waitText } from './rollout-words.ts';
 import { fit, type Screen } from './screen.ts';
 import { stageRow, stagesOf } from './stages.ts';
 import { table, type Column } from './table.ts';
@@ -24,7 +24,13 @@ const labelWidth = 11;
 /** The Rollout under way, or how the last one ended; empty when there never was one. */
 export function rolloutText(service: ServiceResource, now: number, screen: Screen): string {
   const rollout = service.status.rollout ?? service.status.history[0];
-  return rollout === undefined ? '' : rolloutPicture(service, rollout, now, screen);
+  return rollout === undefined ? '' : rolloutPicture(service, rollout, now, screen) + standsLine(service, screen);
+}
+
+/** The fact below its picture that the last Rollout does not tell; empty where it does. */
+export function standsLine(service: ServiceResource, { columns }: Screen): string {
+  const stands = standsText(service);
+  return stands === null ? '' : factText('now', [stands], columns);
 }
 
 /** One Rollout of a service, under way or over. */

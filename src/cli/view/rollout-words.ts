@@ -1,6 +1,6 @@
 /** The single facts of a Rollout in words, as tables, lines and pictures share them. Pure. */
 import { formatDuration } from '../../base/duration.ts';
-import type { RolloutStatus, TrafficStatus } from '../../model/resource.ts';
+import type { RolloutStatus, ServiceResource, TrafficStatus } from '../../model/resource.ts';
 import { oneLine } from './table.ts';
 
 /** `10%`; a share that is no whole number keeps one digit. */
@@ -51,4 +51,17 @@ export function reasoned(reason: string, message: string): string {
   const said = message.split('\n').map(oneLine).join('\n');
   if (reason === '' || message === '') return reason + said;
   return message.includes(`${reason}:`) ? said : `${reason}: ${said}`;
+}
+
+/**
+ * How a service stands that the last of its Rollouts does not tell of: what is declared by now was taken back before, is held back,
+ * or serves already. null while one is under way, and where it tells.
+ */
+export function standsText({ status }: ServiceResource): string | null {
+  const last = status.history[0];
+  const synced = status.conditions.find(({ type }) => type === 'Synced');
+  if (status.rollout !== null || last === undefined || synced === undefined) return null;
+  const told =
+    synced.status === 'True' ? last.phase === 'Promoted' : synced.reason === 'Rejected' && synced.message.startsWith(`${last.target} `);
+  return told ? null : oneLine(synced.message);
 }
