@@ -113,7 +113,10 @@ export class ApiClient {
 
 function unreachable(server: string, cause: unknown): FairleadError {
   const code = (cause as NodeJS.ErrnoException).code;
-  return new FairleadError('Unreachable', `No controller answers at ${server} (${code ?? messageOf(cause)}).`, { cause });
+  return new FairleadError('Unreachable', `No controller answers at ${server} (${code ?? messageOf(cause)}).`, {
+    cause,
+    data: { next: 'start one with `fairlead up`, or name a running one with --server or --data-dir' },
+  });
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

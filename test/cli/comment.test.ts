@@ -56,3 +56,15 @@ test('a token that may not is said to be one, and not shown', async () => {
   expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('ForgeUnauthorized') });
   expect(ran.out + ran.err).not.toContain('another-one-3n');
 });
+
+test('a forge that is not there by https may be elsewhere, and a password in the address is nobody’s to see', async () => {
+  double = new ForgeDouble('gitea');
+  await double.start();
+  const { host } = new URL(double.url);
+  const ran = await comment('x', ['--repository', `http://ada:hidden-9x@${host}/acme/services`, '--forge', 'gitea']);
+  expect(ran).toMatchObject({ code: 1, err: expect.stringContaining('--api') });
+  expect(ran.err).not.toContain('hidden-9x');
+  const none = await comment('x', ['--repository', `https://ada:hidden-9x@${host}/services`, '--forge', 'gitea']);
+  expect(none).toMatchObject({ code: 2, err: expect.stringContaining('names no repository on a forge') });
+  expect(none.err).not.toContain('hidden-9x');
+});

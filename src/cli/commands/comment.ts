@@ -1,7 +1,8 @@
 /** `comment`: puts a plan on a pull request, or in the place of the one that was put there before. For jobs that check pull requests. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf } from '../../base/error.ts';
+import { FairleadError, messageOf } from '../../base/error.ts';
+import { redact } from '../../base/redact.ts';
 import type { ForgeKind } from '../../ports/forge.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
@@ -25,16 +26,25 @@ export async function comment(
   const { forgeAddress, guessForge } = await import('../../forges/address.ts');
   const address = forgeAddress(options.repository);
   if (address === null)
-    throw usage(`${options.repository} names no repository on a forge.`, 'such as --repository https://github.com/acme/services');
+    throw usage(`${redact(options.repository)} names no repository on a forge.`, 'such as --repository https://github.com/acme/services');
   const kind = options.forge ?? guessForge(address.host);
   if (kind === null) throw usage(`Which forge ${address.host} is cannot be told by its name.`, 'add --forge github, gitlab or gitea');
   const body = options.filename === '-' ? await terminal.readInput() : read(resolve(terminal.cwd, options.filename));
   const { createForge } = await import('../../forges/forge.ts');
   const settings = { kind, address, token, timeoutMs, ...(options.api === undefined ? {} : { apiUrl: options.api }) };
   const forge = createForge(settings, terminalClock(terminal));
-  const { created } = await forge.comment(number, planMarker, body.startsWith(planMarker) ? body : `${planMarker}\n${body}`);
+  const text = body.startsWith(planMarker) ? body : `${planMarker}\n${body}`;
+  const { created } = await forge.comment(number, planMarker, text).catch((thrown: unknown) => {
+    throw options.api === undefined && thrown instanceof FairleadError && thrown.code === 'ForgeUnreachable' ? unfound(thrown) : thrown;
+  });
   terminal.out(`${created ? 'commented' : 'updated the comment'} on ${address.path}#${number}\n`);
   return 0;
+}
+
+/** Its API was looked for in the usual place, over https. */
+function unfound({ message }: FairleadError): FairleadError {
+  const next = 'where its API is elsewhere, or does not speak https, say so: --api URL (of Gitea http://HOST:PORT/api/v1)';
+  return new FairleadError('ForgeUnreachable', message.replaceAll(/\s+/g, ' '), { data: { next } });
 }
 
 function read(path: string): string {
