@@ -99,9 +99,20 @@ export class Context {
     return this.parts.connectAdmin(socket);
   }
 
-  /** The data directory: named, found upward from here, or said by the controller. */
+  /**
+   * The data directory of the controller that other verbs would ask: named, the running one upward from here, or as the controller
+   * says. When none answers, one upward from here on which nothing runs. Throws Unreachable when there is neither.
+   */
   async dataDir(): Promise<string> {
-    return this.localDataDir() ?? (await this.api().get<About>('/api/v1/about')).dataDir;
+    const named = this.namedDataDir();
+    if (named !== null) return named;
+    try {
+      return (await this.api().get<About>('/api/v1/about')).dataDir;
+    } catch (thrown) {
+      const local = this.localDataDir();
+      if (local === null || !(thrown instanceof FairleadError && thrown.code === 'Unreachable')) throw thrown;
+      return local;
+    }
   }
 
   /** --data-dir or FAIRLEAD_DATA_DIR, absolute; null when neither is given. */
