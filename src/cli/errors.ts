@@ -1,10 +1,13 @@
 /** What went wrong, where, and what to do next: the one way that errors reach a person. Exit codes come from the error registry. */
 import { FairleadError, messageOf } from '../base/error.ts';
-import { errorCodes } from '../base/error-codes.ts';
+import { errorCodes, type ErrorCodeName } from '../base/error-codes.ts';
 import type { Issue } from '../model/issue.ts';
 import type { Terminal } from './terminal.ts';
 import type { Paint } from './view/paint.ts';
 import { oneLine } from './view/table.ts';
+
+/** What the registry says of these is no advice: where nothing better is known, the message says all. */
+const withoutAdvice: ReadonlySet<ErrorCodeName> = new Set(['Refused', 'NotFound']);
 
 export function exitCodeOf(thrown: unknown): number {
   return thrown instanceof FairleadError ? errorCodes[thrown.code].exit : 1;
@@ -17,7 +20,7 @@ export function explainError(thrown: unknown, paint: Paint, verbose = false): st
     lines.push(`${paint.bad('error:')} ${shown(thrown.message)} ${paint.dim(`(${thrown.code})`)}`);
     for (const issue of (thrown.data['issues'] as readonly Issue[] | undefined) ?? [])
       lines.push(`  ${oneLine(issue.file)}:${issue.line}:${issue.column} ${oneLine(issue.message)} (${issue.code})`);
-    const next = thrown.data['next'] ?? errorCodes[thrown.code].help;
+    const next = thrown.data['next'] ?? (withoutAdvice.has(thrown.code) ? '' : errorCodes[thrown.code].help);
     if (typeof next === 'string' && next !== '') lines.push(`  ${paint.bold('next:')} ${shown(next)}`);
   } else {
     lines.push(

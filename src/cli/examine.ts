@@ -97,7 +97,7 @@ async function declared(context: Context): Promise<Finding[]> {
       status.failure ??
       (status.pruneHeld.length > 0
         ? `holds back deletions of ${status.pruneHeld.join(', ')}`
-        : `${spec.location}: ${status.manifests} manifests, ${errors} errors`);
+        : `${spec.location}: ${counted(status.manifests, 'manifest')}, ${counted(errors, 'error')}`);
     return {
       what: `source`,
       good: status.failure === null && status.pruneHeld.length === 0 && errors === 0,
@@ -119,9 +119,13 @@ async function declared(context: Context): Promise<Finding[]> {
   const fine: Finding = {
     what: 'services',
     good: true,
-    words: `${overview.states.Active ?? 0} of ${overview.total} Active, ${overview.tools} tools`,
+    words: `${overview.states.Active ?? 0} of ${overview.total} Active, ${counted(overview.tools, 'tool')}`,
   };
   return [...read, ...(troubled.length > 0 ? troubled : [fine])];
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function portFree(port: number): Promise<Finding> {

@@ -435,6 +435,14 @@ describe('operate', () => {
     expect(settledText(overview as unknown as Overview, { gatewayUrl: '', statusUrl: '' }, 'fairlead', plain)).toContain(
       'Try next: fairlead describe source platform\n',
     );
+    const empty = settledText(
+      { ...overview, states: {}, total: 0 } as unknown as Overview,
+      { gatewayUrl: '', statusUrl: '' },
+      'fairlead',
+      plain,
+    );
+    expect(empty).toContain('No service is known yet.\n');
+    expect(empty).toContain('Try next: fairlead describe source platform\n');
   });
 
   test('the running controller of a data directory is found upward from here', async () => {
@@ -446,6 +454,25 @@ describe('operate', () => {
     expect(
       (await cli.runWith({ env: { FAIRLEAD_SERVER: undefined as unknown as string } }, 'get', 'services', '-o', 'name')).out,
     ).toContain('service/files');
+  });
+
+  test('a data directory upward from here on which nothing runs is not taken for that of the controller that answers', async () => {
+    const stale = join(cli.folder, 'below', '.fairlead', 'logs', 'files');
+    mkdirSync(stale, { recursive: true });
+    writeFileSync(join(stale, 'files-a-0-1.log'), 'of long ago\n');
+    mkdirSync(join(cli.folder, 'logs', 'files'), { recursive: true });
+    writeFileSync(join(cli.folder, 'logs', 'files', 'files-b-0-1.log'), 'of now\n');
+    const there = { cwd: join(cli.folder, 'below') };
+    expect(await cli.runWith(there, 'logs', 'files')).toMatchObject({ code: 0, out: 'of now\n' });
+    const alone = { ...there, env: { FAIRLEAD_SERVER: 'http://127.0.0.1:9' } };
+    expect(await cli.runWith(alone, 'logs', 'files')).toMatchObject({ code: 0, out: 'of long ago\n' });
+  });
+
+  test('a refusal of which no advice is known is not followed by words that are none', async () => {
+    cli.refuse = new FairleadError('Refused', 'platform is suspended.');
+    expect((await cli.run('reconcile')).err).toBe('error: platform is suspended. (Refused)\n');
+    cli.refuse = new FairleadError('Refused', 'platform is suspended.', { data: { next: 'resume it' } });
+    expect((await cli.run('reconcile')).err).toContain('  next: resume it\n');
   });
 
   test('--version says it alone; version names both', async () => {

@@ -6,21 +6,24 @@ import type { Paint } from './paint.ts';
 export function settledText(overview: Overview, urls: { gatewayUrl: string; statusUrl: string }, program: string, paint: Paint): string {
   const { states, total } = overview;
   const failed = states.Error ?? 0;
+  // One of a source begins with that word.
   const first = overview.troubles[0]?.service ?? 'NAME';
+  const unread = first.startsWith('source ');
   const counted = Object.entries(states)
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`);
-  const lines = ['', total === 0 ? paint.warn('No service is declared here yet.') : `${counted.join(', ')}; ${overview.tools} tools.`];
+  const none = paint.warn(unread ? 'No service is known yet.' : 'No service is declared here yet.');
+  const lines = ['', total === 0 ? none : `${counted.join(', ')}; ${overview.tools} ${overview.tools === 1 ? 'tool' : 'tools'}.`];
   for (const { service, message } of overview.troubles) lines.push(`  ${paint.bad(service)}: ${message.split('\n')[0]}`);
   lines.push(
     '',
     `  MCP endpoint  ${paint.bold(`${urls.gatewayUrl}/mcp`)}`,
     `  Status API    ${paint.bold(`${urls.statusUrl}/api/v1/services`)}`,
     '',
-    total === 0
-      ? `Try next: put a manifest into a source (${program} validate checks it first).`
-      : failed > 0
-        ? `Try next: ${program} describe ${first.startsWith('source ') ? first : `service ${first}`}`
+    unread || failed > 0
+      ? `Try next: ${program} describe ${unread ? first : `service ${first}`}`
+      : total === 0
+        ? `Try next: put a manifest into a source (${program} validate checks it first).`
         : `Try next, in another terminal: ${program} get services · ${program} tools · change a manifest and watch here.`,
     '',
   );
