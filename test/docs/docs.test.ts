@@ -4,10 +4,11 @@ import { dirname, join, relative } from 'node:path';
 import { CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
+import { compileFiles } from '../../src/manifest/workspace.ts';
 import { generateDocs, programForDocs } from '../../scripts/generate-docs.ts';
 
 const root = join(import.meta.dirname, '../..');
-const pages = [...globSync('*.md', { cwd: root }), ...globSync('docs/**/*.md', { cwd: root })].sort();
+const pages = ['*.md', 'docs/**/*.md', 'examples/**/*.md'].flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
 
 test('generated pages are what the code says (else: npm run docs)', async () => {
@@ -99,7 +100,35 @@ async function parses(argv: readonly string[]): Promise<string | null> {
   }
 }
 
+/** A manifest as shown, whole or no more than the `spec` or the `migration` of a Service, as a file; none for parts of something else. */
+function shownManifest(block: string, index: number): { path: string; bytes: Uint8Array }[] {
+  const head = `apiVersion: fairlead.dev/v1alpha1\nkind: Service\nmetadata: { name: shown-${index} }\n`;
+  const whole = block.startsWith('apiVersion:')
+    ? block
+    : block.startsWith('spec:')
+      ? head + block
+      : block.startsWith('migration:')
+        ? `${head}spec:\n${block.replaceAll(/^(?=.)/gm, '  ')}`
+        : null;
+  if (whole === null) return [];
+  return [{ path: /^kind: Lock$/m.test(whole) ? 'fairlead.lock' : `${index}.yaml`, bytes: new TextEncoder().encode(whole) }];
+}
+
+/** What is wrong with the manifests of a page. */
+function refusedManifests(text: string): string[] {
+  const blocks = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, body]) => body!.replaceAll(/^#.*\n/gm, ''));
+  // Of a part, what it needs besides is not shown.
+  const besides = new Set(['MissingField', 'UnknownService', 'UnknownTemplate']);
+  return compileFiles(blocks.flatMap(shownManifest), { root })
+    .issues.filter(({ severity, code }) => severity === 'error' && !besides.has(code))
+    .map(({ message, path }) => `${path}: ${message}`);
+}
+
 describe.each(pages)('%s', (page) => {
+  test('manifests are valid', () => {
+    expect(refusedManifests(textOf(page))).toEqual([]);
+  });
+
   test('links lead somewhere', () => {
     expect(brokenLinks(page, textOf(page))).toEqual([]);
   });
@@ -115,6 +144,12 @@ describe.each(pages)('%s', (page) => {
 });
 
 describe('the test itself', () => {
+  test('finds manifests that would be refused, and takes the others', () => {
+    const part = (cwd: string): string => `\`\`\`yaml\nspec:\n  run: { command: [node], cwd: ${cwd} }\n\`\`\`\n`;
+    expect(refusedManifests(part('../weather'))).toEqual([expect.stringContaining('leads out of the folder')]);
+    expect(refusedManifests(part('weather'))).toEqual([]);
+  });
+
   test('finds broken links and anchors, and knows good ones', () => {
     expect(
       brokenLinks(
