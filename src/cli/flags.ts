@@ -1,5 +1,5 @@
 /** Flags that several verbs have, and how what is given with them is read. */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDuration } from '../base/duration.ts';
 import { address } from './address.ts';
 
@@ -26,6 +26,16 @@ export const withWriting = (command: Command): Command =>
     .option('--author <author>', 'whose change it is, as "Name <email>" (what git is configured to say here)')
     .option('--propose', 'push a branch for somebody to merge, and open the pull request where the source has a token for it')
     .option('--branch <name>', 'the name of that branch (fairlead/…)');
+
+/** A kind of thing; one that is written in the singular, or the plural, is meant all the same. */
+export function kind(description: string, kinds: readonly string[]): Argument {
+  const bare = (text: string): string => text.replace(/s$/, '');
+  return new Argument('<kind>', description).choices(kinds).argParser((text: string) => {
+    const meant = kinds.find((candidate) => bare(candidate) === bare(text));
+    if (meant === undefined) throw new InvalidArgumentError(`Allowed choices are ${kinds.join(', ')}.`);
+    return meant;
+  });
+}
 
 export function listener(text: string): { host: string; port: number } {
   const parsed = address(text);

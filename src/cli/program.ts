@@ -2,7 +2,7 @@
 import { Argument, Command, Option } from 'commander';
 import { version } from '../base/version.ts';
 import type { Context, Globals } from './context.ts';
-import { collect, duration, listener, output, positive, truth, withInput, withRefs, withWait, withWriting } from './flags.ts';
+import { collect, duration, kind, listener, output, positive, truth, withInput, withRefs, withWait, withWriting } from './flags.ts';
 import type { Terminal } from './terminal.ts';
 
 const groups = {
@@ -43,7 +43,26 @@ export function createProgram(terminal: Terminal, contextOf: (globals: Globals) 
   addOperate(verbs);
   addRollout(verbs);
   addCare(verbs);
+  addHelp(program);
   return program;
+}
+
+/** commander's own knows verbs of one word alone, and shows everything for one that it does not know. */
+function addHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help')
+    .description('display help for command')
+    .argument('[command...]', 'the verb, such as rollout undo')
+    .action((words: readonly string[]) => {
+      let found = program;
+      for (const word of words) {
+        const next = found.commands.find((command) => command.name() === word);
+        if (next === undefined) program.error(`error: unknown command '${words.join(' ')}'`);
+        found = next;
+      }
+      found.help();
+    });
 }
 
 type Verb<Args extends unknown[]> = (context: Context, ...args: Args) => Promise<number>;
@@ -114,7 +133,7 @@ function addLook(verbs: Verbs): void {
         'fairlead get instances files -o json',
         'fairlead get services -w',
       ])
-      .addArgument(new Argument('<kind>', 'what to list').choices(getKinds))
+      .addArgument(kind('what to list', getKinds))
       .argument('[name]', 'only what is of this service (or the source of this name)')
       .addOption(output('wide', 'json', 'yaml', 'name'))
       .option('-w, --watch', 'go on printing what changes')
@@ -133,7 +152,7 @@ function addLook(verbs: Verbs): void {
         'Tell all of one service: state, conditions, instances, rollout, why the last one ended, events; or of one source.',
         ['fairlead describe service files', 'fairlead describe source platform'],
       )
-      .addArgument(new Argument('<kind>', 'what to describe').choices(['service', 'source']))
+      .addArgument(kind('what to describe', ['service', 'source']))
       .argument('<name>', 'the service or source'),
     async () => (await import('./commands/describe.ts')).describe,
   );

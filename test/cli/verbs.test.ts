@@ -475,6 +475,22 @@ describe('operate', () => {
     expect((await cli.run('reconcile')).err).toContain('  next: resume it\n');
   });
 
+  test('a kind may be written in the singular or the plural', async () => {
+    expect((await cli.run('get', 'service', '-o', 'name')).out).toBe((await cli.run('get', 'services', '-o', 'name')).out);
+    expect(await cli.run('describe', 'services', 'files')).toMatchObject({ code: 0, out: expect.stringMatching(/^Name: +files$/m) });
+    expect(await cli.run('get', 'serv')).toMatchObject({ code: 2, err: expect.stringContaining('Allowed choices are services, ') });
+  });
+
+  test('help shows a verb of one word or two, and says which it does not know', async () => {
+    expect(await cli.run('help', 'apply')).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: fairlead apply /) });
+    expect(await cli.run('help', 'rollout', 'undo')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^Usage: fairlead rollout undo /),
+    });
+    expect(await cli.run('help')).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: fairlead \[options\]/) });
+    expect(await cli.run('help', 'rollout', 'nope')).toMatchObject({ code: 2, out: '', err: expect.stringContaining("'rollout nope'") });
+  });
+
   test('--version says it alone; version names both', async () => {
     expect(await cli.run('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     expect((await cli.run('version')).out).toMatch(/^fairlead \d.*\ncontroller 0\.1\.0\n$/);
