@@ -112,6 +112,16 @@ describe('describe, explain, events, tools', () => {
     expect((await running.done).out.match(/First/g)).toHaveLength(1);
   });
 
+  test('what a process wrote before it ended is told once: the change of state that came of it gives its first and last line', async () => {
+    const written = Array.from({ length: 9 }, (_, index) => `trace ${index}`).join('\n');
+    cli.model.happen({ reason: 'InstanceFailed', message: `ExitedEarly: code 1.\n${written}` });
+    cli.model.happen({ reason: 'StateChanged', message: `Deploying → Error (ExitedEarly): code 1.\n${written}\nIt is started again.` });
+    const { out } = await cli.run('events');
+    expect(out.match(/trace 4/g)).toHaveLength(1);
+    expect(out).toMatch(/Deploying → Error \(ExitedEarly\): code 1\.\n +…\n +It is started again\.\n$/);
+    expect((await cli.run('events', '-o', 'json')).out.match(/trace 4/g)).toHaveLength(2);
+  });
+
   test('tools are found by their words', async () => {
     expect((await cli.run('tools', 'lists')).out).toMatch(/^TOOL.*\nlist_directory +files +Lists a directory\.\n$/);
     expect(await cli.run('tools', 'nonsense')).toMatchObject({ code: 0, out: '' });

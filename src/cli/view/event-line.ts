@@ -12,6 +12,9 @@ const tones: Readonly<Record<string, keyof Paint>> = {
   RolloutSuperseded: 'dim',
 };
 
+/** What made a service change its state was an Event of its own: of that no more is repeated than this. */
+const mostRepeatedLines = 3;
+
 /** `nameWidth` aligns the service column. Further lines of a message are indented under its first. */
 export function eventLine(event: EventResource, { paint, columns }: Screen, nameWidth: number): string {
   const { spec, metadata } = event;
@@ -22,7 +25,8 @@ export function eventLine(event: EventResource, { paint, columns }: Screen, name
   const entered = /^(\w+) → (\w+)(.*)$/.exec(first);
   const told = entered === null ? `${reason}  ${first}` : `${entered[1]} → ${paintWord(paint, entered[2]!)}${paint.dim(entered[3]!)}`;
   const indent = ' '.repeat(10 + nameWidth + 2);
-  const lines = [`${paint.dim(clockTime(spec.at))}  ${paint.bold(name)}  ${told}`, ...rest.map((line) => indent + line)];
+  const further = entered === null || rest.length < mostRepeatedLines ? rest : ['…', rest.at(-1)!];
+  const lines = [`${paint.dim(clockTime(spec.at))}  ${paint.bold(name)}  ${told}`, ...further.map((line) => indent + line)];
   return fit(lines.map((line) => `${line.trimEnd()}\n`).join(''), columns, indent.length);
 }
 
