@@ -1,4 +1,5 @@
 /** What must be so of rolling and blue-green Rollouts, and of what a strategy leaves standing. Names as in invariants.ts. */
+import type { ServiceRecord } from '../model/record.ts';
 import type { Amount, Migration } from '../model/service.ts';
 import {
   goalOf,
@@ -23,6 +24,14 @@ function amountOf(amount: Amount, replicas: number, round: (exact: number) => nu
 export function unavailableOf({ maxSurge, maxUnavailable }: Migration['rolling'], replicas: number, step: number): number {
   const place = amountOf(maxSurge, replicas, Math.ceil) === 0 ? 1 : 0;
   return step === 0 ? place : Math.max(place, amountOf(maxUnavailable, replicas, Math.floor));
+}
+
+/** Whether a rolling Rollout is under way that may leave no Instance ready, as its manifest says. */
+export function mayBeUnavailable(record: ServiceRecord): boolean {
+  const { rollout, stable, desired } = record;
+  if (stable === null || rollout?.strategy !== 'rolling') return false;
+  const replicas = wantedOf(record, stable.hash);
+  return unavailableOf(desired!.migration.rolling, replicas, rollout.step) >= replicas;
 }
 
 function isRolling({ after }: Judged): boolean {
@@ -61,9 +70,10 @@ const rollingKeepsItsFloor: Invariant = (judged) => {
 
 /** Never more Instances at once than replicas and surge. */
 const rollingKeepsItsSurge: Invariant = (judged) => {
-  const { before, after } = judged;
-  // What failed gives its place to others until it is back.
+  const { before, after, observation } = judged;
+  // What failed gives its place to others until it is back, and so does what was lost.
   if (!isRolling(judged) || before === null || after.rollout!.failures > 0 || after.restarts.length > 0) return null;
+  if (before.instances.some(({ id, duty }) => duty === 'serve' && isLost(before, observation, id))) return null;
   const { stable, rollout } = after;
   // What stood in for stable and is the target again is there beside all that stable starts anew.
   if (serving(after, rollout!.target, false).some(({ createdAt }) => createdAt < rollout!.startedAt)) return null;

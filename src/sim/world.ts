@@ -23,8 +23,7 @@ import { Load } from './load.ts';
 import { Locks } from './locks.ts';
 import { Prng } from './prng.ts';
 import { SimStore } from './store.ts';
-import { unavailableOf } from './strategy-invariants.ts';
-import { wantedOf } from './terms.ts';
+import { mayBeUnavailable } from './strategy-invariants.ts';
 import { Tampering } from './tampering.ts';
 import { Trace } from './trace.ts';
 import { serviceName } from './services.ts';
@@ -399,12 +398,15 @@ export class World {
     const { stable, verdicts, leaving, rejections } = record;
     const [last] = verdicts;
     if (rejections.some(({ reason }) => reason === 'UnhealthyAfterPromotion')) this.regressed = true;
-    const superseded =
-      last?.result === 'Superseded' && last.reason !== 'Stopped' && last.weight > 0
-        ? leaving.find(({ name }) => name === last.target)?.hash
-        : undefined;
-    for (const instance of this.host?.instances ?? [])
-      if ([stable?.hash, superseded].includes(instance.revision) && instance.duty === 'serve') instance.wasPromised = true;
+    for (const instance of this.host?.instances ?? []) {
+      const { revision, duty } = instance;
+      if (duty !== 'serve') continue;
+      const wasCalled = last !== undefined && last.weight > 0 && last.target.endsWith(revision.slice(0, 8));
+      const left = wasCalled && last.result === 'Superseded' && last.reason !== 'Stopped' && leaving.some(({ hash }) => hash === revision);
+      if (left || revision === stable?.hash) instance.wasPromised = true;
+      // What was called and taken back gets no call any more, though it had been superseded before.
+      else if (wasCalled && (last.result === 'Aborted' || last.result === 'RolledBack')) instance.wasPromised = false;
+    }
   }
 
   instanceFailed(revision: string, by: 'itself' | 'fault'): void {
@@ -438,12 +440,4 @@ export class World {
     if (record.state === 'Active' || record.state === 'Updating')
       this.violate('no-call-left-waiting', `a call found no instance within its time-out in state ${record.state}`);
   }
-}
-
-/** Whether a rolling Rollout is under way that may leave no Instance ready, as its manifest says. */
-function mayBeUnavailable(record: ServiceRecord): boolean {
-  const { rollout, stable, desired } = record;
-  if (stable === null || rollout?.strategy !== 'rolling') return false;
-  const replicas = wantedOf(record, stable.hash);
-  return unavailableOf(desired!.migration.rolling, replicas, rollout.step) >= replicas;
 }
