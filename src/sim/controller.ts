@@ -118,7 +118,7 @@ export class SimController {
       dependencies: world.dependencyReady ? dependencyFacts.ready : dependencyFacts.waiting,
       group: this.group(before, commands),
       contracts: world.knownContracts,
-      driftPolicy: 'correct',
+      driftPolicy: world.policies.inForce,
       files: null,
       commands,
     };

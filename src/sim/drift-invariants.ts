@@ -1,35 +1,62 @@
-/** What must be so of drift: what the Host does otherwise than its Plan says is said once it lasts, and nothing else is. */
+/**
+ * What must be so of drift: what the Host does otherwise than its Plan says is said once it lasts, and nothing else is. What is done
+ * about it by either policy is judged in report-invariants.ts.
+ */
 import type { Observation } from '../model/observation.ts';
 import type { ServiceRecord } from '../model/record.ts';
 import { conditionOf, isLost, sameJson, type Invariant, type Judged } from './terms.ts';
 
 /** How long the Host may take to follow a Plan. */
-const followMs = 10_000;
+export const followMs = 10_000;
 
 type Kind = 'instances' | 'routes';
 
+/** A difference that is seen: of which Plan, since when, just what, and since when just that. */
+interface Seen {
+  readonly plan: number;
+  readonly at: number;
+  readonly what: string;
+  readonly sameAt: number;
+}
+
 /** Since when (by the clock of the passes) each kind of difference has been seen of one Plan without a break; beside the heart. */
 export class DriftWatch {
-  private readonly since = new Map<Kind, { readonly plan: number; readonly at: number }>();
+  private readonly since = new Map<Kind, Seen>();
+
+  private last: ServiceRecord | null = null;
 
   /** Called with each pass, after the heart. */
-  look({ before, observation, now }: Judged): void {
+  look({ before, after, observation, now }: Judged): void {
+    // What was not stored was not seen.
+    if (before !== this.last) for (const [kind, known] of this.since) this.since.set(kind, { ...known, what: '' });
+    this.last = after;
     for (const kind of ['instances', 'routes'] as const) {
-      const differs = before === null || observation === null ? null : differsIn(kind, before, observation);
-      if (differs === null) continue;
+      const what = before === null || observation === null ? null : differenceIn(kind, before, observation);
+      if (what === null) continue;
       const known = this.since.get(kind);
-      if (!differs) this.since.delete(kind);
-      // What was not stored was not seen.
-      else if (known?.plan !== before!.planGeneration || !isNoted(kind, before!))
-        this.since.set(kind, { plan: before!.planGeneration, at: now });
+      const plan = before!.planGeneration;
+      if (what === '') this.since.delete(kind);
+      else if (known?.plan !== plan || !isNoted(kind, before!)) this.since.set(kind, { plan, at: now, what, sameAt: now });
+      else if (known.what !== what) this.since.set(kind, { ...known, what, sameAt: now });
     }
   }
 
   /** For how long what is seen in this pass has lasted; null: there is nothing to be seen. */
-  lastsMs(kind: Kind, { before, observation, now }: Judged): number | null {
-    const known = this.since.get(kind);
-    if (known === undefined || before === null || observation === null) return null;
-    return differsIn(kind, before, observation) === true ? now - known.at : null;
+  lastsMs(kind: Kind, judged: Judged): number | null {
+    const known = this.seenIn(kind, judged);
+    return known === null ? null : judged.now - known.at;
+  }
+
+  /** For how long it has been just what is seen in this pass. */
+  sameForMs(kind: Kind, judged: Judged): number | null {
+    const known = this.seenIn(kind, judged);
+    return known === null ? null : judged.now - known.sameAt;
+  }
+
+  private seenIn(kind: Kind, { before, observation }: Judged): Seen | null {
+    if (before === null || observation === null) return null;
+    const what = differenceIn(kind, before, observation);
+    return what === null || what === '' ? null : (this.since.get(kind) ?? null);
   }
 }
 
@@ -37,14 +64,23 @@ function isNoted(kind: Kind, { drifts, planGeneration }: ServiceRecord): boolean
   return drifts.some((drift) => drift.kind === kind && (drift.shown || drift.plan === planGeneration));
 }
 
-/** null where the Host does not speak of the Plan in force. */
-function differsIn(kind: Kind, { planGeneration, instances, route }: ServiceRecord, seen: Observation): boolean | null {
+/** In words; empty: there is no difference; null where the Host does not speak of the Plan in force. */
+function differenceIn(kind: Kind, record: ServiceRecord, seen: Observation): string | null {
+  const { planGeneration, instances, route } = record;
   if (seen.planGeneration !== planGeneration) return null;
-  if (kind === 'routes') return seen.routeGeneration < planGeneration || !sameJson(seen.routed, route?.weights ?? null);
+  if (kind === 'routes') {
+    const late = seen.routeGeneration < planGeneration;
+    return late || !sameJson(seen.routed, route?.weights ?? null) ? `routes by ${seen.routeGeneration} ${JSON.stringify(seen.routed)}` : '';
+  }
   if (seen.routeGeneration < planGeneration) return null;
-  const living = seen.instances.filter(({ phase }) => phase === 'starting' || phase === 'connected');
-  const missing = instances.some(({ id, duty }) => duty === 'serve' && !seen.instances.some((one) => one.id === id));
-  return missing || living.some(({ id }) => !instances.some((one) => one.id === id));
+  const missing = instances.filter(({ id, duty }) => duty === 'serve' && !seen.instances.some((one) => one.id === id));
+  return [...missing.map(({ id }) => `-${id}`), ...strangersIn(record, seen).map((id) => `+${id}`)].join(' ');
+}
+
+/** Ids of what lives on the Host and is in no Plan, sorted. */
+export function strangersIn({ instances }: ServiceRecord, seen: Observation): string[] {
+  const living = seen.instances.filter(({ phase }) => phase === 'starting' || phase === 'connected').map(({ id }) => id);
+  return living.filter((id) => !instances.some((one) => one.id === id)).sort();
 }
 
 const whatLastsIsSaid: Invariant = (judged) => {
@@ -91,8 +127,6 @@ const driftedIsTrue: Invariant = ({ after }) => {
   return after.drifts.some(({ kind }) => kind === 'contract') === (after.drift !== null) ? null : 'the contract is not among what drifted';
 };
 
-const nothingIsSpared: Invariant = ({ after }) => (after.spared.length === 0 ? null : `${after.spared.join()} is left alone, by no policy`);
-
 /** A Plan is said again for what is shown alone, and not before half a minute has passed. */
 const plansAreRepeatedWithReason: Invariant = ({ before, after, world }) => {
   if (before === null || after.planRepeatedAt === null || after.planRepeatedAt === before.planRepeatedAt) return null;
@@ -103,4 +137,4 @@ const plansAreRepeatedWithReason: Invariant = ({ before, after, world }) => {
 };
 
 export const driftAlways = { whatLastsIsSaid };
-export const driftInvariants = { onlyWhatLastsIsSaid, lostIsGivenTime, driftedIsTrue, nothingIsSpared, plansAreRepeatedWithReason };
+export const driftInvariants = { onlyWhatLastsIsSaid, lostIsGivenTime, driftedIsTrue, plansAreRepeatedWithReason };

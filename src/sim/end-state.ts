@@ -12,7 +12,7 @@
  */
 import type { ServiceRecord } from '../model/record.ts';
 import { isApproved, mayBeTriedAgain } from './lock-invariants.ts';
-import { conditionOf, goalOf, serving, wantedOf } from './terms.ts';
+import { conditionOf, goalOf, sameJson, serving, wantedOf } from './terms.ts';
 import type { World } from './world.ts';
 
 export function problems(world: World): string[] {
@@ -31,18 +31,36 @@ export function problems(world: World): string[] {
     found.push(`plan ${record.planGeneration} is not in force`);
   if (goalOf(record) === 'running') found.push(...runningProblems(world, record));
   else if (goalOf(record) === 'stopped') found.push(...stoppedProblems(record));
-  if (record.drifts.some(({ kind }) => kind !== 'contract')) found.push('something is still said to differ from the plan');
+  found.push(...driftProblems(world, record));
   const ended = record.rolloutCount - (record.rollout === null ? 0 : 1);
   if (world.store.verdictEvents !== ended) found.push(`${ended} rollouts ended, ${world.store.verdictEvents} verdicts told`);
   return found;
 }
 
-/** What runs on the Host is what is on record, and the other way round. */
+/** What differs from the Plan may do so by policy alone, and then it is said. */
+function driftProblems({ host, policies }: World, { drifts, spared }: ServiceRecord): string[] {
+  const found: string[] = [];
+  const weights = host?.inForce?.route?.weights ?? null;
+  const routed = host?.misrouted === undefined ? weights : host.misrouted;
+  const isRoutedSo = sameJson(routed, weights);
+  if (!isRoutedSo && (policies.inForce === 'correct' || routed === null)) found.push('the gateway routes otherwise than its plan says');
+  if (spared.length > 0 && policies.inForce === 'correct') found.push(`${spared.join(', ')} is left alone, by no policy`);
+  for (const [kind, differs] of [['instances', spared.length > 0] as const, ['routes', !isRoutedSo] as const]) {
+    const drift = drifts.find((one) => one.kind === kind);
+    if (differs && drift?.shown !== true) found.push(`${kind} differ from the plan, and it is not said`);
+    if (!differs && drift !== undefined) found.push(`${kind} are still said to differ from the plan`);
+  }
+  return found;
+}
+
+/** What runs on the Host is what is on record or spared, and the other way round. */
 function leftovers({ host }: World, record: ServiceRecord | null): string[] {
   const living = (host?.instances ?? []).filter(({ phase }) => phase === 'starting' || phase === 'connected').map(({ id }) => id);
   const recorded = new Set((record?.instances ?? []).map(({ id }) => id));
   const found: string[] = [];
-  for (const id of living) if (!recorded.has(id)) found.push(`${id} runs without a record`);
+  const spared = record?.spared ?? [];
+  for (const id of living) if (!recorded.has(id) && !spared.includes(id)) found.push(`${id} runs without a record`);
+  for (const id of spared) if (!living.includes(id)) found.push(`${id} is left alone, and does not run`);
   if (record === null) return found;
   for (const { id } of record.instances)
     if (!living.includes(id) && !host?.instances.some((one) => one.id === id)) found.push(`${id} is on record and does not run`);
@@ -158,8 +176,7 @@ function runningProblems(world: World, record: ServiceRecord): string[] {
   if (conditionOf(record, 'Ready') !== 'True') found.push('not Ready');
   if (record.leaving.length > 0) found.push('revisions are still leaving');
   const inForce = world.host?.inForce ?? null;
-  if (inForce?.route?.weights[stable.hash] !== 100 || world.host?.misrouted !== undefined)
-    found.push('the gateway does not send calls to stable');
+  if (inForce?.route?.weights[stable.hash] !== 100) found.push('the gateway does not send calls to stable');
   return found;
 }
 

@@ -1,7 +1,7 @@
 /**
  * One life of the simulated Host: takes Plans (newest generation, no lower epoch), runs Instances that behave as their
  * Revisions do, checks them, confirms routes, and says what it sees. It keeps the contract of the real Host, faults aside:
- * an Instance in the Plan and unknown is started once; one that is not in it is stopped after the route is in force.
+ * an Instance in the Plan and unknown is started once; one that is not in it, nor spared by it, is stopped after the route is in force.
  */
 import type { CheckOutcome, CheckResult, InstanceEnd, Observation, ObservedInstance } from '../model/observation.ts';
 import type { Duty, Plan, PlannedInstance } from '../model/plan.ts';
@@ -124,6 +124,7 @@ export class SimHost {
     this.misrouted = undefined;
     for (const instance of [...this.instances]) {
       const planned = plan.instances.find(({ id }) => id === instance.id);
+      if (plan.spared.includes(instance.id)) continue;
       if (planned === undefined && world.queue.now >= instance.staysUntil) this.stop(instance, plan.limits.stopTimeoutMs);
       else if (planned === undefined) continue;
       else if (planned.duty !== instance.duty) {

@@ -23,6 +23,7 @@ import { analysisAlways, analysisInvariants } from './analysis-invariants.ts';
 import { canaryAlways, canaryInvariants, replicasBySteps } from './canary-invariants.ts';
 import { driftAlways, driftInvariants } from './drift-invariants.ts';
 import { lockAlways, lockInvariants } from './lock-invariants.ts';
+import { reportAlways, reportInvariants } from './report-invariants.ts';
 import { releaseAlways, releaseInvariants } from './release-invariants.ts';
 import { rolloutInvariants } from './rollout-invariants.ts';
 import { standInInvariants, standInsOf } from './stand-in-invariants.ts';
@@ -78,6 +79,7 @@ const instancesAreOnRecord: Invariant = ({ before, after, decision }) => {
   if (plan === null) return decision.archive || after.desired === null ? null : 'no plan';
   if (plan.generation !== after.planGeneration) return 'the plan is of another generation';
   if (plan.route !== after.route) return 'the plan has another route';
+  if (!sameJson(plan.spared, after.spared)) return 'the plan spares others';
   if (plan.instances.length !== after.instances.length) return 'the plan has other instances';
   for (const { id, duty, revision } of plan.instances) {
     if (!after.instances.some((instance) => instance.id === id && instance.duty === duty)) return `the plan has ${id} as ${duty}`;
@@ -93,6 +95,7 @@ const planGenerationGrows: Invariant = ({ before, after }) => {
   const same =
     sameJson(before.route, after.route) &&
     before.desired?.specHash === after.desired?.specHash &&
+    before.spared.join() === after.spared.join() &&
     before.instances.map(({ id, duty }) => id + duty).join() === after.instances.map(({ id, duty }) => id + duty).join();
   return same ? null : 'another plan under the same generation';
 };
@@ -327,6 +330,7 @@ const always = named({
   ...analysisAlways,
   ...releaseAlways,
   ...driftAlways,
+  ...reportAlways,
   ...lockAlways,
 });
 const onChange = named({
@@ -337,6 +341,7 @@ const onChange = named({
   ...analysisInvariants,
   ...releaseInvariants,
   ...driftInvariants,
+  ...reportInvariants,
   ...lockInvariants,
   lifecycleFollowsTheTable,
   instancesAreOnRecord,

@@ -1,7 +1,9 @@
 /**
  * A Host that somebody tampers with: it runs what no Plan names, has lost what its Plan names, or its gateway routes otherwise than
- * it was told. Drawn from a stream of chance of its own, and in one seed of six alone, so that it shifts nothing else.
+ * it was told. Drawn from a stream of chance of its own, and in one seed of six alone, so that it shifts nothing else; and wherever the
+ * policy is drawn, where what no Plan names may also go by itself, and may be there when what lives alone is declared.
  */
+import { soonMs } from './drift-policies.ts';
 import { SimInstance, type SimHost } from './host.ts';
 import { Prng } from './prng.ts';
 import type { World } from './world.ts';
@@ -15,17 +17,19 @@ export class Tampering {
   constructor(world: World) {
     this.world = world;
     this.prng = new Prng(world.seed, 'tampering');
-    this.enabled = world.options.faults && world.seed % 6 === 3;
+    this.enabled = world.options.faults && (world.seed % 6 === 3 || world.policies.enabled);
   }
 
   /** Draws what follows a Change, which has the next one `gapMs` after it. */
   followChange(gapMs: number): void {
     if (!this.enabled) return;
     const { world, prng } = this;
-    if (!prng.chance(0.5)) return;
-    world.queue.after(prng.between(0, Math.max(gapMs, 50)), () => {
-      if (!world.closing && world.host !== null) this.strike(world.host);
-    });
+    const { enabled } = world.policies;
+    const windowMs = Math.max(enabled && prng.chance(0.5) ? Math.min(gapMs, soonMs) : gapMs, 50);
+    for (let count = enabled ? prng.between(0, 3) : Number(prng.chance(0.5)); count > 0; count--)
+      world.queue.after(prng.between(0, windowMs), () => {
+        if (!world.closing && world.host !== null) this.strike(world.host);
+      });
   }
 
   private strike(host: SimHost): void {
@@ -40,11 +44,10 @@ export class Tampering {
     host.changed();
   }
 
-  /** Beside one that lives alone a second of them would be a fault of another kind. */
   private addStranger(host: SimHost): void {
     const { world, prng } = this;
-    const like = host.instances.find(({ phase }) => phase === 'connected');
-    if (like === undefined || world.workload.mayBeExclusive) return;
+    const like = this.model(host);
+    if (like === undefined) return;
     const id = `stranger-${++this.strangers}`;
     const named = { id, revision: like.revision, ordinal: 0, incarnation: 0, duty: 'serve' } as const;
     const stranger = new SimInstance(named, false, like.behaviour, world.wallNow());
@@ -53,6 +56,21 @@ export class Tampering {
     if (prng.chance(0.3)) stranger.staysUntil = world.queue.now + prng.between(1_000, 90_000);
     host.instances.push(stranger);
     world.note('tampering', `${id} runs`);
+    if (world.policies.enabled && prng.chance(0.3)) host.later(prng.between(1_000, 1_200_000), () => this.leave(host, stranger));
+  }
+
+  private leave(host: SimHost, stranger: SimInstance): void {
+    if (stranger.phase !== 'starting' && stranger.phase !== 'connected') return;
+    host.lose(stranger);
+    this.world.note('tampering', `${stranger.id} goes`);
+  }
+
+  /** Whom a stranger is like. Beside one that lives alone a second of them would be a fault of another kind. */
+  private model({ instances }: SimHost): SimInstance | undefined {
+    const { world, prng } = this;
+    if (!world.policies.enabled) return world.workload.mayBeExclusive ? undefined : instances.find(({ phase }) => phase === 'connected');
+    const serving = instances.filter(({ phase, duty }) => phase === 'connected' && duty === 'serve');
+    return serving.length === 0 || instances.some(({ exclusive }) => exclusive) ? undefined : prng.pick(serving);
   }
 
   private lose(host: SimHost): void {

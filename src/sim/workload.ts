@@ -12,6 +12,7 @@ import type { Revision } from '../model/revision.ts';
 import type { Migration, Service, StrategyName } from '../model/service.ts';
 import { drawBehaviour, drawRevision, type Behaviour } from './behaviour.ts';
 import { driftedFrom, drawOffer, hashOf, type Offer } from './contracts.ts';
+import { drawsPolicy } from './drift-policies.ts';
 import { Prng } from './prng.ts';
 import { serviceName, serviceOf, type Draft, type Habits } from './services.ts';
 import { drawMigration, drawSteps, withSteps } from './settings.ts';
@@ -69,7 +70,7 @@ export class Workload {
     this.only = only;
     const { prng } = this;
     this.calm = prng.chance(0.5);
-    this.mayBeExclusive = prng.chance(0.15);
+    this.mayBeExclusive = prng.chance(drawsPolicy(seed) ? 0.4 : 0.15);
     this.mayBeLoaded = !this.calm || prng.chance(0.4);
     this.callsASecond = prng.pick([0, 0.2, 50, 50, 200]);
     this.contractLagMs = prng.pick([0, 0, 500, 10_000]);

@@ -14,6 +14,7 @@ import type { StrategyName } from '../model/service.ts';
 import { contractOf, hashOf, type Offer } from './contracts.ts';
 import { Crash, SimController } from './controller.ts';
 import { DriftWatch } from './drift-invariants.ts';
+import { DriftPolicies } from './drift-policies.ts';
 import { EventQueue } from './event-queue.ts';
 import { Faults } from './faults.ts';
 import { SimHost, type SimInstance } from './host.ts';
@@ -99,6 +100,7 @@ export class World {
   readonly hurt = new Set<string>();
   readonly watch = new Watch();
   readonly driftWatch = new DriftWatch();
+  readonly policies: DriftPolicies;
   readonly tampering: Tampering;
   readonly locks: Locks;
   drifted = false;
@@ -133,6 +135,7 @@ export class World {
     this.dependencyReady = this.workload.initialDependencyReady;
     this.link = new Link(this);
     this.faults = new Faults(this);
+    this.policies = new DriftPolicies(this);
     this.tampering = new Tampering(this);
     this.locks = new Locks(this);
     this.load = new Load(this);
@@ -195,6 +198,7 @@ export class World {
     if (!this.mayChange()) return;
     const gapMs = this.workload.gapMs();
     this.faults.followChange(gapMs, this.workload.calm);
+    this.policies.followChange(gapMs);
     this.tampering.followChange(gapMs);
     this.locks.followChange(gapMs);
     this.queue.after(gapMs, () => {
@@ -281,6 +285,7 @@ export class World {
   private free(): void {
     if (this.partner !== 'settled') this.partnerBecomes('settled');
     this.locks.free();
+    this.policies.free();
     this.command('resume-rollout');
     this.command('promote-full');
   }
