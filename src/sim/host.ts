@@ -74,6 +74,8 @@ export class SimHost {
   misrouted: Readonly<Record<string, number>> | null | undefined = undefined;
   /** Until when (virtual) the event loop stands still. */
   stalledUntil = 0;
+  /** Ids of those that were lost: the same Plan has them started once more, whoever may have come in between. */
+  readonly lost = new Set<string>();
   private newestGeneration = 0;
   private newestEpoch = 0;
   readonly outlook: Outlook;
@@ -222,8 +224,24 @@ export class SimHost {
     this.outlook.flow();
     this.world.load.instanceGone(instance);
     instance.phase = 'ended';
+    this.lost.add(instance.id);
     this.remove(instance);
     this.world.load.routeChanged();
+  }
+
+  /** It is there after all, unless another runs in its place; its calls and sessions have been lost, and nothing is promised to new ones. */
+  find(instance: SimInstance): boolean {
+    const { inForce } = this;
+    if (inForce === null || instance.connectedAt === null || this.instances.some(({ id }) => id === instance.id)) return false;
+    this.outlook.flow();
+    instance.phase = 'connected';
+    instance.duty = inForce.instances.find(({ id }) => id === instance.id)?.duty ?? null;
+    instance.wasDown = true;
+    this.instances.push(instance);
+    this.checkAfter(instance, 10);
+    this.world.load.routeChanged();
+    this.changed();
+    return true;
   }
 
   private remove(instance: SimInstance): void {

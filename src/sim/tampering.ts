@@ -1,7 +1,7 @@
 /**
  * A Host that somebody tampers with: it runs what no Plan names, has lost what its Plan names, or its gateway routes otherwise than
  * it was told. Drawn from a stream of chance of its own, and in one seed of six alone, so that it shifts nothing else; and wherever the
- * policy is drawn, where what no Plan names may also go by itself, and may be there when what lives alone is declared.
+ * policy is drawn, where what no Plan names may also go by itself and be there beside what lives alone, and what was lost may be found again.
  */
 import { soonMs } from './drift-policies.ts';
 import { SimInstance, type SimHost } from './host.ts';
@@ -65,12 +65,12 @@ export class Tampering {
     this.world.note('tampering', `${stranger.id} goes`);
   }
 
-  /** Whom a stranger is like. Beside one that lives alone a second of them would be a fault of another kind. */
+  /** Whom a stranger is like. Beside one that lives alone it comes only where the policy is drawn. */
   private model({ instances }: SimHost): SimInstance | undefined {
     const { world, prng } = this;
     if (!world.policies.enabled) return world.workload.mayBeExclusive ? undefined : instances.find(({ phase }) => phase === 'connected');
     const serving = instances.filter(({ phase, duty }) => phase === 'connected' && duty === 'serve');
-    return serving.length === 0 || instances.some(({ exclusive }) => exclusive) ? undefined : prng.pick(serving);
+    return serving.length === 0 ? undefined : prng.pick(serving);
   }
 
   private lose(host: SimHost): void {
@@ -82,5 +82,9 @@ export class Tampering {
     world.hurt.add(lost.revision);
     host.lose(lost);
     world.note('tampering', `${lost.id} is lost`);
+    if (!world.policies.enabled || world.workload.mayBeExclusive || !prng.chance(0.3)) return;
+    host.later(prng.between(500, 60_000), () => {
+      if (!world.closing && host.find(lost)) world.note('tampering', `${lost.id} is found again`);
+    });
   }
 }

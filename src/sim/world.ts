@@ -393,7 +393,8 @@ export class World {
   beforeStart(planned: PlannedInstance, revision: Revision, host: SimHost): void {
     if (!this.store.instanceIds.has(planned.id)) this.violate('no-ghost', `${planned.id} starts without a record`);
     const alive = host.instances.filter((instance) => instance.alive);
-    if (alive.some((instance) => instance.exclusive || revision.run.exclusive))
+    const isAlone = alive.every((instance) => !instance.exclusive && !revision.run.exclusive);
+    if (!isAlone && !host.lost.has(planned.id))
       this.violate('exclusive-alone', `${planned.id} starts beside ${alive.map(({ id }) => id).join(', ')}`);
   }
 

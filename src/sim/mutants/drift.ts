@@ -53,6 +53,7 @@ export const driftMutants: readonly Mutant[] = [
   },
   { name: 'spares beside what should not run', file: host, find: "return goalOf(pass) === 'running' && stable", replace: 'return stable' },
   { name: 'spares beside a target that lives alone', file: host, find: ' && target?.run.exclusive !== true', replace: '' },
+  { name: 'spares beside a stable that lives alone', file: host, find: 'stable?.run.exclusive !== true && ', replace: '' },
   {
     name: 'spares what came first alone',
     file: host,
