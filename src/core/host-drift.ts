@@ -7,6 +7,7 @@
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { InstanceRecord, ServiceRecord } from '../model/record.ts';
 import { driftOf, noteDrift } from './drifts.ts';
+import { mayBeAlive } from './instances.ts';
 import { goalOf, revisionName, say, wake, type Pass } from './pass.ts';
 
 /** Longer than it takes from a Plan's being taken in to its being in force, on a machine that is busy. */
@@ -149,10 +150,11 @@ function repeatPlan(pass: Pass): void {
   wake(pass, record.planRepeatedAt! + repeatMs);
 }
 
-/** Only what runs, and beside what others may live, has room for an Instance that no Plan names. */
+/** Only what runs, and beside what others may live, has room for an Instance that no Plan names; what lives alone and leaves must be gone. */
 function maySpare(pass: Pass): boolean {
-  const { stable, target } = pass.record;
-  return goalOf(pass) === 'running' && stable?.run.exclusive !== true && target?.run.exclusive !== true;
+  const { stable, target, leaving } = pass.record;
+  const isHeldUp = leaving.some(({ hash, run }) => run.exclusive && mayBeAlive(pass, hash));
+  return goalOf(pass) === 'running' && stable?.run.exclusive !== true && target?.run.exclusive !== true && !isHeldUp;
 }
 
 /** Leaves no Instance alone any more when the policy is another, or the goal or target that this pass came to has no room for it. */

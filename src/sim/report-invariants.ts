@@ -10,9 +10,9 @@ import { conditionOf, goalOf, sameJson, type Invariant, type Judged } from './te
 /** A Plan is said again this often at most, and so often while there is something to be put right. */
 const repeatMs = 30_000;
 
-/** Whether something may run beside what a Record names: it should run, and nothing of it lives alone. */
-function hasRoom(record: ServiceRecord, { stable, target } = record): boolean {
-  return goalOf(record) === 'running' && stable?.run.exclusive !== true && target?.run.exclusive !== true;
+/** Whether something may run beside what a Record names: it should run, and nothing of it lives alone, nor is leaving and lived alone. */
+function hasRoom(record: ServiceRecord, { stable, target, leaving } = record): boolean {
+  return goalOf(record) === 'running' && [stable, target, ...leaving].every((revision) => revision?.run.exclusive !== true);
 }
 
 /** Whether there was room when the Host was judged: by what is declared now, and before the Rollout was moved on. */
@@ -58,7 +58,7 @@ const whatLastsIsSpared: Invariant = (judged) => {
 /** What is left alone stays so for as long as it is seen and the policy lets it. */
 const sparedIsLeftAlone: Invariant = (judged) => {
   const { before, after, observation, desired } = judged;
-  if (before === null || observation === null || desired.driftPolicy === 'correct' || !hasRoom(after)) return null;
+  if (before === null || observation === null || desired.driftPolicy === 'correct' || !hasRoom(after) || !hadRoom(judged)) return null;
   const living = strangersIn(before, observation);
   const given = before.spared.filter((id) => living.includes(id) && !after.spared.includes(id));
   return given.length === 0 ? null : `${given.join()} is there, and is left alone no more`;

@@ -11,6 +11,7 @@ const kept: readonly { readonly seed: number; readonly fault: string }[] = [
   { seed: 11, fault: 'lets one instance of a replaced exclusive stand in the way of the next' },
   { seed: 1, fault: 'forgets to wake for the deadline' },
   { seed: 2, fault: 'promotes only from a phase of its own' },
+  { seed: 17_134, fault: 'spares what lives alone and leaves' },
   { seed: 2, fault: 'rolling counts only what is ready against the surge' },
 ];
 

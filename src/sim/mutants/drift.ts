@@ -52,6 +52,7 @@ export const driftMutants: readonly Mutant[] = [
     replace: "given.driftPolicy === 'correct'",
   },
   { name: 'spares beside what should not run', file: host, find: "return goalOf(pass) === 'running' && stable", replace: 'return stable' },
+  { name: 'spares what lives alone and leaves', file: host, find: ' && !isHeldUp', replace: '', from: 17_101 },
   { name: 'spares beside a target that lives alone', file: host, find: ' && target?.run.exclusive !== true', replace: '' },
   { name: 'spares beside a stable that lives alone', file: host, find: 'stable?.run.exclusive !== true && ', replace: '' },
   {
