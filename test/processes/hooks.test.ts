@@ -13,7 +13,7 @@ import { openHooks } from '../../src/processes/hooks.ts';
 let folder: string;
 let server: HookServer;
 let url: string;
-let refreshed: string[];
+let polled: string[];
 let logged: string;
 
 const git = (name: string): GitSettings => ({
@@ -34,7 +34,7 @@ const git = (name: string): GitSettings => ({
 async function open(secret: SecretReference): Promise<void> {
   const sources: SourceSettings[] = [git('platform'), git('unhooked'), { kind: 'folder', name: 'here', path: folder }];
   const hooks = Object.fromEntries(['platform', 'here', 'gone'].map((name) => [name, { forge: 'github' as const, secret }]));
-  const controller = { source: (name: string) => ({ refresh: async () => void refreshed.push(name) }) } as unknown as Controller;
+  const controller = { source: (name: string) => ({ poll: async () => void polled.push(name) }) } as unknown as Controller;
   const log = pino({}, { write: (line) => void (logged += line) });
   server = openHooks({ host: '127.0.0.1', port: 0, hooks }, sources, controller, log);
   ({ url } = await server.listen());
@@ -52,7 +52,7 @@ async function deliver(source: string, secret: string): Promise<number> {
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'fairlead-hooks-'));
-  refreshed = [];
+  polled = [];
   logged = '';
 });
 afterEach(async () => {
@@ -67,7 +67,7 @@ test('git sources that have one, and no others', async () => {
   const answers = [];
   for (const source of ['platform', 'unhooked', 'here', 'gone']) answers.push(await deliver(source, 'one'));
   expect(answers).toEqual([202, 404, 404, 404]);
-  expect(refreshed).toEqual(['platform']);
+  expect(polled).toEqual(['platform']);
 });
 
 test('a secret in a file is read for each delivery, without its last line break, so that it can be another from now on', async () => {
