@@ -10,7 +10,7 @@ import type { ProbeSubject } from '../../src/ports/prober.ts';
 import type { Upstream } from '../../src/ports/upstream.ts';
 import { startHostile, type Hostile } from '../fixtures/hostile/server.ts';
 import { startTwoEras } from '../fixtures/two-eras-server.ts';
-import { everything, hostile, spawnServer, until, type Spawned } from '../upstream/channel.ts';
+import { codeOf, everything, hostile, request, spawnServer, until, type Spawned } from '../upstream/channel.ts';
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -84,9 +84,8 @@ describe('the basic check', () => {
 
   it('fails a service that floods its output with what is not MCP', async () => {
     const { upstream } = await stdio(hostile, 'stdio', 'flood');
-    // What came before the handshake was answered does not count: only a hundred in a row do.
-    const before = upstream.violations;
-    await until(() => upstream.violations >= before + 100);
+    // Answered when it is given up, or at once when it has been already.
+    await codeOf(upstream.own.request(request('tools/call', { name: 'slow' }), { timeoutMs: 20_000 }));
     expect(await prober.probe(basic, subject(upstream))).toMatchObject({ outcome: 'fail' });
   });
 });
@@ -265,7 +264,10 @@ describe('two hundred rounds', () => {
     });
     const before = count();
     for (let i = 0; i < rounds; i++) await round(upstream);
-    expect(count()).toEqual(before);
+    const after = count();
+    expect(after.listeners).toEqual(before.listeners);
+    // One of the test runner's own may have ended meanwhile.
+    expect(after.timers).toBeLessThanOrEqual(before.timers);
   });
 
   it('that all end in time-outs leave nothing behind either', async () => {

@@ -194,7 +194,7 @@ describe('a clock that is set back again and again', () => {
 
 describe('stopping', () => {
   it('needs no signal where the end of input is enough', async () => {
-    const running = await world.start(processRun('echo'));
+    const running = await world.start(processRun('echo'), { stopTimeoutMs: 600_000 });
     await running.stop();
     expect(await running.ended).toMatchObject({ exitCode: 0, signal: null });
   });

@@ -39,7 +39,8 @@ describe('a handshake with a service', () => {
   it('that prints without end to its output may come about, and is given up with ProtocolViolation', async () => {
     const { upstream } = start('flood');
     await upstream.connect(20_000);
-    expect(await codeOf(upstream.own.request(slow, in10s))).toBe('UpstreamLost');
+    // A busy machine may have read enough of it already before the first call.
+    expect(['UpstreamLost', 'ProtocolViolation']).toContain(await codeOf(upstream.own.request(slow, in10s)));
     expect(upstream.violations).toBeGreaterThanOrEqual(100);
     expect(await codeOf(upstream.own.request(request('ping'), in10s))).toBe('ProtocolViolation');
   });
