@@ -369,7 +369,7 @@ function addRollout(verbs: Verbs): void {
     async () => (await import('./commands/changes.ts')).undo,
   );
   verbs.bind(
-    named('pause', 'Leave everything as it stands: no more calls to the target, and no fewer.'),
+    named('pause', 'Leave everything as it stands: no more calls to the target; if its instances start again, none until `resume`.'),
     async () => (await steer()).pause,
   );
   verbs.bind(named('resume', 'Let a paused rollout, or one that waits for a person, go on.'), async () => (await steer()).resume);

@@ -131,7 +131,9 @@ export class Controller implements ControllerContext {
   source(name: string): SourceKeeper {
     const keeper = this.sources.get(name);
     if (keeper === undefined)
-      throw new FairleadError('NotFound', `There is no source ${name}; there is ${[...this.sources.keys()].join(', ')}.`);
+      throw new FairleadError('NotFound', `There is no source ${name}; there is ${[...this.sources.keys()].join(', ')}.`, {
+        data: { next: 'fairlead get sources' },
+      });
     return keeper;
   }
 
@@ -287,7 +289,7 @@ export class Controller implements ControllerContext {
     const bad = Object.keys(invalid).length;
     const commit = state.snapshot?.commit;
     const what = commit === undefined ? '' : ` (“${commit.subject}”, ${commit.author})`;
-    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${valid.length} services, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
+    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${valid.length} service${valid.length === 1 ? '' : 's'}, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 

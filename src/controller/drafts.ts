@@ -52,7 +52,9 @@ export class Drafts {
     const { state, declared, name: sourceName } = source;
     const { snapshot } = state;
     if (snapshot === null)
-      throw new FairleadError('Refused', `The source has not been read${declared.failure === null ? ' yet' : `: ${declared.failure}`}.`);
+      throw new FairleadError('Refused', declared.failure === null ? `${sourceName} has not been read yet.` : declared.failure, {
+        data: { next: `fairlead describe source ${sourceName}` },
+      });
     const { folder } = source.parts;
     const { files, prunes } = applyProposal(snapshot.files, folder === undefined ? proposal : { ...proposal, folder });
     const compilation = await source.parts.compiler.preview(files);

@@ -88,11 +88,15 @@ export class Operator implements Admin {
       for (const name of left) asked.refuseOther(name, 'its deletion');
       const draft = await drafts.of({ ...proposal, deletions: left }, source);
       if (planToken !== null && planToken !== draft.token)
-        throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now. Plan again.');
+        throw new FairleadError('Refused', 'The plan is stale: the source or the proposal is another by now.', {
+          data: { next: 'look again with `fairlead plan`, and give the token that it prints' },
+        });
       refuseElsewhere(draft);
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
       if (errors.length > 0)
-        throw new FairleadError('Refused', `The proposal does not compile: ${errors.length} errors.`, { data: { issues: errors } });
+        throw new FairleadError('Refused', `The proposal does not compile: ${errors.length} error${errors.length === 1 ? '' : 's'}.`, {
+          data: { issues: errors, next: 'mend what is named; `fairlead validate` says more of each' },
+        });
       if (draft.pruneHeld.length > 0)
         throw new FairleadError('Refused', `Too many at once to delete: ${draft.pruneHeld.join(', ')}. Delete them by name.`, {
           data: { pruneHeld: draft.pruneHeld },
@@ -195,7 +199,8 @@ export class Operator implements Admin {
 
   #recordOf(service: string): ServiceRecord {
     const record = this.#controller.loop.records.get(service);
-    if (record === undefined) throw new FairleadError('NotFound', `There is no service ${service}.`);
+    if (record === undefined)
+      throw new FairleadError('NotFound', `There is no service ${service}.`, { data: { next: 'fairlead get services' } });
     return record;
   }
 

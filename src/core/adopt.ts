@@ -18,7 +18,8 @@ export function leaveBehind({ service, nextIncarnation, planGeneration }: Servic
 
 /**
  * The Record that a Service declared again starts from: its history, but nothing of it running, a Plan newer than the one the Host
- * forgot, and no Snapshot observed yet: the one that declares it again is another.
+ * forgot, and no Snapshot observed yet: the one that declares it again is another. Who declares it anew wants it tried anew: what was
+ * taken back before is not held against it.
  */
 export function restoreArchived(record: ServiceRecord, now: number): ServiceRecord {
   return {
@@ -29,6 +30,7 @@ export function restoreArchived(record: ServiceRecord, now: number): ServiceReco
     deleting: false,
     observedSnapshot: '',
     suspended: false,
+    rejections: [],
     target: null,
     leaving: [],
     rollout: null,

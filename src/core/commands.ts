@@ -71,7 +71,7 @@ function steer(
     case 'promote':
     case 'promote-full':
       if (!canBePromoted(rollout, kind)) {
-        ignore(pass, `${kind}: nothing to go past now: ${whyNot(rollout)}`, actor);
+        ignore(pass, `${kind === 'promote' ? kind : 'promote --full'}: nothing to go past now: ${whyNot(rollout)}`, actor);
         return;
       }
       record.rollout = { ...rollout, promoted: kind === 'promote' ? { step: rollout.step } : 'full' };

@@ -1,5 +1,6 @@
 /** Which Service a pass goes by, for those who gather facts about others for it. */
 import { expect, it } from 'vitest';
+import { restoreArchived } from '../../src/core/adopt.ts';
 import { serviceToCome } from '../../src/core/declaration.ts';
 import type { Command, CommandKind } from '../../src/model/command.ts';
 import { service, serving } from './situation.ts';
@@ -23,4 +24,10 @@ it('commands that this pass takes count already, the last one of them, and those
   expect(nameOf(false, told('retry', 'suspend'))).toBe(known.desired!.revision.name);
   expect(nameOf(true, told('resume', 'suspend'))).toBe(known.desired!.revision.name);
   expect(nameOf(true, [{ ...told('resume')[0]!, id: known.commandId }])).toBe(known.desired!.revision.name);
+});
+
+it('who declares a deleted service again wants it tried anew: what was taken back before is not held against it', () => {
+  const { record, now } = serving().declare(service('v2')).settle().command('abort').settle();
+  expect(record!.rejections).toHaveLength(1);
+  expect(restoreArchived(record!, now)).toMatchObject({ rejections: [], stable: record!.stable, verdicts: record!.verdicts });
 });

@@ -46,6 +46,18 @@ export function isDamage(thrown: unknown): boolean {
   return thrown instanceof GitFailed && damage.test(thrown.words) && !brokenOff.test(thrown.words) && !outOfMemory.test(thrown.words);
 }
 
+/** Whether the program itself is missing. */
+export function isWithoutGit(thrown: GitFailed): boolean {
+  return /spawn git ENOENT|failed to execute git/.test(thrown.words);
+}
+
+/** One clause: why git failed in the mirror that lies in `folder`. */
+export function explainMirrorFailure(thrown: GitFailed, folder: string): string {
+  if (isWithoutGit(thrown)) return 'there is no `git` on this machine, or it is not on PATH';
+  const said = saidBy(thrown, { login: null });
+  return `its mirror in ${folder} cannot be used: ${thrown.message}${said === '' ? '' : ` (${said})`}`;
+}
+
 /** One clause, without a full stop: why the exchange with the remote failed. */
 export function explainFailure(thrown: unknown, remote: Remote): string {
   const { host } = remote.address;
@@ -78,20 +90,20 @@ export function explainRefusal(thrown: unknown, remote: Remote): string {
 }
 
 /** The line of git's that says most, fit to be shown: what a server says in it is anybody's text. */
-function saidBy({ words }: GitFailed, remote: Remote): string {
+function saidBy({ words }: GitFailed, remote: Pick<Remote, 'login'>): string {
   const lines = words.split('\n').map((line) => line.trim());
   const line = lines.find((candidate) => /^(fatal|error|remote): /.test(candidate)) ?? lines.find((candidate) => candidate !== '') ?? '';
   return shown(line.replace(/^(fatal|error): /, ''), remote, 300);
 }
 
 /** Cut last: half a secret is not known for one. */
-function shown(text: string, remote: Remote, length: number): string {
+function shown(text: string, remote: Pick<Remote, 'login'>, length: number): string {
   return blotted(text.slice(0, 4_000), remote)
     .replaceAll(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
     .slice(0, length);
 }
 
-function blotted(text: string, { login }: Remote): string {
+function blotted(text: string, { login }: Pick<Remote, 'login'>): string {
   let shown = text;
   if (login !== null && 'password' in login && login.password !== '')
     for (const form of [

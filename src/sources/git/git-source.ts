@@ -20,6 +20,7 @@ import { Contents } from './contents.ts';
 import { TreeWatch } from './drift.ts';
 import type { Remote } from './environment.ts';
 import { ExportedTree } from './exported-tree.ts';
+import { explainMirrorFailure } from './failure.ts';
 import { GitFailed } from './git.ts';
 import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
@@ -430,12 +431,14 @@ class GitSource implements WritableSource {
       this.#mirrorIsNew = true;
       this.#contents.forget();
       this.#judged = null;
-      await this.#mirror.discard();
-      return this.#poll();
+      return this.#mirror.discard().then(
+        async () => this.#poll(),
+        async (again: unknown) => this.#fail(again),
+      );
     }
     const refused = thrown instanceof CommitRefused;
     const again = `Tried again every ${formatDuration(this.#settings.intervalMs)}.`;
-    const reason = thrown instanceof GitFailed ? `its mirror in ${this.#folder} cannot be read` : messageOf(thrown);
+    const reason = thrown instanceof GitFailed ? explainMirrorFailure(thrown, this.#folder) : messageOf(thrown);
     const message = refused ? `${reason}. ${again}` : `The repository ${this.#address.url} cannot be read: ${reason}. ${again}`;
     if (message === this.#failure || this.#suspended) return;
     this.#failure = message;

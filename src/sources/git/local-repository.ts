@@ -11,6 +11,7 @@ import { isManifestPath } from '../folder-scan.ts';
 import { factsOf } from './commit.ts';
 import { fileOf, withProblems } from './contents.ts';
 import { gitEnvironment } from './environment.ts';
+import { isWithoutGit } from './failure.ts';
 import { Git, GitFailed } from './git.ts';
 import { ObjectStore } from './objects.ts';
 import { isRegular, treeProblems } from './tree.ts';
@@ -58,7 +59,15 @@ export class LocalRepository {
       return new LocalRepository(root, prefix.replace(/\/$/, '') || '.', objectsOf(gitDir));
     } catch (thrown) {
       if (!(thrown instanceof GitFailed)) throw thrown;
-      throw new FairleadError('NotFound', `${folder} is in no git repository.`, { cause: thrown });
+      if (isWithoutGit(thrown))
+        throw new FairleadError('CommandNotFound', 'There is no `git` on this machine, or it is not on PATH.', {
+          cause: thrown,
+          data: { next: 'install git' },
+        });
+      throw new FairleadError('NotFound', `${folder} is in no git repository.`, {
+        cause: thrown,
+        data: { next: 'run this in a clone, or name one with --repo' },
+      });
     }
   }
 

@@ -1,7 +1,7 @@
 /** A git repository as a Source: the contract of every Source over http, what a poll costs, and which commits are taken. */
 import { lstat, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { createGitSource } from '../../../src/sources/git/git-source.ts';
@@ -39,6 +39,18 @@ describe('a git repository', () => {
       const newest = await harness.repository.commit({ 'a.yaml': '3' });
       await Promise.all([harness.source.refresh(), harness.source.refresh()]);
       expect(harness.witness.snapshots.map(({ id }) => id).slice(1)).toEqual([newest]);
+    });
+
+    it('where there is no git says so, and is made again by itself until there is', async () => {
+      harness = await GitHarness.make({ 'a.yaml': '1' }, { intervalMs: 100 });
+      vi.stubEnv('PATH', harness.folder);
+      try {
+        await harness.start();
+        expect(harness.witness.failures).toEqual([expect.stringMatching(/no `git` on this machine.* Tried again every 100ms\.$/)]);
+      } finally {
+        vi.unstubAllEnvs();
+      }
+      expect((await harness.witness.until(() => true)).files).toHaveLength(1);
     });
 
     it('of a repository on this machine needs no server', async () => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/processes/clock.ts';
 import { LocalRepository, type RefFiles } from '../../../src/sources/git/local-repository.ts';
 import { GitRepository, plainGit } from '../../fixtures/git-repository.ts';
@@ -32,6 +32,15 @@ const texts = ({ files }: RefFiles): Record<string, string> =>
   Object.fromEntries(files.map(({ path, bytes }) => [path, new TextDecoder().decode(bytes)]));
 
 describe('a repository on this machine', () => {
+  it('is not said to be none where there is no git to ask', async () => {
+    vi.stubEnv('PATH', folder);
+    try {
+      await expect(LocalRepository.open(folder, systemClock)).rejects.toMatchObject({ code: 'CommandNotFound' });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('gives the manifests of each ref, whatever its working tree holds, and leaves that alone', async () => {
     await commit({ 'm/a.yaml': '1', 'm/b.yaml': '1', 'README.md': 'x', '.github/ci.yaml': 'x' }, 'First');
     await commit({ 'm/a.yaml': '2' }, 'Second');
