@@ -300,6 +300,15 @@ describe('rolling', () => {
     expect(of(it, v2.hash, 'retire')).toBe(0);
   });
 
+  situation('what stands in for stable and fails a check of what it does is ended, as it would have been as the target', () => {
+    const it = rolledHalfway(2);
+    it.command('abort').settle();
+    expect(of(it, v2.hash)).toBe(2);
+    it.connect(v2, 'fail', 3).settle();
+    expect(of(it, v2.hash)).toBe(0);
+    expect(weights(it)).toEqual([100, 0]);
+  });
+
   situation('taken back halfway, only those that pass their checks stand in for stable', () => {
     const it = rolledHalfway(2);
     it.end(v2, 'CheckFailed', 'wrong answer', 0).settle();

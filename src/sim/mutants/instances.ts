@@ -62,7 +62,13 @@ export const instanceMutants: readonly Mutant[] = [
     replace: 'if (false) ;',
   },
   { name: 'drains before the host follows', file: instances, find: ' || observation.routeGeneration < leaving.dutyPlan', replace: '' },
-  { name: 'a drain runs from when it was decided', file: instances, find: 'leaving.dutySeenAt ?? now', replace: 'leaving.dutySince' },
+  {
+    name: 'a drain runs from when it was decided',
+    file: instances,
+    find: 'leaving.dutySeenAt ?? now',
+    replace: 'leaving.dutySince',
+    from: 3_001,
+  },
   { name: 'drains for ever', file: instances, find: '!idle && now < deadlineAt', replace: '!idle' },
   { name: 'forgets to wake for a drain', file: instances, find: 'wake(pass, deadlineAt);', replace: ';' },
   // Back-off

@@ -53,12 +53,6 @@ export const strategyMutants: readonly Mutant[] = [
     replace: "=== undefined ? 'retire' : 'retire'",
   },
   {
-    name: 'what stands in for stable is held to no check of what it does',
-    file: 'instances.ts',
-    find: 'const promoted = [record.stable?.hash, record.kept?.revision.hash];',
-    replace: 'const promoted = [record.stable?.hash, record.kept?.revision.hash, ...leftOf({ record } as Pass).map(({ hash }) => hash)];',
-  },
-  {
     name: 'what stands in for stable gets no calls',
     file: standIn,
     find: 'shared[hash] = Math.round((share * count) / ready);',
@@ -119,7 +113,12 @@ export const strategyMutants: readonly Mutant[] = [
     replace: 'stepDone: true',
   },
   { name: 'rolling goes past its group', file: rolling, find: 'if (!standing.groupOpen) return', replace: 'if (false) return' },
-  { name: 'rolling goes past the gate', file: rolling, find: 'if (!standing.gateOpen) return', replace: 'if (false) return' },
+  {
+    name: 'rolling goes past the gate',
+    file: rolling,
+    find: 'export function rolling(standing: Standing): Step {',
+    replace: 'export function rolling(given: Standing): Step {\n  const standing = { ...given, gateOpen: true };',
+  },
   { name: 'rolling goes on though it is paused', file: rolling, find: 'if (standing.held !== null) return', replace: 'if (false) return' },
   {
     name: 'rolling drops what it has started of the target',
