@@ -279,9 +279,12 @@ describe('rolling', () => {
     expect(oneByOne(0)).toEqual(['2+1', '0+3']);
   });
 
+  const works = { type: 'functional', name: 'works', timeoutMs: 5_000, tool: 'echo', arguments: {}, expect: {} } as const;
+  const health = { intervalMs: 30_000, checks: [works], failureThreshold: 3, successThreshold: 1 };
+
   function rolledHalfway(rounds: number): Situation {
-    const it = serving({ replicas: 3 })
-      .declare(update('v2', { strategy: 'rolling' }, { replicas: 3 }))
+    const it = serving({ replicas: 3, health })
+      .declare(update('v2', { strategy: 'rolling' }, { replicas: 3, health }))
       .settle();
     for (let round = 0; round < rounds; round++) it.connect().settle();
     return it;
