@@ -31,6 +31,7 @@ export const releaseMutants: readonly Mutant[] = [
     file: gate,
     find: 'return direct === null && stable !== null;',
     replace: 'return stable !== null;',
+    from: 2_501,
   },
   {
     name: 'the gate is open until the contracts are known',

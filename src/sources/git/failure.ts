@@ -1,4 +1,5 @@
 /** What a failed git command means, in words for people. No secret comes through: those that were used are blotted out, whatever form they have. */
+import { FairleadError } from '../../base/error.ts';
 import { blot, redact } from '../../base/redact.ts';
 import { formatDuration } from '../../base/duration.ts';
 import { GitFailed } from './git.ts';
@@ -118,4 +119,9 @@ function blotted(text: string, { login }: Pick<Remote, 'login'>): string {
 
 function basic(username: string, password: string): string {
   return Buffer.from(username === '' ? password : `${username}:${password}`).toString('base64');
+}
+
+/** What is not done, and what to do instead. */
+export function refusal(message: string, next: string): FairleadError {
+  return new FairleadError('Refused', message, { data: { next } });
 }

@@ -20,7 +20,7 @@ import { Contents } from './contents.ts';
 import { TreeWatch } from './drift.ts';
 import type { Remote } from './environment.ts';
 import { ExportedTree } from './exported-tree.ts';
-import { explainMirrorFailure } from './failure.ts';
+import { explainMirrorFailure, refusal } from './failure.ts';
 import { GitFailed } from './git.ts';
 import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
@@ -446,8 +446,4 @@ class GitSource implements WritableSource {
     this.#listener?.unreadable(message);
     if (refused) this.#listener?.happened?.(thrown.event);
   }
-}
-
-function refusal(message: string, next: string): FairleadError {
-  return new FairleadError('Refused', message, { data: { next } });
 }
