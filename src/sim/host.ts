@@ -174,7 +174,7 @@ export class SimHost {
     const { world } = this;
     this.outlook.flow();
     instance.phase = 'connected';
-    world.contractSeen(hashOf(world.offerOf(instance.revision)));
+    world.contractSeen(hashOf(instance.offer ?? world.offerOf(instance.revision)));
     instance.connectedAt = world.wallNow();
     instance.connectedSince = world.queue.now;
     const { upMs } = instance.behaviour;
