@@ -2,6 +2,7 @@
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { FairleadError, messageOf } from '../base/error.ts';
+import { plural } from '../base/plural.ts';
 import type { Overview, ResourceList, SourceResource } from '../model/resource.ts';
 import type { About } from '../ports/read-model.ts';
 import type { Context } from './context.ts';
@@ -97,7 +98,7 @@ async function declared(context: Context): Promise<Finding[]> {
       status.failure ??
       (status.pruneHeld.length > 0
         ? `holds back deletions of ${status.pruneHeld.join(', ')}`
-        : `${spec.location}: ${counted(status.manifests, 'manifest')}, ${counted(errors, 'error')}`);
+        : `${spec.location}: ${plural(status.manifests, 'manifest')}, ${plural(errors, 'error')}`);
     return {
       what: `source`,
       good: status.failure === null && status.pruneHeld.length === 0 && errors === 0,
@@ -119,13 +120,9 @@ async function declared(context: Context): Promise<Finding[]> {
   const fine: Finding = {
     what: 'services',
     good: true,
-    words: `${overview.states.Active ?? 0} of ${overview.total} Active, ${counted(overview.tools, 'tool')}`,
+    words: `${overview.states.Active ?? 0} of ${overview.total} Active, ${plural(overview.tools, 'tool')}`,
   };
   return [...read, ...(troubled.length > 0 ? troubled : [fine])];
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function portFree(port: number): Promise<Finding> {

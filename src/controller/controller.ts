@@ -3,6 +3,7 @@
  * their ports alone and has no clock, file or socket of its own, so it runs the same in the simulator.
  */
 import { FairleadError } from '../base/error.ts';
+import { plural } from '../base/plural.ts';
 import { splitDocuments } from '../manifest/text.ts';
 import type { Event } from '../model/event.ts';
 import type { Service } from '../model/service.ts';
@@ -289,7 +290,7 @@ export class Controller implements ControllerContext {
     const bad = Object.keys(invalid).length;
     const commit = state.snapshot?.commit;
     const what = commit === undefined ? '' : ` (“${commit.subject}”, ${commit.author})`;
-    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${valid.length} service${valid.length === 1 ? '' : 's'}, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
+    const message = `${name} at ${snapshot.slice(0, 12)}${what}: ${plural(valid.length, 'service')}, ${affected} changed.${bad === 0 ? '' : ` ${bad} not valid.`}`;
     return [event(this.parts.clock.now(), bad === 0 ? 'Normal' : 'Warning', 'SnapshotApplied', message, null, { snapshot })];
   }
 

@@ -3,6 +3,7 @@
  * service: a command is stored for the heart, a change is written to the source and comes back as a Snapshot.
  */
 import { FairleadError } from '../base/error.ts';
+import { plural } from '../base/plural.ts';
 import { namedServices } from '../manifest/edit.ts';
 import type { CommandKind } from '../model/command.ts';
 import type { Promotion, ServiceRecord } from '../model/record.ts';
@@ -94,7 +95,7 @@ export class Operator implements Admin {
       refuseElsewhere(draft);
       const errors = draft.issues.filter(({ severity }) => severity === 'error');
       if (errors.length > 0)
-        throw new FairleadError('Refused', `The proposal does not compile: ${errors.length} error${errors.length === 1 ? '' : 's'}.`, {
+        throw new FairleadError('Refused', `The proposal does not compile: ${plural(errors.length, 'error')}.`, {
           data: { issues: errors, next: 'mend what is named; `fairlead validate` says more of each' },
         });
       if (draft.pruneHeld.length > 0)

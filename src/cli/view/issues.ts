@@ -1,4 +1,5 @@
 /** Issues of manifests for people (with the line they speak of) and for machines (JSON, GitHub annotations, JUnit). Pure. */
+import { plural } from '../../base/plural.ts';
 import type { Issue } from '../../model/issue.ts';
 import type { Paint } from './paint.ts';
 import { oneLine } from './table.ts';
@@ -54,7 +55,6 @@ function visible(text: string): string {
 
 export function summaryText(services: number, files: number, counted: Counted, paint: Paint): string {
   const { errors, warnings } = counted;
-  const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
   const found = `${plural(files, 'file')}, ${plural(services, 'valid service')}`;
   const told = warnings === 0 ? '' : `, ${paint.warn(plural(warnings, 'warning'))}`;
   return errors === 0

@@ -3,6 +3,7 @@
  * It begins with a marker by which a bot finds the comment it made before, and stays within what forges take; what does not
  * fit is counted. All that comes from manifests stands in code, so that none of it is read as Markdown. Pure.
  */
+import { plural } from '../../base/plural.ts';
 import type { Issue } from '../../model/issue.ts';
 import type { PlanReport, ServiceChange } from '../../ports/admin.ts';
 import { contractLines } from './contract.ts';
@@ -170,8 +171,4 @@ function fenced(text: string, language: string): string {
   const longest = Math.max(2, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence}${language}\n${shown}\n${fence}`;
-}
-
-function plural(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

@@ -11,6 +11,8 @@ const brokenOff = /timed out|Operation too slow|Connection (to .* )?closed|early
 const damage =
   /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary|\.lock'/;
 
+const noGit = 'there is no `git` on this machine';
+
 /** stderr of git 2.x (LC_ALL=C) and ssh → what to do about it. The first that fits counts. `HOST` is filled in. */
 const meanings: readonly (readonly [RegExp, string])[] = [
   [outOfMemory, 'HOST sent more than git may hold in memory'],
@@ -33,7 +35,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/transport '[^']*' not allowed/, 'that transport is not allowed'],
   [/No space left on device/, 'the disk is full'],
   [/prlimit ENOENT/, 'there is no `prlimit` (util-linux) on this machine'],
-  [/ENOENT|failed to execute git/, 'there is no `git` on this machine'],
+  [/ENOENT|failed to execute git/, noGit],
   [/fsck error/, 'what HOST sent is built to mislead, or broken'],
   [damage, 'objects that HOST sent are missing or broken'],
 ];
@@ -54,7 +56,7 @@ export function isWithoutGit(thrown: GitFailed): boolean {
 
 /** One clause: why git failed in the mirror that lies in `folder`. */
 export function explainMirrorFailure(thrown: GitFailed, folder: string): string {
-  if (isWithoutGit(thrown)) return 'there is no `git` on this machine, or it is not on PATH';
+  if (isWithoutGit(thrown)) return `${noGit}, or it is not on PATH`;
   const said = saidBy(thrown, { login: null });
   return `its mirror in ${folder} cannot be used: ${thrown.message}${said === '' ? '' : ` (${said})`}`;
 }
