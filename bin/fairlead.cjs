@@ -64,9 +64,9 @@ function tooOld() {
       ').\n' +
       '  next: install Node.js ' +
       needMajor +
-      ' LTS, or run `npm ci` in ' +
-      root +
-      ', which brings one along.\n',
+      ' LTS' +
+      (fs.existsSync(path.join(root, 'package-lock.json')) ? ', or run `npm ci` in ' + root + ', which brings one along' : '') +
+      '.\n',
   );
   process.exit(1);
 }

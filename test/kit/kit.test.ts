@@ -4,9 +4,10 @@
  */
 import { execFile } from 'node:child_process';
 import { registerHooks } from 'node:module';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { satisfies } from 'semver';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -321,6 +322,18 @@ describe('the pre-commit hook', () => {
       'a.yml',
       'b.json',
     ]);
+  });
+
+  // It runs `npm pack` and takes all that this prints for the name of a file.
+  test('can be installed: what npm packs is named without a word of the build before it', async () => {
+    const copy = join(folder, 'fairlead');
+    for (const part of ['package.json', '.npmrc', 'bin', 'schemas', 'scripts', 'src'])
+      cpSync(join(root, part), join(copy, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const { stdout } = await promisify(execFile)('npm', ['pack'], { cwd: copy });
+    const { name, version } = JSON.parse(textOf('package.json')) as { name: string; version: string };
+    expect(stdout).toBe(`${name}-${version}.tgz\n`);
+    expect(existsSync(join(copy, stdout.trimEnd()))).toBe(true);
   });
 
   test('stops a commit whose manifests are not valid, and lets others through', async () => {
