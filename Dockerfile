@@ -1,6 +1,6 @@
 # Fairlead in a container: the controller, the host and whatever stdio or HTTP services its manifests start inside it.
 #
-#   docker build -t fairlead .
+#   docker build -t fairlead .          (podman: `podman build --format docker`, or the image has no health check)
 #   docker run --rm --init -p 127.0.0.1:7400:7400 -p 127.0.0.1:7401:7401 -v "$PWD/manifests:/manifests:ro" -v fairlead:/data fairlead
 #
 # With a fairlead.yaml, such as one that names a git repository, mount it and the secrets that it refers to, and say `up -c`:
