@@ -11,7 +11,7 @@ import { live, type ManifestRepository, type Pushed } from './git-manifests.ts';
 const source = 'platform';
 const secret = 'of the bench';
 const tickMs = 10;
-/** What a controller at rest may use of a second: the polls of one, and what it does by itself. */
+/** What a controller at rest uses of a second at most, where nobody else uses the machine: the polls of one, and what it does by itself. */
 const quietMs = 60;
 
 /** What the controller has used so far, with its children that have ended. */
@@ -81,14 +81,15 @@ export class Follower {
     }
   }
 
-  /** Resolves once the controller uses next to nothing but for polls: what loading left to collect has been. */
+  /** Resolves once the controller uses next to nothing but for polls, or no less than before: what loading left to collect has been. */
   async quiet(): Promise<void> {
     const ownMs = (): number => this.#ticks(0, 2) * tickMs;
-    for (let before = ownMs(); ;) {
+    for (let [before, usedBefore] = [ownMs(), Infinity]; ;) {
       await pause(1_000);
       const after = ownMs();
-      if (after - before <= quietMs) return;
-      before = after;
+      const used = after - before;
+      if (used <= quietMs || used >= usedBefore) return;
+      [before, usedBefore] = [after, used];
     }
   }
 
@@ -113,7 +114,7 @@ export class Follower {
       from,
     );
     const gateway = this.stand.runFile()!.gatewayUrl!.replace(/\/(mcp)?$/, '');
-    const client = new StatelessClient(`${gateway}/services/${live}/mcp`, 5_000, this.#agent);
+    const client = new StatelessClient(`${gateway}/services/${live}/mcp`, 30_000, this.#agent);
     const { result } = await client.rpc('tools/call', { name: 'echo', arguments: { id: tag } });
     const servedAt = performance.now();
     const { content } = result as { content: readonly { text: string }[] };

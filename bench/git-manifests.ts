@@ -18,6 +18,8 @@ export interface Pushed {
   readonly commit: string;
   /** When `git push` had returned, on the clock of `performance.now()`. */
   readonly at: number;
+  /** Milliseconds that `git push` took. */
+  readonly tookMs: number;
 }
 
 export class ManifestRepository {
@@ -73,8 +75,10 @@ export class ManifestRepository {
   }
 
   async #push(): Promise<Pushed> {
+    const begunAt = performance.now();
     await git('git', ['push', '--quiet', 'origin', 'main'], { cwd: this.#clone.folder, env: plainGit });
-    return { at: performance.now(), commit: this.#clone.git('rev-parse', 'HEAD') };
+    const at = performance.now();
+    return { at, tookMs: at - begunAt, commit: this.#clone.git('rev-parse', 'HEAD') };
   }
 }
 

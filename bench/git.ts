@@ -2,8 +2,9 @@
  * `npm run bench:git [-- --quick] [-- --sizes 10,1000,5000]`: from `git push` to the service on its new Revision, by webhook and by poll, and what a poll
  * and a commit cost, with 10, 1,000 and 5,000 manifests. A real bare repository behind a real `git http-backend`, a real
  * Fairlead, real pushes. CPU is that of the controller with every git that it starts, from /proc, less what the same controller
- * uses when nobody asks anything of it. The full run writes bench/results/git.md, the quick one (under 60 s, for CI) only
- * prints. The last line says what was missed; exit code 1 when any goal was.
+ * uses when nobody asks anything of it. The full run writes bench/results/git.md and holds the way of a push against a second,
+ * on a machine of its own; the quick one (under 60 s, for CI) only prints, and all that it judges are ratios of one run. The last
+ * line says what was missed; exit code 1 when any goal was.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
@@ -15,24 +16,27 @@ import { ManifestRepository } from './git-manifests.ts';
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, sizes: { type: 'string' } } });
 const amounts = values.quick
-  ? { passages: 2, polls: 5, commits: 3, warmUps: 1, idleMs: 0, intervalMs: 500 }
+  ? { passages: 3, polls: 5, commits: 3, warmUps: 1, idleMs: 0, intervalMs: 500 }
   : { passages: 10, polls: 15, commits: 12, warmUps: 3, idleMs: 5_000, intervalMs: 1_000 };
 const { intervalMs } = amounts;
 const sizes = (values.sizes ?? (values.quick ? '10,500' : '10,1000,5000')).split(',').map(Number);
 /** How long after a commit was applied what it led to is over. */
 const restMs = 300;
+/** What the way from a push to its service may take beside the service's own start, and for a poll the interval. */
+const goalMs = 1_000;
 /**
- * What the way from a push to its service may take beside the service's own start, and for a poll the interval. The quick run, on
- * machines where others work too, is to find what waits for something, not what is slow.
+ * The same for the quick run, in starts of the service, which a busy machine slows down as well: it takes three to five. That is
+ * to find what waits for something, which it does every time, so the median counts.
  */
-const goalMs = values.quick ? 5_000 : 1_000;
+const goalStarts = 15;
 /**
  * What a poll with the most manifests may cost of one with the fewest, and a commit that changes one of them. Starting git costs a
- * process that holds 600 MB some 2 ms more than one of 200 MB; /proc counts in 10 ms, and the quick run has few of them.
+ * process that holds 600 MB some 2 ms more than one of 200 MB; /proc counts in 10 ms, and the quick run has few of them. One
+ * number of manifests is measured after the other, and CPU is up to twice as slow while a neighbour uses the other half of it.
  */
-const pollBound = values.quick ? 2 : 1.5;
+const pollBound = values.quick ? 3 : 1.5;
 const commitBound = values.quick ? 3 : 1.5;
-/** The same of its time, which also others on the machine take. */
+/** The same of its time in pushes of the same commits, which others on the machine slow down as well. */
 const commitTimeBound = values.quick ? 3 : 2;
 
 /** What was measured with one number of manifests. Per poll and per commit, but for `start`. */
@@ -53,6 +57,8 @@ interface Measured {
     readonly cpuMs: number;
     readonly wallMs: number;
     readonly slowestMs: number;
+    /** `git push` of the same commits. */
+    readonly pushMs: number;
     readonly wireBytes: number;
     readonly rewritten: number;
   };
@@ -143,28 +149,30 @@ async function byWebhook(repository: ManifestRepository, follower: Follower): Pr
 }
 
 async function commits(repository: ManifestRepository, follower: Follower): Promise<Measured['commit']> {
-  const one = async (): Promise<number> => {
+  const one = async (): Promise<{ wallMs: number; pushMs: number }> => {
     const from = follower.events.told.length;
     const pushed = await repository.changeQuiet();
     await follower.deliver();
     const wallMs = (await follower.applied(pushed, from)).toldAt - pushed.at;
     // What follows is the commit's too: passes, what is stored, what is kept in git.
     await pause(restMs);
-    return wallMs;
+    return { wallMs, pushMs: pushed.tookMs };
   };
   for (let round = 0; round < amounts.warmUps; round += 1) await one();
   const idle = await idleRate(follower);
   const laidOut = follower.laidOut();
   const sent = repository.server.sentBytes;
   const before = follower.cost();
-  const walls: number[] = [];
-  for (let round = 0; round < amounts.commits; round += 1) walls.push(await one());
+  const rounds: Awaited<ReturnType<typeof one>>[] = [];
+  for (let round = 0; round < amounts.commits; round += 1) rounds.push(await one());
   const { cpuMs } = each(before, follower.cost(), idle, amounts.commits);
   const after = follower.laidOut();
   const rewritten = [...after].filter(([path, writing]) => laidOut.get(path) !== writing).length;
   const wireBytes = (repository.server.sentBytes - sent) / amounts.commits;
-  say(`commit: ${cpuMs.toFixed(1)} ms CPU, ${median(walls).toFixed(0)} ms`);
-  return { cpuMs, wallMs: median(walls), slowestMs: Math.max(...walls), wireBytes, rewritten };
+  const walls = rounds.map(({ wallMs }) => wallMs);
+  const pushMs = median(rounds.map((round) => round.pushMs));
+  say(`commit: ${cpuMs.toFixed(1)} ms CPU, ${median(walls).toFixed(0)} ms; its push ${pushMs.toFixed(0)} ms`);
+  return { cpuMs, wallMs: median(walls), slowestMs: Math.max(...walls), pushMs, wireBytes, rewritten };
 }
 
 async function byPoll(
@@ -175,10 +183,11 @@ async function byPoll(
   await follower.quiet();
   await betweenPolls(repository, 1);
   const { server } = repository;
-  const [sent, asked, before] = [server.sentBytes, server.requests.length, follower.cost()];
+  const [sent, first, before] = [server.sentBytes, answeredPolls(server).length, follower.cost()];
   await betweenPolls(repository, amounts.polls);
   const { cpuMs, readBytes } = each(before, follower.cost(), idle, amounts.polls);
-  const requests = server.requests.slice(asked);
+  const ends = answeredPolls(server);
+  const requests = server.answered.slice(ends[first - 1], ends[first - 1 + amounts.polls]);
   const poll = {
     requests: [...new Set(requests)],
     perPoll: requests.length / amounts.polls,
@@ -199,26 +208,46 @@ async function byPoll(
   return { poll, polled };
 }
 
-/** Resolves when so many polls more have begun and the last one of them is over, before the next. */
+/** Resolves when so many polls more have been answered, and before the next. */
 async function betweenPolls({ server }: ManifestRepository, count: number): Promise<void> {
-  const polls = (): number => server.requests.filter((line) => line.startsWith('GET ') && line.endsWith('service=git-upload-pack')).length;
-  for (const wanted = polls() + count; polls() < wanted;) await pause(10);
+  for (const wanted = answeredPolls(server).length + count; answeredPolls(server).length < wanted;) await pause(10);
   await pause(intervalMs / 3);
+}
+
+/** Of each poll where it ends among the requests that have been answered. */
+function answeredPolls({ answered }: ManifestRepository['server']): number[] {
+  return answered.flatMap((line, index) => (line.startsWith('POST ') && line.endsWith('/git-upload-pack') ? [index + 1] : []));
 }
 
 function goalsOf(all: readonly Measured[]): Goal[] {
   const [fewest, most] = [all[0]!, all.at(-1)!];
+  const startMs = median(all.flatMap(({ hooked, polled }) => [...hooked, ...polled].map((passage) => passage.startMs)));
   const perSize = all.flatMap(({ count, hooked, polled, poll, commit }): Goal[] => {
-    const within = (way: string, passages: readonly Passage[], limit: number): Goal => {
+    const within = (way: string, passages: readonly Passage[], waitMs: number): Goal => {
       const times = passages.map(overhead).toSorted((a, b) => a - b);
+      const what = `${count}: push to service by ${way} beside its start`;
+      if (values.quick) {
+        const starts = (median(times) - waitMs) / startMs;
+        return {
+          what: `${what}, median`,
+          measured: `${starts.toFixed(1)} starts`,
+          goal: `≤ ${goalStarts} starts`,
+          met: starts <= goalStarts,
+        };
+      }
       // Nine of ten, since others use the machine too; the slowest is shown.
       const most = times[Math.ceil(times.length * 0.9) - 1]!;
-      const what = `${count}: push to service by ${way} beside its start, nine of ten (slowest)`;
-      return { what, measured: `${most} (${times.at(-1)}) ms`, goal: `≤ ${limit} ms`, met: most <= limit };
+      const limit = waitMs + goalMs;
+      return {
+        what: `${what}, nine of ten (slowest)`,
+        measured: `${most} (${times.at(-1)}) ms`,
+        goal: `≤ ${limit} ms`,
+        met: most <= limit,
+      };
     };
     return [
-      within('webhook', hooked, goalMs),
-      within('poll', polled, intervalMs + goalMs),
+      within('webhook', hooked, 0),
+      within('poll', polled, intervalMs),
       { what: `${count}: requests of a poll`, measured: String(poll.perPoll), goal: '2', met: poll.perPoll === 2 },
       {
         what: `${count}: files written anew by commits that change one each`,
@@ -243,7 +272,7 @@ function goalsOf(all: readonly Measured[]): Goal[] {
     ratio('bytes read by a poll', ({ poll }) => poll.readBytes, pollBound),
     ratio('bytes sent to a poll', ({ poll }) => poll.wireBytes, pollBound),
     ratio('CPU of a commit that changes one', ({ commit }) => commit.cpuMs, commitBound),
-    ratio('time of a commit that changes one', ({ commit }) => commit.wallMs, commitTimeBound),
+    ratio('time of a commit that changes one, in pushes of it', ({ commit }) => commit.wallMs / commit.pushMs, commitTimeBound),
   ];
 }
 
@@ -266,6 +295,7 @@ function figuresTable(all: readonly Measured[]): string {
       'commit that changes one: push to applied, median (slowest)',
       ({ commit }) => `${commit.wallMs.toFixed(0)} (${commit.slowestMs.toFixed(0)}) ms`,
     ],
+    ['commit that changes one: `git push` of it, median', ({ commit }) => `${commit.pushMs.toFixed(0)} ms`],
     ['commit that changes one: bytes sent by the server', ({ commit }) => `${Math.round(commit.wireBytes)}`],
     ['CPU without cause, in a second', ({ idleMs }) => (values.quick ? 'not measured' : `${idleMs.toFixed(1)} ms`)],
   ];
