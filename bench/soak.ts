@@ -3,12 +3,13 @@
  * After each round the descriptors, children and memory of controller and host are read; after the last, descriptors and
  * children must be what they were after the first, and memory must not have gone on growing. Exit code 1 when not.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services, updates } from '../test/e2e/chaos.ts';
 import { LeanClient } from '../test/e2e/load.ts';
-import { pause, Stand } from '../test/e2e/stand.ts';
+import { atRest, type Readings } from '../test/e2e/rollouts/readings.ts';
+import { Stand } from '../test/e2e/stand.ts';
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
 const { rounds, sessions } = values.quick ? { rounds: 4, sessions: 200 } : { rounds: 20, sessions: 1_000 };
@@ -17,24 +18,15 @@ const spareDescriptors = 4;
 /** Most that a process may have grown from the middle of the run to its end, in MiB a round. */
 const growthMiBARound = values.quick ? 40 : 4;
 
-interface Reading {
-  readonly descriptors: number;
-  readonly children: number;
-  readonly memoryMiB: number;
-}
-type Readings = Readonly<Record<'controller' | 'host', Reading>>;
-
 const stand = await Stand.start(services);
+const names = services.map(({ name }) => name);
 const readings: Readings[] = [];
 const losses: string[] = [];
 try {
   for (let round = 0; round < rounds; round += 1) {
     await comeAndGo();
     losses.push(...(await updates(stand, 10, 2, 2, `round-${round}`)).losses);
-    await stand.untilActive(services.map(({ name }) => name));
-    // Drained instances are stopped and their sockets closed within their stop time-out.
-    await pause(6_000);
-    readings.push(read());
+    readings.push(await atRest(stand, names));
     console.log(`round ${round + 1}: ${textOf(readings.at(-1)!)}`);
   }
   losses.push(...compare());
@@ -50,14 +42,11 @@ process.exit(losses.length === 0 ? 0 : 1);
 
 /** Sessions in tens: one of them just goes, as laptops do, and is kept until it has been idle for long; the others leave politely. */
 async function comeAndGo(): Promise<void> {
-  const aims = stand.aims(
-    sessions,
-    services.map(({ name }) => name),
-  );
+  const aims = stand.aims(sessions, names);
   for (let from = 0; from < aims.length; from += 10) {
     await Promise.all(
       aims.slice(from, from + 10).map(async ({ url, tool }, index) => {
-        const client = new LeanClient(url, 30_000);
+        const client = new LeanClient(url, 60_000);
         await client.open();
         const { error } = await client.rpc('tools/call', { name: tool, arguments: { id: `soak/${index}` } });
         if (error !== undefined) losses.push(JSON.stringify(error));
@@ -65,21 +54,6 @@ async function comeAndGo(): Promise<void> {
       }),
     );
   }
-}
-
-function read(): Readings {
-  const { controllerPid, hostPid } = stand.runFile()!;
-  return { controller: readingOf(controllerPid!), host: readingOf(hostPid!) };
-}
-
-function readingOf(pid: number): Reading {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1];
-  return {
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    children: children === '' ? 0 : children.split(' ').length,
-    memoryMiB: Math.round(Number(resident) / 1024),
-  };
 }
 
 function compare(): string[] {
@@ -97,7 +71,7 @@ function compare(): string[] {
 }
 
 function textOf({ controller, host }: Readings): string {
-  const of = ({ descriptors, children, memoryMiB }: Reading): string =>
+  const of = ({ descriptors, children, memoryMiB }: Readings['host']): string =>
     `${descriptors} descriptors, ${children} children, ${memoryMiB} MiB`;
   return `controller ${of(controller)}; host ${of(host)}`;
 }

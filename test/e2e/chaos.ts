@@ -73,7 +73,7 @@ export async function controllerKills(stand: Stand, sessions: number, kills: num
     await killAndAwait(stand, 'controllerPid');
   }
   for (const spec of last('settled')) stand.declare(spec);
-  await stand.until('the settled Revision is stable again', (all) => names.every((name) => isSettled(all, name, expected)), 120_000);
+  await stand.until('the settled Revision is stable again', (all) => names.every((name) => isSettled(all, name, expected)));
   const state = await endState(stand);
   if (JSON.stringify(state) !== JSON.stringify(expected))
     losses.push(`end state differs\n  without kills: ${JSON.stringify(expected)}\n  with kills:    ${JSON.stringify(state)}`);
@@ -93,7 +93,7 @@ export async function hostKills(stand: Stand, sessions: number, kills: number, r
     const before = new Set(stand.servicePids());
     const killedAt = performance.now();
     await killAndAwait(stand, 'hostPid');
-    await stand.until('every instance is another process', (all) => names.every((name) => isServedByOthers(all, name, before)), 60_000);
+    await stand.until('every instance is another process', (all) => names.every((name) => isServedByOthers(all, name, before)));
     await stand.untilActive(names);
     longestBackMs = Math.max(longestBackMs, performance.now() - killedAt);
     const survivors = stand.servicePids().filter((pid) => before.has(pid));
@@ -117,7 +117,7 @@ export async function serviceKills(stand: Stand, sessions: number, killsEach: nu
       const pids = (await stand.services())?.get(name)?.status.instances.flatMap(({ pid }) => (pid === null ? [] : [pid])) ?? [];
       for (const pid of pids) killHard(pid);
       kills += pids.length;
-      await stand.until(`${name} runs again`, (all) => isServedByOthers(all, name, new Set(pids)), 60_000);
+      await stand.until(`${name} runs again`, (all) => isServedByOthers(all, name, new Set(pids)));
       await stand.untilActive([name]);
     }
   }
@@ -149,7 +149,7 @@ async function killAndAwait(stand: Stand, which: 'controllerPid' | 'hostPid'): P
   killHard(pid);
   await waitFor(
     () => ![null, pid].includes(stand.runFile()?.[which] ?? null),
-    60_000,
+    180_000,
     `another ${which} after ${pid}\n${stand.output.slice(-2_000)}`,
   );
 }

@@ -4,7 +4,7 @@ import { seeded } from '../fixtures/seeded.ts';
 import { cast } from './rollouts/cast.ts';
 import { run } from './rollouts/run.ts';
 
-test('good changes of every strategy are promoted and bad ones taken back, and no call is lost', { timeout: 120_000 }, async () => {
+test('good changes of every strategy are promoted and bad ones taken back, and no call is lost', { timeout: 300_000 }, async () => {
   const ended: string[] = [];
   const report = await run({
     parts: cast.filter(({ spec, strategy }) => spec.transport === (strategy === 'canary' || strategy === 'in-place' ? 'stdio' : 'http')),

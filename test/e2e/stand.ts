@@ -19,6 +19,9 @@ const fixture = join(root, 'test/fixtures/echo-server.ts');
 /** Leaves no idle connection behind: the status API would keep it for more than a minute, and the readings of descriptors would count it. */
 const polling = new Agent({ pipelining: 0 });
 
+/** Longest that is waited for something, in ms: nothing that is judged, only the end of what hangs, on a machine that is busy, too. */
+const patienceMs = 180_000;
+
 /** run.json; null while a process is down or has not said yet where it listens. */
 interface RunFile {
   readonly supervisorPid: number;
@@ -162,7 +165,7 @@ export class Stand {
   async until(
     what: string,
     wanted: (services: ReadonlyMap<string, ServiceResource>) => boolean,
-    timeoutMs = 60_000,
+    timeoutMs = patienceMs,
   ): Promise<ReadonlyMap<string, ServiceResource>> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -176,7 +179,7 @@ export class Stand {
     }
   }
 
-  async untilActive(names: readonly string[], timeoutMs = 60_000): Promise<ReadonlyMap<string, ServiceResource>> {
+  async untilActive(names: readonly string[], timeoutMs = patienceMs): Promise<ReadonlyMap<string, ServiceResource>> {
     return this.until(
       `${names.join(', ')} Active`,
       (services) =>
@@ -215,11 +218,11 @@ export class Stand {
   async stop(): Promise<{ code: number | null; left: number[] }> {
     const ended = this.#supervisor.exitCode === null ? once(this.#supervisor, 'exit') : Promise.resolve([this.#supervisor.exitCode]);
     this.#supervisor.kill('SIGINT');
-    const [code] = (await Promise.race([ended, pause(30_000).then(() => ['late'])])) as [number | null | 'late'];
+    const [code] = (await Promise.race([ended, pause(patienceMs).then(() => ['late'])])) as [number | null | 'late'];
     const left = processesNaming(this.dir);
     for (const pid of left) killHard(pid);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-    if (code === 'late') throw new Error(`still running 30 s after SIGINT\n${this.#output.slice(-4_000)}`);
+    if (code === 'late') throw new Error(`still running ${patienceMs / 1_000} s after SIGINT\n${this.#output.slice(-4_000)}`);
     return { code, left };
   }
 }

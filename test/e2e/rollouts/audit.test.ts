@@ -80,6 +80,16 @@ test('without a controller a verdict takes effect when there is one again', () =
   expect(found().misrouted).toHaveLength(1);
 });
 
+test('where services take three times as long to start as usual, what follows a verdict has three times as long, and no longer', () => {
+  changed('errors', 'RolledBack', 1_000);
+  answered('errors', 4_000);
+  expect(found().misrouted).toHaveLength(1);
+  ledger.starts.set('canary-stdio-0-1', 1_500);
+  expect(found().misrouted).toEqual([]);
+  answered('errors', 6_000);
+  expect(found().misrouted).toEqual([expect.stringContaining('call 1 ')]);
+});
+
 test('a session that alternates between the Revisions of a Rollout is a fault, unless the target was killed in between', () => {
   for (const targetKilled of [false, true]) {
     ledger = new Ledger();

@@ -7,12 +7,17 @@ import { join } from 'node:path';
 import { drainMs, intervalMs, keepOldForMs, mayServe, minCalls, reasonOf } from './cast.ts';
 import type { Answer, Change, Kill, Ledger, Outage, Way } from './ledger.ts';
 
+/*
+ * The times below are those of a machine of one's own; where others work too, all of them grow by the slowness that services
+ * showed when they started (see Ledger).
+ */
+
 /** How long after a verdict was stored the gateway may still follow the Plan before, in ms, a living controller provided. */
 const graceMs = 1_500;
 /** A call that began so long after a process was killed may still have been handed to it, in ms. */
 const unnoticedMs = 500;
-/** Longest that a bad canary goes on once it shows: an interval of its analysis and this, in ms. */
-const takeBackMs = intervalMs + 5_000;
+/** Longest that a bad canary goes on once it shows, beside an interval of its analysis, in ms. */
+const takeBackMs = 5_000;
 
 export interface Findings {
   readonly lost: readonly string[];
@@ -37,8 +42,9 @@ export function audit(ledger: Ledger, logDir: string, prefix: string, callers: n
   const doubled = [...executed.entries()].filter(([, times]) => times > 1).map(([token, times]) => `call ${token} was made ${times} times`);
   const unmade = ledger.answers.filter(({ token }) => executed[token] === 0).map((answer) => `${wordsOf(answer)} was answered, not made`);
   const wrong = ledger.answers.filter((answer) => answer.isError && changeOf(ledger, answer)?.mode !== 'errors');
+  const unnoticedFor = unnoticedMs * ledger.slowness;
   const unexplained = ledger.interruptions.filter(({ way, beganAt, endedAt }) => {
-    return !ledger.kills.some(({ service, at }) => service === way.service && at >= beganAt - unnoticedMs && at <= endedAt);
+    return !ledger.kills.some(({ service, at }) => service === way.service && at >= beganAt - unnoticedFor && at <= endedAt);
   });
   const verdicts = judgeVerdicts(ledger);
   const sessions = judgeSessions(ledger);
@@ -89,11 +95,12 @@ function strays(ledger: Ledger): string[] {
 function mayAnswerUntil(ledger: Ledger, service: string, change: Change | null, isBound: boolean): number {
   const changes = ledger.changesOf(service);
   if (change !== null && change.verdict === null) return Infinity;
-  if (change !== null && change.verdict!.phase !== 'Promoted') return afterOutages(ledger.outages, endOf(change), graceMs);
+  if (change !== null && change.verdict!.phase !== 'Promoted')
+    return afterOutages(ledger.outages, endOf(change), graceMs * ledger.slowness);
   const next = changes.slice(change === null ? 0 : changes.indexOf(change) + 1).find(({ verdict }) => verdict?.phase === 'Promoted');
   if (next === undefined) return Infinity;
   const staysMs = isBound ? drainMs + (next.part.strategy === 'blue-green' ? keepOldForMs : 0) : 0;
-  return afterOutages(ledger.outages, endOf(next), staysMs + graceMs);
+  return afterOutages(ledger.outages, endOf(next), staysMs + graceMs * ledger.slowness);
 }
 
 /** When `ms` with a controller have passed since `from`. */
@@ -123,7 +130,7 @@ function judgeVerdicts(ledger: Ledger): Verdicts {
     } else if (verdict.reason === 'AnalysisFailed') {
       const tookMs = takenBackAfterMs(ledger, change, answersOf.get(`${part.spec.name}/${tag}`) ?? []);
       found.longestTakeBackMs = Math.max(found.longestTakeBackMs, tookMs);
-      if (tookMs > takeBackMs) found.faults.push(`${ended}, after ${tookMs} ms`);
+      if (tookMs > intervalMs + takeBackMs * ledger.slowness) found.faults.push(`${ended}, after ${tookMs} ms`);
     }
   }
   return found;

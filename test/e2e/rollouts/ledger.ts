@@ -62,6 +62,9 @@ export interface Interruption {
   readonly text: string;
 }
 
+/** Median ms from the start of a service's process to the end of its handshake in a storm where nobody else uses the machine. */
+const usualStartMs = 500;
+
 export class Ledger {
   readonly changes: Change[] = [];
   readonly kills: Kill[] = [];
@@ -71,10 +74,18 @@ export class Ledger {
   /** Calls without an answer, or with an error that does not say what to do; answers to another call. In words. */
   readonly lost: string[] = [];
   readonly misrouted: string[] = [];
+  /** By Instance: ms from the start of its process until it had answered the handshake. */
+  readonly starts = new Map<string, number>();
   #calls = 0;
 
   get calls(): number {
     return this.#calls;
+  }
+
+  /** How many times as long as usual services took to start in this run, which is how busy the machine was; at least 1. */
+  get slowness(): number {
+    const starts = [...this.starts.values()].toSorted((a, b) => a - b);
+    return Math.max(1, (starts[Math.floor(starts.length / 2)] ?? 0) / usualStartMs);
   }
 
   /** The token of a call that begins now. */

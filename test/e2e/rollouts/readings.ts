@@ -22,18 +22,15 @@ export interface Readings extends Readonly<Record<(typeof processes)[number], Re
 
 /** Waits until every service is at rest with as many Instances as it should have, and no other process of one lives. */
 export async function atRest(stand: Stand, names: readonly string[]): Promise<Readings> {
-  const all = await stand.until(
-    'everything is at rest',
-    (services) =>
-      names.every((name) => {
-        const status = services.get(name)?.status;
-        const rests = status?.state === 'Active' && status.rollout === null && status.readyInstances === status.replicas;
-        return rests && status.instances.length === status.replicas;
-      }),
-    90_000,
+  const all = await stand.until('everything is at rest', (services) =>
+    names.every((name) => {
+      const status = services.get(name)?.status;
+      const rests = status?.state === 'Active' && status.rollout === null && status.readyInstances === status.replicas;
+      return rests && status.instances.length === status.replicas;
+    }),
   );
   const wanted = names.reduce((sum, name) => sum + all.get(name)!.status.replicas, 0);
-  for (let looks = 0; stand.servicePids().length !== wanted && looks < 100; looks += 1) await pause(100);
+  for (let looks = 0; stand.servicePids().length !== wanted && looks < 600; looks += 1) await pause(100);
   return settled(() => read(stand));
 }
 

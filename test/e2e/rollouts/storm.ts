@@ -10,13 +10,13 @@ import type { Change, Ledger } from './ledger.ts';
 /** Of ten changes so many are good. */
 const goodOfTen = 6;
 const lookEveryMs = 100;
-/** Longest that a Rollout may take in the storm, in ms. */
-const rolloutDeadlineMs = 90_000;
+/** A Rollout that has no verdict after so long, in ms, stands still: the slowest take a tenth of it where nobody else works. */
+const rolloutDeadlineMs = 300_000;
 
 export interface Storm {
   /** Changes of each service. */
   readonly changes: number;
-  /** Time between two kills in ms; null: nothing is killed. */
+  /** Time between two kills in ms; null: nothing is killed. A controller has at least as long as the one before it took to come. */
   readonly controllerKillEveryMs: { readonly least: number; readonly most: number } | null;
   readonly instanceKillEveryMs: { readonly least: number; readonly most: number } | null;
   readonly random: () => number;
@@ -64,7 +64,7 @@ async function changeAgainAndAgain(stand: Stand, ledger: Ledger, part: Part, mod
     };
     ledger.changes.push(change);
     stand.declare({ ...part.spec, tag: change.tag, mode });
-    await follow(stand, change, before);
+    await follow(stand, ledger, change, before);
     if (change.verdict!.phase === 'Promoted') stableTag = change.tag;
     settings.onChange(change);
     await pause(settings.random() * 300);
@@ -80,7 +80,7 @@ async function lastNumber(stand: Stand, name: string): Promise<number> {
 }
 
 /** Looks until the Rollout of the change has its verdict. */
-async function follow(stand: Stand, change: Change, before: number): Promise<void> {
+async function follow(stand: Stand, ledger: Ledger, change: Change, before: number): Promise<void> {
   const { name } = change.part.spec;
   const deadline = Date.now() + rolloutDeadlineMs;
   let seen: ServiceResource | null = null;
@@ -89,7 +89,9 @@ async function follow(stand: Stand, change: Change, before: number): Promise<voi
     const look = await stand.service(name);
     if (look !== null) {
       seen = look;
-      const { rollout, history } = look.status;
+      const { rollout, history, instances } = look.status;
+      for (const { name: instance, startedAt, connectedAt } of instances)
+        if (startedAt !== null && connectedAt !== null) ledger.starts.set(instance, Date.parse(connectedAt) - Date.parse(startedAt));
       const [verdict] = history;
       if (verdict !== undefined && verdict.number > before) {
         if (verdict.number !== before + 1) throw new Error(`${name}: one change gave rollouts ${before + 1} to ${verdict.number}`);
@@ -110,8 +112,8 @@ async function follow(stand: Stand, change: Change, before: number): Promise<voi
 
 async function killControllers(stand: Stand, ledger: Ledger, { controllerKillEveryMs, random }: Storm, over: AbortSignal): Promise<void> {
   if (controllerKillEveryMs === null) return;
-  for (;;) {
-    if (!(await waited(between(controllerKillEveryMs, random), over))) return;
+  for (let cameAfterMs = 0; ;) {
+    if (!(await waited(Math.max(between(controllerKillEveryMs, random), cameAfterMs), over))) return;
     const pid = stand.runFile()?.controllerPid ?? null;
     if (pid === null) continue;
     const outage = { from: Date.now(), to: Infinity };
@@ -119,6 +121,7 @@ async function killControllers(stand: Stand, ledger: Ledger, { controllerKillEve
     killHard(pid);
     while ([null, pid].includes(stand.runFile()?.controllerPid ?? null) || (await stand.services()) === null) await pause(20);
     outage.to = Date.now();
+    cameAfterMs = outage.to - outage.from;
   }
 }
 
