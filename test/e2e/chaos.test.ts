@@ -4,7 +4,7 @@ import { seeded } from '../fixtures/seeded.ts';
 import { controllerKills, hostKills, serviceKills, services, updates } from './chaos.ts';
 import { Stand } from './stand.ts';
 
-const timeoutMs = 120_000;
+const timeoutMs = 300_000;
 let stand: Stand | null = null;
 
 afterEach(async () => {

@@ -29,7 +29,7 @@ const laidOut = (stand: Stand): string => join(stand.dataDir, 'sources/platform/
 
 it(
   'reports it, of the source and of the service that runs there, with the diff; a commit is not needed to end it',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const stand = await following('report');
     await writeFile(laidOut(stand), 'one\nTWO\n');
@@ -50,7 +50,7 @@ it(
   },
 );
 
-it('puts it back and tells it, where nothing else is said', { timeout: 120_000 }, async () => {
+it('puts it back and tells it, where nothing else is said', { timeout: 300_000 }, async () => {
   const stand = await following('correct');
   await writeFile(laidOut(stand), 'one\nTWO\n');
   await stand.cli('reconcile');

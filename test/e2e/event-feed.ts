@@ -28,7 +28,7 @@ export class EventFeed {
   }
 
   /** The first one from that index of `told` on which is as wanted; rejects after `timeoutMs` with what was told instead. */
-  async next(what: string, wanted: (event: Told) => boolean, from = 0, timeoutMs = 30_000): Promise<Told> {
+  async next(what: string, wanted: (event: Told) => boolean, from = 0, timeoutMs = 120_000): Promise<Told> {
     const late = AbortSignal.timeout(timeoutMs);
     const lateness = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve()));
     for (let index = from; ; index += 1) {

@@ -17,18 +17,18 @@ let callers: Callers | null = null;
 
 beforeEach(async () => {
   place = await Place.open();
-}, 60_000);
+}, 200_000);
 afterEach(async () => {
   await callers?.stop();
   expect((await place.close()).left).toEqual([]);
-}, 60_000);
+}, 200_000);
 
 const states = (commit: string, name: string | null = null): string[] => place.said(commit, name).map(({ state }) => state);
 const newest = (commit: string, name: string | null = null) => place.said(commit, name).at(-1);
 
 /** Waits for the last word on a commit. */
 async function verdict(commit: string, name: string | null = null): Promise<{ state: string; description: string }> {
-  await expect.poll(() => newest(commit, name)?.state ?? 'none', { timeout: 30_000, interval: 20 }).not.toMatch(/none|pending/);
+  await expect.poll(() => newest(commit, name)?.state ?? 'none', { interval: 20 }).not.toMatch(/none|pending/);
   return newest(commit, name)!;
 }
 
@@ -41,7 +41,7 @@ async function happened(reason: string, commit: string, name: string | null = nu
 }
 
 describe.skipIf(isMissing('git', 'openssh-client'))('the whole story (skipped without git and ssh-keygen)', () => {
-  test('from nothing over a plan, a canary, a bad commit and an undo to one that nobody signed', { timeout: 120_000 }, async () => {
+  test('from nothing over a plan, a canary, a bad commit and an undo to one that nobody signed', { timeout: 300_000 }, async () => {
     await place.events.next('the empty repository to be noticed', ({ reason }) => reason === 'SourceUnreadable');
 
     // The first push is the first deployment.
@@ -114,7 +114,7 @@ async function aBadCommitAndItsFix(before: string): Promise<void> {
   const hasty = place.commit('Files, hastily mended', { 'deploy/files.yaml': service('files', { tag: 'hasty', mode: 'hang' }) });
   await place.push();
   await happened('RolloutStarted', hasty, 'files');
-  await expect.poll(() => newest(hasty, 'files')?.state, { timeout: 10_000, interval: 10 }).toBe('pending');
+  await expect.poll(() => newest(hasty, 'files')?.state, { interval: 10 }).toBe('pending');
   const fixed = place.commit('Files, mended', { 'deploy/files.yaml': service('files', { tag: 'r3' }) });
   await place.push();
   expect(await verdict(fixed)).toEqual({ state: 'success', description: '1 service as declared' });

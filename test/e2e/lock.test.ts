@@ -51,7 +51,7 @@ async function restarts(stand: Stand): Promise<void> {
   );
 }
 
-it('a drifted contract is hidden until `fairlead lock` approves it; what nobody approved is taken back', { timeout: 180_000 }, async () => {
+it('a drifted contract is hidden until `fairlead lock` approves it; what nobody approved is taken back', { timeout: 300_000 }, async () => {
   const stand = await Stand.start([]);
   endings.push(async () => stand.stop());
   const lockFile = join(stand.manifests, 'fairlead.lock');
@@ -105,7 +105,7 @@ it('a drifted contract is hidden until `fairlead lock` approves it; what nobody 
   expect(weatherOf((await stand.services())!).stable).not.toBe(weatherOf(approved).stable);
 });
 
-it('a lock of a git source is a commit under its path, or a branch for somebody to merge', { timeout: 180_000 }, async () => {
+it('a lock of a git source is a commit under its path, or a branch for somebody to merge', { timeout: 300_000 }, async () => {
   const repository = await GitRepository.make();
   endings.push(async () => repository.end());
   await repository.commit({

@@ -12,7 +12,7 @@ test.each([
   ['rolling', 'ContractBreaking', /, 0 of them failed/],
   ['blue-green', 'PreviewCheckFailed', /, 0 of them failed/],
   ['canary', 'AnalysisFailed', /, [1-9]\d* of them failed/],
-])('the example of %s promotes the good change and takes the bad one back, %s', { timeout: 90_000 }, async (strategy, reason, failed) => {
+])('the example of %s promotes the good change and takes the bad one back, %s', { timeout: 300_000 }, async (strategy, reason, failed) => {
   const { stdout } = await run(process.execPath, [script, strategy]);
   expect(stdout).toMatch(new RegExp(`^3 .* RolledBack +${reason} `, 'm'));
   expect(stdout).toMatch(/^2 .* Promoted /m);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requestOf } from '../../src/model/jsonrpc.ts';
 import { metaKeys } from '../../src/model/stateless-era.ts';
 import type { GatewayInstance } from '../../src/ports/gateway.ts';
@@ -133,7 +133,7 @@ describe('sessions of a preview', () => {
     finish();
     expect(said(await call)).toBe('late');
     expect(world.gateway.load('t2').inFlight).toBe(0);
-    await vi.waitFor(() => expect(slow.sessions[0]!.closed).toBe(true));
+    await expect.poll(() => slow.sessions[0]!.closed).toBe(true);
   });
 
   it('are not opened any more when it goes while they are', async () => {
@@ -152,7 +152,7 @@ describe('sessions of a preview', () => {
     world.route({ service: 'files', weights: { old: 100 } }, ...both);
     go();
     expect((await client).initialized['error'].data.code).toBe('NoPreview');
-    await vi.waitFor(() => expect(target.sessions[0]!.closed).toBe(true));
+    await expect.poll(() => target.sessions[0]!.closed).toBe(true);
     expect(world.gateway.load('t1').sessions).toBe(0);
   });
 

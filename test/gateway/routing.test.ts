@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Client, FakeUpstream, instance, lost, post, result, startWorld, systemClock, type Heard, type World } from './world.ts';
 
 let world: World;
@@ -130,7 +130,7 @@ describe('an instance that leaves', () => {
     draining.release();
     expect(said(await call)).toBe('i1');
     expect(await idle).toBe('i1');
-    await vi.waitFor(() => expect(draining.upstream.sessions[0]!.closed).toBe(true));
+    await expect.poll(() => draining.upstream.sessions[0]!.closed).toBe(true);
   });
 
   it('holds no session when its process is shared', async () => {

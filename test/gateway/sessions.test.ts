@@ -1,5 +1,5 @@
 /** Sessions of clients: how their requests are answered, and what becomes of them. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   Client,
   FakeUpstream,
@@ -176,7 +176,7 @@ describe('a session', () => {
     // Its end has reached the gateway once another request, sent later, is answered.
     await post(endpoint, 'x');
     open();
-    await vi.waitFor(() => expect(upstream.sessions[0]?.closed).toBe(true));
+    await expect.poll(() => upstream.sessions[0]?.closed).toBe(true);
     expect(world.gateway.load('i1').sessions).toBe(0);
   });
 

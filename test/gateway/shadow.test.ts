@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import type { Shadow } from '../../src/model/plan.ts';
 import type { ShadowReport } from '../../src/model/observation.ts';
@@ -37,7 +37,9 @@ const shadow = (more: Partial<Shadow> = {}): PlanShape => ({
 const open = (): Promise<Client> => Client.open(`${world.url}/services/files/mcp`);
 const report = (): ShadowReport => world.gateway.shadow('files')!;
 /** Resolves once this many mirrored calls have come to something. */
-const mirrored = (calls: number): Promise<void> => vi.waitFor(() => expect(report().calls).toBe(calls), { interval: 5 });
+const mirrored = async (calls: number): Promise<void> => {
+  await expect.poll(() => report().calls, { interval: 5 }).toBe(calls);
+};
 const silent = (): Promise<string> => new Promise(() => undefined);
 
 describe('a call of a safe tool', () => {
@@ -67,7 +69,7 @@ describe('a call of a safe tool', () => {
     target.answer = silent;
     world.route(shadow(), ...both);
     await (await open()).call('get_one');
-    await vi.waitFor(() => expect(target.heard).toHaveLength(1));
+    await expect.poll(() => target.heard).toHaveLength(1);
     expect(Object.keys(world.gateway.traffic('files'))).toEqual(['old']);
     expect(world.gateway.takeUsage()).toMatchObject([{ tool: 'get_one', calls: 1 }]);
     expect(world.gateway.load('t1')).toEqual({ sessions: 0, inFlight: 0 });
@@ -79,7 +81,7 @@ describe('a call of a safe tool', () => {
     for (let i = 0; i < 100; i++) await client.call('get_one');
     world.route(shadow(), ...both);
     await client.call('get_last');
-    await vi.waitFor(() => expect(target.heard.at(-1)?.message.text).toContain('get_last'));
+    await expect.poll(() => target.heard.at(-1)?.message.text).toContain('get_last');
     expect(Math.abs(target.heard.length - 1 - 25)).toBeLessThanOrEqual(1);
   });
 
@@ -153,12 +155,12 @@ describe('no second call is made', () => {
     world.route(shadow(), ...both);
     const client = await open();
     for (let i = 0; i < 11; i++) await client.call('get_one');
-    await vi.waitFor(() => expect(waiting).toHaveLength(8));
+    await expect.poll(() => waiting).toHaveLength(8);
     expect(report()).toMatchObject({ calls: 0, skipped: 3 });
     for (const finish of waiting) finish();
     await mirrored(8);
     await client.call('get_one');
-    await vi.waitFor(() => expect(waiting).toHaveLength(9));
+    await expect.poll(() => waiting).toHaveLength(9);
     waiting[8]!();
     await mirrored(9);
   });
@@ -224,9 +226,9 @@ describe('when the shadow ends', () => {
     await mirrored(1);
     target.answer = silent;
     await client.call('get_one');
-    await vi.waitFor(() => expect(target.heard).toHaveLength(2));
+    await expect.poll(() => target.heard).toHaveLength(2);
     world.route({ service: 'files', weights: { old: 50, new: 50 } }, ...both);
-    await vi.waitFor(() => expect(target.sessions[0]!.closed).toBe(true));
+    await expect.poll(() => target.sessions[0]!.closed).toBe(true);
     expect(report()).toMatchObject({ revision: 'new', calls: 1, same: 1, failed: 0 });
   });
 

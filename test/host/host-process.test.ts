@@ -75,7 +75,7 @@ async function startHost(): Promise<{ child: ChildProcess; said: FromChild }> {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}: ${JSON.stringify([...seen.values()])}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -15,7 +15,7 @@ export interface Up {
 }
 
 /** File name → manifest. Resolves when every one of `services` has a tool at `/mcp`; rejects with the log when that takes longer. */
-export async function up(manifests: Readonly<Record<string, string>>, services: readonly string[], timeoutMs = 60_000): Promise<Up> {
+export async function up(manifests: Readonly<Record<string, string>>, services: readonly string[], timeoutMs = 180_000): Promise<Up> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-interop-'));
   for (const [name, text] of Object.entries(manifests)) writeFileSync(join(folder, name), text);
   const args = [join(projectRoot, 'bin/fairlead.cjs'), 'up', folder, '--gateway', '127.0.0.1:0', '--status', '127.0.0.1:0'];

@@ -125,7 +125,7 @@ function controller(epoch: number): { link: HostLink; ear: Ear } {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error('waited in vain');
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -134,7 +134,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 /** Lets the Host's time pass, ten seconds at a time, until what it said has been answered. */
 async function passUntil(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error('waited in vain');
     await clock.pass(10_000);

@@ -1,7 +1,7 @@
 /** What metrics sources answer, and what is made of it: one number, a status, or an error with a reason that a person understands. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { MetricCheck } from '../../src/model/service.ts';
 import { createMetricSource } from '../../src/probes/metrics.ts';
 
@@ -27,8 +27,8 @@ const says =
   (_request: IncomingMessage, response: ServerResponse): void =>
     void response.writeHead(status, { 'content-type': type }).end(typeof body === 'string' ? body : JSON.stringify(body));
 
-const limits = { min: null, max: null, timeoutMs: 5_000 };
-const query = (url: string, expression = 'up', timeoutMs = 5_000): MetricCheck => ({
+const limits = { min: null, max: null, timeoutMs: 30_000 };
+const query = (url: string, expression = 'up', timeoutMs = 30_000): MetricCheck => ({
   type: 'prometheus',
   name: 'm',
   url,
@@ -36,7 +36,7 @@ const query = (url: string, expression = 'up', timeoutMs = 5_000): MetricCheck =
   ...limits,
   timeoutMs,
 });
-const http = (url: string, timeoutMs = 5_000): MetricCheck => ({ type: 'http', name: 'm', url, ...limits, timeoutMs });
+const http = (url: string, timeoutMs = 30_000): MetricCheck => ({ type: 'http', name: 'm', url, ...limits, timeoutMs });
 const data = (resultType: string, result: unknown) => ({ status: 'success', data: { resultType, result } });
 const sample = (value: string) => ({ metric: {}, value: [1_795_274_228.38, value] });
 
@@ -143,7 +143,7 @@ describe('any source', () => {
     const url = await serve(says(200, { value: 1 }));
     for (let times = 0; times < 20; times++) await source.read(http(url));
     const connections = () => new Promise<number>((resolve) => servers[0]!.getConnections((_error, count) => resolve(count)));
-    await vi.waitFor(async () => expect(await connections()).toBe(0));
+    await expect.poll(() => connections()).toBe(0);
   });
 
   it.each([

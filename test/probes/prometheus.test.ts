@@ -23,7 +23,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const read = (query: string) => source.read({ type: 'prometheus', name: 'm', url, query, min: null, max: null, timeoutMs: 5_000 });
+const read = (query: string) => source.read({ type: 'prometheus', name: 'm', url, query, min: null, max: null, timeoutMs: 30_000 });
 
 describe.skipIf(isMissing('prometheus'))('a real Prometheus (skipped without prometheus)', () => {
   beforeAll(async () => {

@@ -91,7 +91,7 @@ async function promoted(controller: Controller, service: string, of: string): Pr
   }
 }
 
-it('every change of both is in one history in the end, on top of each other', { timeout: 120_000 }, async () => {
+it('every change of both is in one history in the end, on top of each other', { timeout: 300_000 }, async () => {
   const [one, other] = await Promise.all([operating(), operating()]);
   const turns = [1, 2, 3];
   const applied = await Promise.all([
@@ -111,7 +111,7 @@ it('every change of both is in one history in the end, on top of each other', { 
   for (const { snapshot, files } of applied) expect(await repository.git('show', '--name-only', '--format=', snapshot)).toBe(files.join());
 });
 
-it('a plan that was made before somebody else pushed is not carried out', { timeout: 120_000 }, async () => {
+it('a plan that was made before somebody else pushed is not carried out', { timeout: 300_000 }, async () => {
   const operator = await operating();
   const { token } = await operator.plan(applying('files', 2));
   const theirs = await repository.commit({ 'clock.yaml': manifest('clock', 1) }, { subject: 'Theirs' });
@@ -122,7 +122,7 @@ it('a plan that was made before somebody else pushed is not carried out', { time
   expect(await repository.tip()).toBe(theirs);
 });
 
-it('two who undo the same at the same moment undo it once', { timeout: 120_000 }, async () => {
+it('two who undo the same at the same moment undo it once', { timeout: 300_000 }, async () => {
   const controllers = await Promise.all([controlling(), controlling()]);
   const first = await repository.tip();
   for (const controller of controllers) await promoted(controller, 'files', first!);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 const fixture = join(import.meta.dirname, 'fixtures', 'logging.ts');
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 it('writes a line of JSON for each entry to standard error', () => {
   const run = spawnSync(process.execPath, [fixture], { encoding: 'utf8', timeout: patienceMs });

@@ -68,7 +68,7 @@ function isAlive(pid: number): boolean {
 }
 
 async function untilGone(...pids: number[]): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   while (pids.some(isAlive)) {
     if (performance.now() > deadline) throw new Error(`still alive: ${pids.filter(isAlive).join(', ')}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InstanceLog, pruneLogs, Tail } from '../../src/runtimes/instance-log.ts';
 
 let dir: string;
@@ -34,7 +34,7 @@ describe('an instance log', () => {
   it('begins anew when its file is removed under it', async () => {
     const log = new InstanceLog(join(dir, 'a/x.log'));
     log.write(Buffer.from('before\n'));
-    await vi.waitFor(() => expect(readFileSync(join(dir, 'a/x.log'), 'utf8')).toBe('before\n'));
+    await expect.poll(() => readFileSync(join(dir, 'a/x.log'), 'utf8')).toBe('before\n');
     rmSync(join(dir, 'a'), { recursive: true });
     log.write(Buffer.from('after\n'));
     await log.close();

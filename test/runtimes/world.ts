@@ -103,9 +103,9 @@ export function lives(pid: number): boolean {
   }
 }
 
-/** Polls until `condition` holds; rejects after ten seconds. */
+/** Polls until `condition` holds; rejects after a minute. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -111,7 +111,7 @@ export class Heard implements SessionListener {
 }
 
 /** Looks again every 10 ms until it holds; fails after `withinMs`. */
-export async function until(holds: () => boolean, withinMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = 60_000): Promise<void> {
   const deadlineAt = Date.now() + withinMs;
   while (!holds()) {
     if (Date.now() > deadlineAt) throw new Error(`did not come to hold within ${withinMs} ms: ${holds.toString()}`);

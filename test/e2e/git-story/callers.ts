@@ -9,7 +9,8 @@ interface Echo {
   readonly id: string;
 }
 
-const timeoutMs = 10_000;
+/** Of one call: only what hangs takes so long. */
+const timeoutMs = 60_000;
 
 export class Callers {
   /** What went otherwise than a caller may expect, in words: no answer, an error of the protocol, an answer to somebody else. */
@@ -40,7 +41,7 @@ export class Callers {
   /** Resolves once that tag, and no other, has answered for the service so many times in a row from now on. */
   async untilAnswered(service: string, tag: string, timesInARow = 10): Promise<void> {
     this.#rows.set(service, { tag, answers: 0 });
-    const late = AbortSignal.timeout(20_000);
+    const late = AbortSignal.timeout(timeoutMs);
     for (let row = this.#rows.get(service)!; row.tag !== tag || row.answers < timesInARow; row = this.#rows.get(service)!) {
       if (late.aborted) throw new Error(`${service} is not answered by ${tag}: ${JSON.stringify([row, this.wrong])}`);
       await this.#told.promise;

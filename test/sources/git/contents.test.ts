@@ -72,7 +72,7 @@ describe('a commit that is read by what it changes', () => {
     [2, ['.']],
     [3, ['deploy', 'a.yaml']],
     [4, ['deploy/sub', 'deploy/b.json']],
-  ])('is what a reading of all of it finds, whatever it does (seed %i, paths %j)', { timeout: 120_000 }, async (seed, paths) => {
+  ])('is what a reading of all of it finds, whatever it does (seed %i, paths %j)', { timeout: 300_000 }, async (seed, paths) => {
     const next = changes(seeded(seed));
     const step = new Reading('step', paths);
     let before: readonly SnapshotFile[] = [];

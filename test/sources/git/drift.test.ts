@@ -65,7 +65,7 @@ describe('files of the exported tree that somebody changed by hand', () => {
     await writeFile(at('data/7.txt'), 'y\n');
     const asked = harness.server.requests.length;
     // One request of a third poll: two have been made whole.
-    await expect.poll(() => harness.server.requests.length, { timeout: 10_000 }).toBeGreaterThan(asked + 5);
+    await expect.poll(() => harness.server.requests.length).toBeGreaterThan(asked + 5);
     expect([await readFile(at('data/7.txt'), 'utf8'), harness.witness.events]).toEqual(['y\n', []]);
     await harness.source.refresh();
     expect([await readFile(at('data/7.txt'), 'utf8'), reasons()]).toEqual(['x\n', ['FilesCorrected']]);
@@ -86,7 +86,7 @@ describe('files of the exported tree that somebody changed by hand', () => {
   it('of few are looked for by the polls themselves', async () => {
     await start({ intervalMs: 50 });
     await writeFile(at('data.txt'), 'y\n');
-    await expect.poll(async () => readFile(at('data.txt'), 'utf8'), { timeout: 10_000 }).toBe('x\n');
+    await expect.poll(async () => readFile(at('data.txt'), 'utf8')).toBe('x\n');
   });
 
   it('get back the mode that the commit says, no more and no less', async () => {
