@@ -72,7 +72,7 @@ export class Forwarder {
       const member = caller.bound(backend) ?? (await backend.acquire(affinity, again.passOver, deadlineMs, signal));
       backend.members.begin(member);
       try {
-        return await caller.open(backend, member);
+        return await this.#open(caller, backend, member, deadlineMs);
       } catch (thrown) {
         if (!again.after(thrown, member, false)) throw thrown;
       } finally {
@@ -90,7 +90,7 @@ export class Forwarder {
       if (call.endless !== true) backend.members.begin(member);
       const beganMs = this.#clock.elapsedMs();
       try {
-        const line = await caller.open(backend, member);
+        const line = await this.#open(caller, backend, member, deadlineMs);
         try {
           const text = await this.#send(call, line, deadlineMs);
           this.#count(call, member, text, this.#clock.elapsedMs() - beganMs);
@@ -109,6 +109,19 @@ export class Forwarder {
         if (call.endless !== true) backend.members.end(member);
       }
     }
+  }
+
+  /** The Caller's session at that Instance; its handshake, which others may wait for as well, goes on when the time is up. Throws ServiceUnavailable then. */
+  #open(caller: Caller, backend: Backend, member: Member, deadlineMs: number): Promise<Line> {
+    const { service } = backend;
+    return new Promise((resolve, reject) => {
+      const late = (): void =>
+        reject(
+          new FairleadError('ServiceUnavailable', `service ${service} opened no session within limits.callTimeout`, { data: { service } }),
+        );
+      const callOff = this.#clock.after(Math.max(0, deadlineMs - this.#clock.elapsedMs()), late);
+      caller.open(backend, member).finally(callOff).then(resolve, reject);
+    });
   }
 
   #send(call: Forwarding, line: Line, deadlineMs: number): Promise<string> {

@@ -182,6 +182,18 @@ describe('no instance at the moment', () => {
     expect(answer['error'].data).toEqual({ code: 'ServiceUnavailable', retryable: true, service: 'files' });
   });
 
+  it.each(['/services/files/mcp', '/mcp'])(
+    'answers with a retryable error when no session came about within the call timeout (%s)',
+    async (path) => {
+      const upstream = new FakeUpstream('i1');
+      upstream.openSession = () => new Promise(() => undefined);
+      world.route({ service: 'files', limits: { callTimeoutMs: 50 } }, instance(upstream));
+      const client = await Client.open(world.url + path);
+      const answer = path === '/mcp' ? await client.call('files__echo') : client.initialized;
+      expect(answer['error'].data).toEqual({ code: 'ServiceUnavailable', retryable: true, service: 'files' });
+    },
+  );
+
   it('refuses at once when no revision may be called and nothing says that one soon will', async () => {
     const upstream = new FakeUpstream('i1');
     world.route({ service: 'files' }, instance(upstream));
