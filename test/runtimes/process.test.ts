@@ -63,7 +63,7 @@ describe('launching', () => {
   });
 
   it.each(['/work/', '/instances/'])('says how a service ended though something in %s cannot be removed', async (part) => {
-    const running = await world.start(processRun('echo', ['${instance.dir}']));
+    const running = await world.start(processRun('echo', ['${instance.dir}']), { stopTimeoutMs: 600_000 });
     await withoutRemoval(part, async () => {
       await running.stop();
       expect(await running.ended).toMatchObject({ code: 'Exited', exitCode: 0 });
