@@ -19,7 +19,10 @@ export function explainError(thrown: unknown, paint: Paint, verbose = false): st
   if (thrown instanceof FairleadError) {
     lines.push(`${paint.bad('error:')} ${shown(thrown.message)} ${paint.dim(`(${thrown.code})`)}`);
     for (const issue of (thrown.data['issues'] as readonly Issue[] | undefined) ?? [])
-      lines.push(`  ${oneLine(issue.file)}:${issue.line}:${issue.column} ${oneLine(issue.message)} (${issue.code})`);
+      lines.push(
+        `  ${oneLine(issue.file)}:${issue.line}:${issue.column} ${oneLine(issue.message)} (${issue.code})`,
+        ...(issue.expected === undefined ? [] : [`    expected: ${oneLine(issue.expected)}`]),
+      );
     const next = thrown.data['next'] ?? (withoutAdvice.has(thrown.code) ? '' : errorCodes[thrown.code].help);
     if (typeof next === 'string' && next !== '') lines.push(`  ${paint.bold('next:')} ${shown(next)}`);
   } else {

@@ -1,8 +1,8 @@
 /** What `up` runs with: flags over environment over fairlead.yaml over defaults. Refuses what would open the box to the network. */
 import { readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
-import { hookSettings, sourceSettings } from '../manifest/controller-settings.ts';
+import { defaultListeners, hookSettings, isLoopback, sourceSettings } from '../manifest/controller-settings.ts';
 import { readManifestFile } from '../manifest/manifest-file.ts';
 import { parseShare } from '../manifest/units.ts';
 import type { ControllerSpec } from '../model/gen/controller.ts';
@@ -21,11 +21,11 @@ export interface UpOptions {
 export function upSettings(context: Context, path: string | undefined, options: UpOptions): UpSettings {
   const { cwd } = context.terminal;
   const file = options.config === undefined ? null : resolve(cwd, options.config);
-  const spec = file === null ? {} : controllerSpec(file);
+  const spec = file === null ? {} : controllerSpec(file, cwd);
   const base = file === null ? cwd : dirname(file);
   const sources = sourcesOf(spec, base, path === undefined ? undefined : resolve(cwd, path));
-  const gateway = options.gateway ?? address(spec.listeners?.gateway ?? '127.0.0.1:7400')!;
-  const status = options.status ?? address(spec.listeners?.status ?? '127.0.0.1:7401')!;
+  const gateway = options.gateway ?? address(spec.listeners?.gateway ?? defaultListeners.gateway)!;
+  const status = options.status ?? address(spec.listeners?.status ?? defaultListeners.status)!;
   for (const [name, { host }] of Object.entries({ gateway, status })) {
     if (isLoopback(host) || options.insecureListen) continue;
     throw new FairleadError('Refused', `The ${name} at ${host} would let other machines in, and nothing asks them who they are.`, {
@@ -60,7 +60,7 @@ function sourcesOf(spec: ControllerSpec, base: string, named: string | undefined
 function webhooksOf(spec: ControllerSpec, base: string, sources: readonly SourceSettings[]): Pick<UpSettings, 'webhooks'> {
   const hooks = hookSettings(spec, base);
   if (hooks === null || !sources.some(({ kind }) => kind === 'git')) return {};
-  return { webhooks: { ...address(spec.webhooks?.listen ?? '127.0.0.1:7402')!, hooks } };
+  return { webhooks: { ...address(spec.webhooks?.listen ?? defaultListeners.webhooks)!, hooks } };
 }
 
 function maxDeletions({ prune }: ControllerSpec): Pick<UpSettings, 'maxDeletions'> {
@@ -69,19 +69,15 @@ function maxDeletions({ prune }: ControllerSpec): Pick<UpSettings, 'maxDeletions
   return { maxDeletions: typeof written === 'number' ? { count: written } : { share: parseShare(written) ?? 1 } };
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 /** The one Controller in a file. Throws NotFound, and Usage with every Issue in it. */
-function controllerSpec(path: string): ControllerSpec {
+function controllerSpec(path: string, cwd: string): ControllerSpec {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch (cause) {
     throw new FairleadError('NotFound', `The settings ${path} cannot be read.`, { cause, data: { next: 'check the path given with -c' } });
   }
-  const { manifests, issues } = readManifestFile(basename(path), bytes);
+  const { manifests, issues } = readManifestFile(relative(cwd, path), bytes);
   const errors = issues.filter(({ severity }) => severity === 'error');
   if (errors.length > 0)
     throw new FairleadError('Usage', `The settings ${path} are not valid.`, {

@@ -7,6 +7,7 @@ import { FairleadError, messageOf } from '../base/error.ts';
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { blot, redact } from '../base/redact.ts';
 import { version } from '../base/version.ts';
+import { isForgeApi } from '../model/forge-address.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const largestAnswerBytes = 8 * 1024 * 1024;
@@ -49,13 +50,10 @@ export class Exchange {
 
   /** Throws ForgeRefused for an API that is neither https nor on this machine: a token would go there in the open. */
   constructor(api: Api, clock: Clock) {
-    const url = URL.parse(api.url);
-    const local = url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-    if (url === null || (url.protocol !== 'https:' && !local))
-      throw new FairleadError('ForgeRefused', 'The API of a forge must be an https address.');
+    if (!isForgeApi(api.url)) throw new FairleadError('ForgeRefused', 'The API of a forge must be an https address.');
     this.#api = api;
     this.#clock = clock;
-    this.#host = url.host;
+    this.#host = new URL(api.url).host;
   }
 
   /** Rejects with a FairleadError whose code says whether trying again helps; `data.status` is that of the answer. */

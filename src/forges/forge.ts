@@ -1,7 +1,8 @@
 /** A Forge by its kind. */
+import type { ForgeAddress } from '../model/forge-address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Forge, ForgeKind } from '../ports/forge.ts';
-import { apiUrl, type ForgeAddress } from './address.ts';
+import { apiUrl } from './address.ts';
 import { Exchange } from './exchange.ts';
 import { giteaDialect, githubDialect, GithubForge } from './github.ts';
 import { GitlabForge } from './gitlab.ts';

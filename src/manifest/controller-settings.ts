@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { parseDuration } from '../base/duration.ts';
+import { forgeAddress, guessForge, isForgeApi } from '../model/forge-address.ts';
 import type {
   CommitStatusSpec,
   ControllerSpec,
@@ -18,6 +19,7 @@ import type {
 } from '../model/gen/controller.ts';
 import type {
   CommitStatusSettings,
+  Forge,
   GitCredentials,
   GitRef,
   GitSettings,
@@ -27,14 +29,22 @@ import type {
   SourceSettings,
   WriteSettings,
 } from '../model/source-settings.ts';
-import type { Segment } from './place.ts';
+import { judgeGitSettings } from './git-settings.ts';
+import { pathText, type Segment } from './place.ts';
 import type { Finding } from './schema.ts';
 import { nearest } from './suggest.ts';
 import { parseSize } from './units.ts';
 
+/** Where it listens unless told otherwise; webhooks only where they are configured. */
+export const defaultListeners = { gateway: '127.0.0.1:7400', status: '127.0.0.1:7401', webhooks: '127.0.0.1:7402' } as const;
 const defaultIntervalMs = 60_000;
 const defaultTimeoutMs = 60_000;
 const defaultMaxBytes = 256 * 1024 * 1024;
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
 
 /** Sources as configured; none when the file names none. `base`: the folder, absolute, that paths are relative to. */
 export function sourceSettings(spec: ControllerSpec, base: string): SourceSettings[] {
@@ -141,54 +151,85 @@ export function judgeController(spec: ControllerSpec): Finding[] {
         ),
       );
   }
-  return [...findings, ...judgeHooks(spec), ...judgePorts(spec)];
+  return [...findings, ...judgeHooks(spec), ...judgeListeners(spec)];
 }
 
-function judgePorts({ listeners, webhooks }: ControllerSpec): Finding[] {
+/** The listeners that a file names or leaves at their defaults: where each stands, and on which host and port. */
+function listenersOf({ listeners, webhooks }: ControllerSpec): { path: readonly string[]; host: string; port: number }[] {
   const addresses: [string | undefined, ...string[]][] = [
-    [listeners?.gateway, 'listeners', 'gateway'],
-    [listeners?.status, 'listeners', 'status'],
-    [webhooks?.listen, 'webhooks', 'listen'],
+    [listeners?.gateway ?? defaultListeners.gateway, 'spec', 'listeners', 'gateway'],
+    [listeners?.status ?? defaultListeners.status, 'spec', 'listeners', 'status'],
+    [webhooks === undefined ? undefined : (webhooks.listen ?? defaultListeners.webhooks), 'spec', 'webhooks', 'listen'],
   ];
-  return addresses.flatMap(([address, ...path]) =>
-    Number(address?.slice(address.lastIndexOf(':') + 1) ?? 0) <= 65_535
-      ? []
-      : [
-          error(
-            'OutOfRange',
-            `There is no port ${address!.slice(address!.lastIndexOf(':') + 1)}.`,
-            ['spec', ...path],
-            'a port up to 65535',
-          ),
-        ],
-  );
+  return addresses.flatMap(([address, ...path]) => {
+    if (address === undefined) return [];
+    const colon = address.lastIndexOf(':');
+    return [{ path, host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }];
+  });
+}
+
+function judgeListeners(spec: ControllerSpec): Finding[] {
+  const listeners = listenersOf(spec);
+  return listeners.flatMap(({ path, host, port }, index): Finding[] => {
+    if (port > 65_535) return [error('OutOfRange', `There is no port ${port}.`, path, 'a port up to 65535')];
+    const other = listeners.slice(0, index).find((earlier) => earlier.port === port && port !== 0);
+    if (other !== undefined)
+      return [error('PortConflict', `\`${pathText(other.path)}\` has port ${port} already.`, path, 'a port of its own for each listener')];
+    // Whoever delivers to a webhook proves by a signature who it is.
+    if (isLoopback(host) || path[1] === 'webhooks') return [];
+    const message = 'Other machines are let in, and nothing asks them who they are: `fairlead up` refuses it without --insecure-listen.';
+    return [warning('OpenListener', message, path, '127.0.0.1, behind something that authenticates')];
+  });
 }
 
 function judgeSource(source: SourceSpec, path: readonly Segment[]): Finding[] {
   const { folder, git } = source;
   if (folder !== undefined && git !== undefined)
     return [error('ConflictingFields', 'A source is a folder or a git repository, not both.', path, 'two sources')];
-  if (git !== undefined) return judgeGit(git, [...path, 'git']);
+  if (git !== undefined) return judgeGit(nameOf(source), git, [...path, 'git']);
   return folder === undefined ? [error('MissingField', 'The source says neither `folder` nor `git`.', path, '`folder` or `git`')] : [];
 }
 
-function judgeGit({ url, ref, credentials, verify }: GitSpec, path: readonly Segment[]): Finding[] {
-  const findings: Finding[] = [];
-  // The address itself is not shown: what is in it may be the secret.
-  if (/^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i.test(url))
-    findings.push(
-      error('LiteralSecret', 'A password stands in the address.', [...path, 'url'], '`credentials`, which name it by reference'),
-    );
-  if (credentials !== undefined) findings.push(...judgeCredentials(credentials, [...path, 'credentials']));
-  if (verify !== undefined && verify.sshAllowedSigners === undefined && verify.gpgKeys === undefined)
-    findings.push(
-      error('MissingField', 'Nobody may sign, as it stands.', [...path, 'verify'], '`sshAllowedSigners` or `gpgKeys` in `verify`'),
-    );
-  if (verify?.mode === 'tag' && ref?.tag === undefined && ref?.semver === undefined)
-    findings.push(
-      error('ConflictingFields', 'Mode `tag` needs a ref that is a tag.', [...path, 'verify', 'mode'], '`ref: {tag: …}` or `commits`'),
-    );
-  return findings;
+function judgeGit(name: string, git: GitSpec, path: readonly Segment[]): Finding[] {
+  const written = git.credentials === undefined ? [] : judgeCredentials(git.credentials, [...path, 'credentials']);
+  const problems = judgeGitSettings(gitSettings(name, git, '/'))
+    // Nothing can be said of credentials that contradict themselves.
+    .filter((problem) => written.length === 0 || problem.path[0] !== 'credentials')
+    .map(({ code, path: field, message, expected }) => error(code, message, [...path, ...field], expected));
+  const known = problems.every((problem) => problem.path[path.length] !== 'url');
+  return [...written, ...problems, ...(known ? judgeForges(git, path) : []), ...judgeProposals(git, path)];
+}
+
+/** Whether what is to be told of commits can be told to the forge that is named. */
+function judgeForges({ url, commitStatus, pullRequests }: GitSpec, path: readonly Segment[]): Finding[] {
+  const address = forgeAddress(url);
+  return Object.entries({ commitStatus, pullRequests }).flatMap(([field, spec]): Finding[] => {
+    if (spec === undefined) return [];
+    const at = [...path, field];
+    if (address === null) {
+      const message = `\`${field}\` needs a repository on a forge, and \`url\` names none.`;
+      return [error('ConflictingFields', message, at, `an address such as https://host/owner/name, or no \`${field}\``)];
+    }
+    if (spec.apiUrl === undefined) return judgeForge(spec.forge, address.host, [...at, 'forge']);
+    if (isForgeApi(spec.apiUrl)) return [];
+    return [error('InvalidUrl', 'A token would go there in the open.', [...at, 'apiUrl'], 'an https address')];
+  });
+}
+
+function judgeForge(forge: Forge, host: string, path: readonly Segment[]): Finding[] {
+  const guess = guessForge(host);
+  if (guess === null || guess === forge) return [];
+  return [{ ...warning('UnknownValue', `By its name ${host} is no ${forge}.`, path, `${guess}, or \`apiUrl\``), suggestion: guess }];
+}
+
+/** Nothing can be merged into a tag, versions or one commit. */
+function judgeProposals({ ref, pullRequests, revertProposals }: GitSpec, path: readonly Segment[]): Finding[] {
+  if (ref === undefined || ref.branch !== undefined) return [];
+  return Object.entries({ pullRequests, revertProposals }).flatMap(([field, value]) => {
+    if (value === undefined || value === false) return [];
+    const message = `No branch is followed that anything could be merged into: \`${field}\` does nothing.`;
+    return [{ ...warning('UnusedField', message, [...path, field], `\`ref: {branch: …}\`, or no \`${field}\``), atKey: true }];
+  });
 }
 
 function judgeCredentials(credentials: CredentialsSpec, path: readonly Segment[]): Finding[] {
@@ -215,10 +256,14 @@ function judgeHooks({ webhooks, sources = [] }: ControllerSpec): Finding[] {
       const finding = error('UnknownValue', `There is no git source \`${name}\` to tell of pushes.`, path, expected);
       return [{ ...finding, atKey: true, ...(near === null ? {} : { suggestion: near }) }];
     }
-    if (followed.ref?.commit === undefined) return [];
     const message = `\`${name}\` follows one commit: no push concerns it.`;
-    return [{ ...error('UnusedField', message, path, 'no webhook for it'), severity: 'warning' as const, atKey: true }];
+    if (followed.ref?.commit !== undefined) return [{ ...warning('UnusedField', message, path, 'no webhook for it'), atKey: true }];
+    return [];
   });
+}
+
+function warning(code: Finding['code'], message: string, path: readonly Segment[], expected: string): Finding {
+  return { ...error(code, message, path, expected), severity: 'warning' };
 }
 
 function error(code: Finding['code'], message: string, path: readonly Segment[], expected: string): Finding {

@@ -40,7 +40,7 @@ export const issueCodes = {
   InvalidPercent: 'Not a whole number of percent, which is written without its sign here: 10.',
   InvalidFactor: 'Not a factor of 1x or more, such as 1.5x.',
   InvalidHash: 'Not the whole hash of a Contract, 64 hexadecimal digits; `fairlead lock` writes it.',
-  InvalidUrl: 'Not an http or https address.',
+  InvalidUrl: 'Not an address that can be used here; the Issue says what one looks like.',
   InvalidPattern: 'Not a pattern in RE2 syntax, which alone is matched in linear time.',
   OutOfRange: 'The number is smaller or larger than the field takes.',
   TooShort: 'Fewer characters or entries than the field takes.',
@@ -72,6 +72,8 @@ export const issueCodes = {
   PathOutsideSource: 'A path leaves the folder of manifests by `..`.',
   UnpinnedPackage: 'A launcher would fetch a package without an exact version. Name the version.',
   LiteralSecret: 'What looks like a secret stands in the manifest in plain text.',
+  OpenListener:
+    'A listener of the controller that other machines reach, and nothing asks them who they are. A warning; `fairlead up` refuses it without --insecure-listen.',
   // All manifests together
   DuplicateService: 'Two Services have one name; neither is taken.',
   DependencyCycle: 'Services depend on each other in a circle; the message shows it.',
@@ -82,7 +84,7 @@ export const issueCodes = {
     'With `validate --locked`: `fairlead.lock` says nothing of the Service. A warning: it is held to the gate of its rollouts alone.',
   ApprovedNotLocked: 'With `validate --locked`: a manifest approves a Contract that is not the one in `fairlead.lock`.',
   DuplicateLock: 'Two `fairlead.lock` of one source name a Service, and do not say the same; neither is taken.',
-  PortConflict: 'Two Services have one fixed port.',
+  PortConflict: 'Two Services, or two listeners of the controller, have one fixed port.',
   PrefixConflict: 'Two Services publish under one prefix.',
 } as const satisfies Record<string, string>;
 

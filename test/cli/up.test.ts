@@ -63,7 +63,7 @@ spec:
     - {name: plain, git: {url: "https://git.example.com/plain.git"}}
     - name: platform
       git:
-        url: git@git.example.com:platform.git
+        url: git@git.example.com:acme/platform.git
         ref: {semver: ">=1.2"}
         paths: [deploy]
         interval: 5m
@@ -109,7 +109,7 @@ spec:
         {
           kind: 'git',
           name: 'platform',
-          url: 'git@git.example.com:platform.git',
+          url: 'git@git.example.com:acme/platform.git',
           ref: { semver: '>=1.2' },
           paths: ['deploy'],
           intervalMs: 300_000,
@@ -153,7 +153,7 @@ spec:
     [1, ['up', '-c', 'nowhere.yaml'], 'NotFound'],
     [2, ['up', '-c', 'wrong.yaml'], 'UnknownField'],
     [2, ['up', '-c', 'two.yaml'], 'DuplicateName'],
-    [2, ['up', '-c', 'hooks.yaml'], 'Usage'],
+    [2, ['up', '-c', 'hooks.yaml'], 'PortConflict'],
     [2, ['up', '--gateway', '7400', '--status', '7400'], 'Usage'],
     [4, ['up', '--gateway', '0.0.0.0:7400'], 'Refused'],
     [4, ['up', '--status', '[::]:7401'], 'Refused'],
@@ -166,6 +166,29 @@ spec:
     cli.file('hooks.yaml', settings(hooked));
     const ran = await cli.run(...argv);
     expect(ran).toMatchObject({ code, err: expect.stringContaining(word) });
+    expect(cli.supervised).toBeNull();
+  });
+
+  test('what is wrong with the settings is said with its place and what to do, and validate says the same', async () => {
+    mkdirSync(join(cli.folder, 'conf'));
+    cli.file(
+      'conf/fairlead.yaml',
+      `apiVersion: fairlead.dev/v1alpha1
+kind: Controller
+spec:
+  sources:
+    - git:
+        url: /srv/services.git
+        ref: {branch: a..b}
+`,
+    );
+    const [ran, judged] = [await cli.run('up', '-c', 'conf/fairlead.yaml'), await cli.run('validate', 'conf/fairlead.yaml')];
+    expect([ran.code, judged.code]).toEqual([2, 1]);
+    for (const place of ['conf/fairlead.yaml:6:14', 'conf/fairlead.yaml:7:23']) {
+      expect(ran.err).toContain(place);
+      expect(judged.out).toContain(place);
+    }
+    for (const text of [ran.err, judged.out]) expect(text).toContain('expected: `allowLocal: true` beside it');
     expect(cli.supervised).toBeNull();
   });
 

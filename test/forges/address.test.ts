@@ -1,6 +1,7 @@
 /** Which forge and repository a remote names, and where a person opens the pull request of a pushed branch. */
 import { expect, test } from 'vitest';
-import { apiUrl, compareUrl, forgeAddress, guessForge } from '../../src/forges/address.ts';
+import { apiUrl, compareUrl } from '../../src/forges/address.ts';
+import { forgeAddress, guessForge } from '../../src/model/forge-address.ts';
 
 test.each([
   ['https://github.com/acme/services.git', 'github.com', 'acme/services'],

@@ -103,6 +103,66 @@ describe('settings that are wrong', () => {
     ],
   ])('%s', (_what, spec, expected) => expect(told(spec)).toEqual(expected));
 
+  it.each<[string, object, string]>([
+    ['a path on this machine', { url: '/srv/services.git' }, 'MissingField url'],
+    ['file://', { url: 'file:///srv/services.git', allowLocal: true }, 'InvalidUrl url'],
+    ['a transport that runs commands', { url: 'ext::/tmp/run' }, 'InvalidUrl url'],
+    ['http to elsewhere', { url: 'http://git.example.com/a.git' }, 'InvalidUrl url'],
+    ['a user in the address', { url: 'https://me@git.example.com/a.git' }, 'InvalidUrl url'],
+    ['what is no address', { url: '../services' }, 'InvalidUrl url'],
+    ['a branch that leads out', { ref: { branch: 'a/../b' } }, 'InvalidName ref.branch'],
+    ['a tag that git refuses', { ref: { tag: 'v1.lock' } }, 'InvalidName ref.tag'],
+    ['no range of versions', { ref: { semver: 'newest' } }, 'InvalidValue ref.semver'],
+    ['a path out of the repository', { paths: ['deploy', '../other'] }, 'InvalidValue paths[1]'],
+    ['polls without a rest', { interval: '0s' }, 'OutOfRange interval'],
+    ['no time for an exchange', { timeout: '0s' }, 'OutOfRange timeout'],
+    ['ssh with whatever key there is', { url: 'git@git.example.com:acme/a.git' }, 'MissingField credentials'],
+    ['a key for https', { credentials: { sshKeyFile: 'k', knownHostsFile: 'h' } }, 'ConflictingFields credentials'],
+    [
+      'a token for a folder',
+      { url: '/srv/a.git', allowLocal: true, credentials: { tokenFrom: secretFrom } },
+      'ConflictingFields credentials',
+    ],
+    ['a status of what is on no forge', { commitStatus: { forge: 'gitea', tokenFrom: secretFrom } }, 'ConflictingFields commitStatus'],
+    ['pull requests of what is on no forge', { pullRequests: { forge: 'gitea', tokenFrom: secretFrom } }, 'ConflictingFields pullRequests'],
+    [
+      'a token to an API in the open',
+      { url: 'https://h/o/a', commitStatus: { forge: 'gitea', tokenFrom: secretFrom, apiUrl: 'http://h/api/v1' } },
+      'InvalidUrl commitStatus.apiUrl',
+    ],
+  ])('of a git source: %s', (_what, more, expected) => {
+    const issues = issuesOf(git(more));
+    expect(issues.map(({ code, path }) => `${code} ${path}`)).toEqual([expected.replace(' ', ' spec.sources[0].git.')]);
+    expect(issues[0]).toMatchObject({ severity: 'error', expected: expect.stringMatching(/./) });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['gateway and status on one port', { listeners: { gateway: '127.0.0.1:7401' } }, 'PortConflict spec.listeners.status'],
+    [
+      'webhooks on the port of the gateway',
+      { ...hooks({ a: { forge: 'github', secretFrom } }), listeners: { gateway: '127.0.0.1:7402' } },
+      'PortConflict spec.webhooks.listen',
+    ],
+  ])('%s', (_what, spec, expected) => expect(told(spec)).toEqual([expected]));
+
+  it.each<[string, unknown, string]>([
+    ['a gateway that lets other machines in', { listeners: { gateway: '0.0.0.0:7400' } }, 'OpenListener spec.listeners.gateway'],
+    [
+      'a forge that the host is not by its name',
+      git({ url: 'https://github.com/o/a', commitStatus: { forge: 'gitlab', tokenFrom: secretFrom } }),
+      'UnknownValue spec.sources[0].git.commitStatus.forge',
+    ],
+    ['reverts of a tag', git({ ref: { tag: 'v1' }, revertProposals: true }), 'UnusedField spec.sources[0].git.revertProposals'],
+  ])('%s is a warning', (_what, spec, expected) => {
+    expect(issuesOf(spec).map(({ severity, code, path }) => `${severity} ${code} ${path}`)).toEqual([`warning ${expected}`]);
+  });
+
+  it('listeners on ports that the system chooses, and webhooks that other machines reach, are right', () => {
+    const listeners = { gateway: '127.0.0.1:0', status: '[::1]:0' };
+    const { sources, webhooks } = hooks({ a: { forge: 'github', secretFrom } }) as Record<string, object>;
+    expect(told({ sources, webhooks: { ...webhooks, listen: '0.0.0.0:7402' }, listeners })).toEqual([]);
+  });
+
   it('a hook of a source that follows one commit is a warning', () => {
     const spec = { ...git({ ref: { commit: 'a'.repeat(40) } }), webhooks: { sources: { a: { forge: 'github', secretFrom } } } };
     expect(issuesOf(spec)).toMatchObject([{ code: 'UnusedField', severity: 'warning' }]);

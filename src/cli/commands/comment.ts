@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FairleadError, messageOf } from '../../base/error.ts';
 import { redact } from '../../base/redact.ts';
+import { forgeAddress, guessForge } from '../../model/forge-address.ts';
 import type { ForgeKind } from '../../ports/forge.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../errors.ts';
@@ -23,7 +24,6 @@ export async function comment(
   const token = terminal.env[tokenVariable] ?? '';
   if (token === '')
     throw usage(`The environment variable ${tokenVariable} holds no token.`, 'set it to a token that may write on pull requests');
-  const { forgeAddress, guessForge } = await import('../../forges/address.ts');
   const address = forgeAddress(options.repository);
   if (address === null)
     throw usage(`${redact(options.repository)} names no repository on a forge.`, 'such as --repository https://github.com/acme/services');

@@ -3,7 +3,7 @@
  * Secrets go by it and by nothing else: never in arguments, never in a file.
  */
 import { delimiter, dirname } from 'node:path';
-import type { Address } from './address.ts';
+import type { Address } from '../../manifest/git-address.ts';
 
 /** What git may ask the network with; null: it may not ask at all, as when it reads what it has. */
 export interface Remote {

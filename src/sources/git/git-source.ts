@@ -10,10 +10,11 @@ import { compare } from 'semver';
 import { formatDuration } from '../../base/duration.ts';
 import { FairleadError, messageOf } from '../../base/error.ts';
 import { hashFraction } from '../../base/hash.ts';
+import type { Address } from '../../manifest/git-address.ts';
+import { isRefName } from '../../manifest/git-settings.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Change, SourceEvent, SourceListener, WritableSource, Written } from '../../ports/source.ts';
-import { judgeAddress, type Address } from './address.ts';
 import { CommitMaker } from './commit-maker.ts';
 import { factsOf, shortId, type Commit } from './commit.ts';
 import { Contents } from './contents.ts';
@@ -26,7 +27,7 @@ import { resolveLogin } from './login.ts';
 import { readMemory, saveMemory, type Applied, type Memory } from './memory.ts';
 import { Mirror, RemoteFailed, TooLarge, type Fetched } from './mirror.ts';
 import { pushCommit } from './pushing.ts';
-import { isRefName, judgeGitSettings, refWords, type GitSourceSettings } from './settings.ts';
+import { addressOf, refWords, type GitSourceSettings } from './settings.ts';
 import { patternsOf, tipOf, type Tip } from './tip.ts';
 import { createVerifier, type Verifier } from './verification.ts';
 
@@ -39,13 +40,7 @@ export interface GitSourceOptions {
 
 /** Throws Refused, with everything that is wrong, when the settings are. */
 export function createGitSource(options: GitSourceOptions): WritableSource {
-  const problems = judgeGitSettings(options.settings);
-  const address = judgeAddress(options.settings.url, options.settings.allowLocal);
-  if (problems.length > 0 || 'problem' in address) {
-    const words = problems.map(({ field, message }) => `${field}: ${message}`).join(' ');
-    throw new FairleadError('Refused', `The source ${options.settings.name} cannot be: ${words}`, { data: { problems } });
-  }
-  return new GitSource(options, address);
+  return new GitSource(options);
 }
 
 /**
@@ -103,10 +98,10 @@ class GitSource implements WritableSource {
   /** Polls and writes, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor({ settings, folder, clock }: GitSourceOptions, address: Address) {
+  constructor({ settings, folder, clock }: GitSourceOptions) {
     this.name = settings.name;
     this.#settings = settings;
-    this.#address = address;
+    this.#address = addressOf(settings);
     this.#folder = folder;
     this.#clock = clock;
     this.#mirror = new Mirror(folder, clock, settings, this.#closing.signal);
