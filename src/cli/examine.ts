@@ -96,12 +96,13 @@ async function declared(context: Context): Promise<Finding[]> {
     const errors = status.issues.filter(({ severity }) => severity === 'error').length;
     const words =
       status.failure ??
+      status.unmatchedPaths[0]?.message ??
       (status.pruneHeld.length > 0
         ? `holds back deletions of ${status.pruneHeld.join(', ')}`
         : `${spec.location}: ${plural(status.manifests, 'manifest')}, ${plural(errors, 'error')}`);
     return {
       what: `source`,
-      good: status.failure === null && status.pruneHeld.length === 0 && errors === 0,
+      good: status.failure === null && status.pruneHeld.length === 0 && status.unmatchedPaths.length === 0 && errors === 0,
       words: `${metadata.name}: ${words}`,
       next:
         spec.kind === 'folder' && status.failure === null

@@ -42,6 +42,7 @@ export class Reader implements ReadModel {
       snapshot: declared.snapshot,
       commit: state.snapshot?.commit ?? null,
       refused: state.refused,
+      unmatchedPaths: state.snapshot?.unmatchedPaths ?? [],
       driftPolicy: drift ?? 'correct',
       drift: state.drift === 'unknown' ? null : state.drift,
       readAt: state.readAt,

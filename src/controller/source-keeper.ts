@@ -130,12 +130,16 @@ export class SourceKeeper {
   async #compiled(snapshot: Snapshot, compilation: Compilation): Promise<void> {
     const isNew = this.#lastApplied !== snapshot.id;
     if (!(await this.#remember(snapshot, isNew))) return;
+    const [before, after] = [pathsOf(this.state.snapshot), pathsOf(snapshot)];
     this.state.snapshot = snapshot;
     this.state.readAt = snapshot.takenAt;
     this.state.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
     this.state.issues = compilation.issues;
     this.state.issuesBySubject = Map.groupBy(compilation.issues, ({ subject }) => subject ?? '');
     this.#listener.compiled(this, compilation, isNew);
+    if (after === '' || after === before) return;
+    const message = snapshot.unmatchedPaths!.map((unmatched) => unmatched.message).join(' ');
+    this.#listener.happened(this, { type: 'Warning', reason: 'PathsUnmatched', message, snapshot: snapshot.id });
   }
 
   /** Stores which Snapshot is applied from now on, and what its commit says, however often that takes; false when it is not to be any more. */
@@ -157,4 +161,9 @@ export class SourceKeeper {
   #key(of: 'snapshot' | 'suspended'): string {
     return `${of}:${this.name}`;
   }
+}
+
+/** The paths that match nothing, as one text. */
+function pathsOf(snapshot: Snapshot | null): string {
+  return (snapshot?.unmatchedPaths ?? []).map(({ path }) => path).join('\0');
 }

@@ -13,6 +13,7 @@ import type { HealthState, LifecycleState } from './record.ts';
 import type { DirectReason, Measurement, RolloutPhase, RolloutResult, WaitsOn } from './rollout.ts';
 import type { RunSpec } from './revision.ts';
 import type { StrategyName } from './service.ts';
+import type { UnmatchedPath } from './snapshot.ts';
 
 export const apiVersion = 'fairlead.dev/v1alpha1';
 /** Every answer of the status API carries it, so that a client knows that it has found one. */
@@ -22,7 +23,7 @@ export const resourceKinds = ['Service', 'Rollout', 'Revision', 'Instance', 'Too
 export type ResourceKind = (typeof resourceKinds)[number];
 
 export interface ResourceCondition {
-  readonly type: ConditionType | 'Readable' | 'PruneHeld';
+  readonly type: ConditionType | 'Readable' | 'PruneHeld' | 'PathsMatched';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -252,6 +253,8 @@ export interface SourceStatus {
   readonly commit: CommitStatus | null;
   /** Why a newer commit (empty: none in particular) was not taken, while that stands: the reason of an Event, and its words. */
   readonly refused: { readonly commit: string; readonly reason: string; readonly message: string } | null;
+  /** Paths that it is to look into and that its commit has nothing at; `near`: what it has of nearly that name. */
+  readonly unmatchedPaths: readonly UnmatchedPath[];
   /** What is done about what differs from what is declared. */
   readonly driftPolicy: DriftPolicy;
   /** Files that it laid out for services to run in and that are others now: at most 20 of them, and how many there are in all. */

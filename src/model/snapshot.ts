@@ -19,6 +19,15 @@ export interface CommitFacts {
   /** Ms since the epoch by the committer's clock. */
   readonly committedAt: number;
 }
+/** A path that the Source is to look into and at which the commit has nothing. */
+export interface UnmatchedPath {
+  readonly path: string;
+  /** What the commit has of nearly that name; null for nothing. */
+  readonly near: string | null;
+  /** For people: which path, which commit of what is followed, and what may be meant. */
+  readonly message: string;
+}
+
 export interface Snapshot {
   readonly source: string;
   /** A content hash for a folder, the commit for git. */
@@ -30,4 +39,6 @@ export interface Snapshot {
   readonly files: readonly SnapshotFile[];
   /** The commit, for git. */
   readonly commit?: CommitFacts;
+  /** None when left out. */
+  readonly unmatchedPaths?: readonly UnmatchedPath[];
 }

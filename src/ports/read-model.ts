@@ -6,7 +6,7 @@ import type { Issue } from '../model/issue.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { ServiceRecord } from '../model/record.ts';
-import type { CommitFacts } from '../model/snapshot.ts';
+import type { CommitFacts, UnmatchedPath } from '../model/snapshot.ts';
 import type { SourceEvent } from './source.ts';
 import type { EventQuery, UsageDay } from './store.ts';
 
@@ -31,6 +31,8 @@ export interface SourceView {
   readonly commit: CommitFacts | null;
   /** Why the newest that there is was not taken, while that stands. */
   readonly refused: SourceEvent | null;
+  /** Paths that it is to look into and that its Snapshot has nothing at. */
+  readonly unmatchedPaths: readonly UnmatchedPath[];
   readonly driftPolicy: DriftPolicy;
   /** Files that it laid out and that are others now. */
   readonly drift: FilesDrift | null;

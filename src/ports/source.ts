@@ -5,7 +5,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 /** Something about a Source that people should know of beyond how it stands: an alarm, or what was let through by policy. */
 export interface SourceEvent {
   readonly type: 'Normal' | 'Warning';
-  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. `FilesCorrected`, `FilesDrifted`, `FilesRestored`: what was laid out was changed by others. */
+  /** `RefGone`: the branch or tag was deleted. `RewindRefused`, `HistoryRewound`: it does not follow from what was applied. `CommitUnverified`; `CommitTooLarge`. `FilesCorrected`, `FilesDrifted`, `FilesRestored`: what was laid out was changed by others. `PathsUnmatched`: it is to look into what the commit does not have. */
   readonly reason:
     | 'RefGone'
     | 'RewindRefused'
@@ -14,7 +14,8 @@ export interface SourceEvent {
     | 'CommitTooLarge'
     | 'FilesCorrected'
     | 'FilesDrifted'
-    | 'FilesRestored';
+    | 'FilesRestored'
+    | 'PathsUnmatched';
   readonly message: string;
   /** The commit that it is about; null when there is none. */
   readonly snapshot: string | null;

@@ -147,7 +147,8 @@ export function eventResource(event: Event): EventResource {
 }
 
 export function sourceResource(source: SourceView): SourceResource {
-  const { name, kind, location, readAt, suspended, failure, refused, driftPolicy, drift, pruneHeld, manifests, issues } = source;
+  const { name, kind, location, readAt, suspended, failure, refused, driftPolicy, drift, pruneHeld, manifests, issues, unmatchedPaths } =
+    source;
   const condition = (type: ResourceCondition['type'], status: boolean | null, reason: string, message: string): ResourceCondition => ({
     type,
     status: status === null ? 'Unknown' : status ? 'True' : 'False',
@@ -156,6 +157,10 @@ export function sourceResource(source: SourceView): SourceResource {
     observedGeneration: 0,
     lastTransitionTime: null,
   });
+  const pathsCondition = (): ResourceCondition =>
+    unmatchedPaths.length === 0
+      ? condition('PathsMatched', true, 'AllMatched', 'Its commit has something at each of its paths.')
+      : condition('PathsMatched', false, 'PathsUnmatched', unmatchedPaths.map(({ message }) => message).join(' '));
   return {
     apiVersion,
     kind: 'Source',
@@ -169,6 +174,7 @@ export function sourceResource(source: SourceView): SourceResource {
       driftPolicy,
       drift: driftStatus(drift),
       refused: refused === null ? null : { commit: refused.snapshot ?? '', reason: refused.reason, message: refused.message },
+      unmatchedPaths,
       pruneHeld,
       manifests,
       issues,
@@ -181,6 +187,7 @@ export function sourceResource(source: SourceView): SourceResource {
         pruneHeld.length > 0
           ? condition('PruneHeld', true, 'TooManyDeletions', `Not deleted until somebody confirms: ${pruneHeld.join(', ')}.`)
           : condition('PruneHeld', false, 'NothingHeld', 'No deletion is held back.'),
+        ...(kind === 'folder' || readAt === null ? [] : [pathsCondition()]),
         drift === null
           ? condition('Drifted', false, 'AsLaidOut', 'Its files are as it laid them out.')
           : condition('Drifted', true, 'FilesDrifted', driftWords(drift)),

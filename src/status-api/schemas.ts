@@ -187,6 +187,9 @@ const resources: TSchema[] = [
     refused: Type.Union([Type.Object({ commit: text, reason: text, message: text }), Type.Null()], {
       description: 'why a newer commit was not taken, while that stands',
     }),
+    unmatchedPaths: Type.Array(Type.Object({ path: text, near: orNull(text), message: text }), {
+      description: 'paths that its commit has nothing at; near: what it has of nearly that name',
+    }),
     pruneHeld: Type.Array(text),
     manifests: count,
     issues: Type.Array(issue),

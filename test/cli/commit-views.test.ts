@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FairleadError } from '../../src/base/error.ts';
 import { explainError } from '../../src/cli/errors.ts';
+import { describeSourceText } from '../../src/cli/view/describe-source.ts';
 import { describeText } from '../../src/cli/view/describe.ts';
 import { issueText } from '../../src/cli/view/issues.ts';
 import { plain } from '../../src/cli/view/paint.ts';
@@ -52,7 +53,7 @@ const source = (more: Partial<SourceView>): SourceResource =>
       driftPolicy: 'correct',
       drift: null,
     },
-    ...{ readAt: startAt, suspended: false, failure: null, pruneHeld: [], manifests: 1, issues: [] },
+    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld: [], manifests: 1, issues: [] },
     ...more,
   });
 
@@ -105,6 +106,16 @@ describe('sources', () => {
 
   test('that cannot be read say so', () => {
     expect(listed('Source', [source({ failure: 'no such repository' })], false)).toContain('Unreadable: no such repository');
+  });
+
+  test('says which of its paths match nothing, in its state, its description and its conditions', () => {
+    const message = 'The path deplyo matches nothing in commit 1f1f1f1f1f (branch main). Did you mean deploy?';
+    const misspelt = source({ unmatchedPaths: [{ path: 'deplyo', near: 'deploy', message }] });
+    expect(listed('Source', [misspelt], false)).toContain('PathsUnmatched(1)');
+    expect(describeSourceText(misspelt, now, pipe)).toContain(message);
+    const of = (item: SourceResource) => item.status.conditions.find(({ type }) => type === 'PathsMatched');
+    expect(of(misspelt)).toMatchObject({ status: 'False', reason: 'PathsUnmatched', message });
+    expect([of(source({}))?.status, of(source({ kind: 'folder' }))]).toEqual(['True', undefined]);
   });
 });
 

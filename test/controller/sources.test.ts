@@ -197,6 +197,45 @@ describe('what is applied', () => {
   });
 });
 
+describe('a path that a commit has nothing at', () => {
+  const unmatched = (path: string) => ({ path, near: null, message: `The path ${path} matches nothing.` });
+  const toldOf = async (world: World) =>
+    (await world.store.events({})).filter(({ reason }) => reason === 'PathsUnmatched').map(({ message }) => message);
+
+  it('is told once, and shown as long as it stands; the guard holds what is gone with it', async () => {
+    const world = await worldOf([of('north', 'a'), of('north', 'b')], [of('south', 'c')]);
+    world.guardPrune = heldDeletions;
+    world.north.unmatchedPaths = [unmatched('deplyo')];
+    world.north.declare([]);
+    await world.settle();
+    world.north.declare([]);
+    await world.settle();
+    expect(await toldOf(world)).toEqual(['north: The path deplyo matches nothing.']);
+    expect([viewOf(world, 'north').unmatchedPaths, viewOf(world, 'north').failure]).toEqual([[unmatched('deplyo')], null]);
+    expect([viewOf(world, 'north').pruneHeld, stableOf(world, 'a')]).toEqual([['a', 'b'], running('1')]);
+    world.north.unmatchedPaths = [];
+    world.north.declare([of('north', 'a'), of('north', 'b')]);
+    await world.settle();
+    expect([viewOf(world, 'north').unmatchedPaths, viewOf(world, 'north').pruneHeld, await toldOf(world)]).toEqual([
+      [],
+      [],
+      ['north: The path deplyo matches nothing.'],
+    ]);
+  });
+
+  it('is told again when it is another one, and after a restart', async () => {
+    const world = await worldOf([], []);
+    world.north.unmatchedPaths = [unmatched('x')];
+    world.north.declare([]);
+    await world.settle();
+    world.north.unmatchedPaths = [unmatched('y')];
+    world.north.declare([]);
+    await world.settle();
+    await restarted(world);
+    expect(await toldOf(world)).toEqual(['x', 'y', 'y'].map((path) => `north: The path ${path} matches nothing.`));
+  });
+});
+
 describe('a name in two sources', () => {
   it('stays with the one that it runs from; the other is refused, and both are told', async () => {
     const world = await worldOf([of('north', 'a')], []);

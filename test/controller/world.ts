@@ -9,7 +9,7 @@ import type { Observation, ObservedInstance } from '../../src/model/observation.
 import type { Plan } from '../../src/model/plan.ts';
 import type { Provenance } from '../../src/model/provenance.ts';
 import type { Service } from '../../src/model/service.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
+import type { Snapshot, UnmatchedPath } from '../../src/model/snapshot.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Compilation, Compiler } from '../../src/ports/compiler.ts';
 import type { Forge } from '../../src/ports/forge.ts';
@@ -161,6 +161,8 @@ export class FakeSource implements WritableSource, Compiler {
   lastApplied: string | null | undefined;
 
   drift: DriftPolicy = 'correct';
+  /** What its Snapshots have nothing at. */
+  unmatchedPaths: readonly UnmatchedPath[] = [];
   /** Its Snapshots are commits. */
   isGit = false;
 
@@ -212,7 +214,8 @@ export class FakeSource implements WritableSource, Compiler {
     if (this.#declared === null || this.#listener === null || this.suspended || this.#down) return;
     const id = `${this.name === 'folder' ? 'snapshot' : this.name}-${this.#sequence}`;
     const commit = { id, parent: null, author: 'Ada', email: 'ada@example.org', subject: 'Change', committedAt: 1 };
-    this.#listener.snapshot({ source: this.name, id, root: '/', takenAt: 1, files: [], ...(this.isGit ? { commit } : {}) });
+    const { unmatchedPaths } = this;
+    this.#listener.snapshot({ source: this.name, id, root: '/', takenAt: 1, files: [], unmatchedPaths, ...(this.isGit ? { commit } : {}) });
   }
 
   async compile(snapshot: Snapshot): Promise<Compilation> {
@@ -250,6 +253,7 @@ export class FakeSource implements WritableSource, Compiler {
     source.#sequence = this.#sequence;
     source.isGit = this.isGit;
     source.drift = this.drift;
+    source.unmatchedPaths = this.unmatchedPaths;
     return source;
   }
 

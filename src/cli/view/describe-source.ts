@@ -21,6 +21,7 @@ export function describeSourceText(source: SourceResource, now: number, { paint,
     ['Failure', status.failure === null ? '' : paint.bad(oneLine(status.failure))],
     ['Manifests', String(status.manifests)],
     ['Drift', status.driftPolicy === 'correct' ? 'is corrected' : 'is only reported'],
+    ...status.unmatchedPaths.map(({ message }): [string, string] => ['Path', paint.warn(oneLine(message))]),
     ['Held', status.pruneHeld.length === 0 ? '' : `deletions of ${status.pruneHeld.join(', ')}`],
   ];
   const sections = [

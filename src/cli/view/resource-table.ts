@@ -180,6 +180,7 @@ function sourceState(status: SourceResource['status']): string {
   if (status.suspended) return 'Suspended';
   if (status.drift !== null) return `FilesDrifted(${status.drift.total})`;
   if (status.pruneHeld.length > 0) return `PruneHeld(${status.pruneHeld.length})`;
+  if (status.unmatchedPaths.length > 0) return `PathsUnmatched(${status.unmatchedPaths.length})`;
   return status.readAt === null ? 'Unread' : 'Read';
 }
 

@@ -29,6 +29,7 @@ import { Mirror, RemoteFailed, TooLarge, type Fetched } from './mirror.ts';
 import { pushCommit } from './pushing.ts';
 import { addressOf, refWords, type GitSourceSettings } from './settings.ts';
 import { patternsOf, tipOf, type Tip } from './tip.ts';
+import { unmatchedPaths } from './unmatched-paths.ts';
 import { createVerifier, type Verifier } from './verification.ts';
 
 export interface GitSourceOptions {
@@ -388,7 +389,8 @@ class GitSource implements WritableSource {
       fetchBlobs: (ids) => (remote === null ? Promise.resolve() : this.#mirror.fetchBlobs(remote, ids)),
       beforeExport: () => this.#remember({ applied: this.#memory?.applied ?? null, exported: null }),
     });
-    await this.#remember({ applied: next, exported: { commit: next.commit, paths: this.#settings.paths } });
+    const { paths, ref } = this.#settings;
+    await this.#remember({ applied: next, exported: { commit: next.commit, paths } });
     // What stood changed, the commit may have laid out anew; all else stands as it did.
     if (this.#watch.drifted) this.#lookDueAt = 0;
     this.#newest = {
@@ -398,6 +400,7 @@ class GitSource implements WritableSource {
       takenAt: this.#clock.now(),
       files,
       commit: factsOf(commit),
+      unmatchedPaths: await unmatchedPaths(this.#mirror.objects, commit.id, paths, refWords(ref)),
     };
     this.#handOut();
     await this.#mirror.keep(next.tag ?? next.commit);

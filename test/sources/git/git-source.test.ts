@@ -293,9 +293,34 @@ describe('a git repository', () => {
       expect((await readdir(harness.tree)).sort()).toEqual(['deploy', 'else.yaml']);
     });
 
-    it('that are in no commit give an empty Snapshot', async () => {
+    it('that are in no commit give an empty Snapshot, which says so until a commit has something there', async () => {
       await start({ 'a.yaml': '1' }, { paths: ['deploy'] });
-      expect(harness.texts).toEqual({});
+      const unmatched = () => harness.witness.snapshots.at(-1)!.unmatchedPaths;
+      const { id } = harness.witness.snapshots[0]!;
+      const message = `The path deploy matches nothing in commit ${id.slice(0, 10)} (branch main).`;
+      expect([harness.texts, unmatched(), harness.witness.failures]).toEqual([{}, [{ path: 'deploy', near: null, message }], []]);
+      await harness.restart();
+      expect(unmatched()).toHaveLength(1);
+      await harness.put({ 'deploy/a.yaml': '1' });
+      await harness.source.refresh();
+      expect([harness.texts, unmatched()]).toEqual([{ 'deploy/a.yaml': '1' }, []]);
+    });
+
+    it.each<[string, string | null]>([
+      ['deploy/services', null],
+      ['deplyo', 'deploy'],
+      ['Deploy/services', 'deploy/services'],
+      ['deploy/servces', 'deploy/services'],
+      ['deplyo/servces', 'deploy/services'],
+      ['deplyo/elsewhere', 'deploy'],
+      ['root.yml', 'root.yaml'],
+      ['deploy/services/a.yaml/x', null],
+      ['elsewhere', null],
+    ])('%s matches, or what is near it is named: %s', async (path, near) => {
+      await start({ 'deploy/services/a.yaml': '1', 'root.yaml': '1', 'else\u202ewhere': 'x' }, { paths: [path, 'root.yaml'] });
+      const found = harness.witness.snapshots[0]!.unmatchedPaths!;
+      expect(found.map((unmatched) => [unmatched.path, unmatched.near])).toEqual(path === 'deploy/services' ? [] : [[path, near]]);
+      expect(found[0]?.message.includes(`Did you mean ${near}?`) ?? false).toBe(near !== null);
     });
   });
 
