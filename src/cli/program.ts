@@ -233,7 +233,7 @@ function addChange(verbs: Verbs): void {
         verbs.add(
           'change',
           'diff',
-          'Show how resolved services would differ from what is live, or between two git refs. Exit 0 same, 1 differs, 2 invalid.',
+          'Show how resolved services would differ from what is declared now, or between two git refs. Exit 0 same, 1 differs, 2 invalid.',
           ['fairlead diff -f files.yaml', 'fairlead diff --from origin/main --to HEAD'],
         ),
       ),

@@ -1,6 +1,6 @@
 /** The forge of a git Source and what is proposed to it, with its tokens read anew for each thing that is asked of it. */
 import { FairleadError } from '../base/error.ts';
-import { withLive } from '../cli/view/changes.ts';
+import { withDeclared } from '../cli/view/changes.ts';
 import { planMarkdown } from '../cli/view/plan-markdown.ts';
 import type { Proposals } from '../controller/parts.ts';
 import { compareUrl } from '../forges/address.ts';
@@ -33,7 +33,7 @@ export function proposalsOf(settings: GitSettings, clock: Clock): Proposals | nu
     base,
     compareUrl: (branch) => (kind === null || address === null ? null : compareUrl(kind, address, base, branch)),
     propose: forge === null ? null : async (draft) => forge.propose(draft),
-    planText: (report) => planMarkdown(report, withLive),
+    planText: (report) => planMarkdown(report, withDeclared),
     reverts: revertProposals,
   };
 }

@@ -161,7 +161,7 @@ describe('changes', () => {
   test('diff is 0 when all is the same and 1 with a unified diff when not', async () => {
     expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({
       code: 1,
-      out: '--- live/files\n+++ declared/files\n@@ -1,2 +1,2 @@\n spec:\n-  replicas: 1\n+  replicas: 2\n',
+      out: '--- declared/files\n+++ proposed/files\n@@ -1,2 +1,2 @@\n spec:\n-  replicas: 1\n+  replicas: 2\n',
     });
     cli.report = { ...cli.report, changes: [] };
     expect(await cli.run('diff', '-f', 'files.yaml')).toMatchObject({ code: 0, out: '' });
@@ -443,6 +443,15 @@ describe('operate', () => {
     );
     expect(empty).toContain('No service is known yet.\n');
     expect(empty).toContain('Try next: fairlead describe source platform\n');
+  });
+
+  test('doctor names a path of a source that matches nothing', async () => {
+    const [folder] = cli.model.sourceViews;
+    const message = 'The path deplyo matches nothing in commit 1f1f1f1f1f (branch main). Did you mean deploy?';
+    cli.model.sourceViews = [{ ...folder!, name: 'platform', kind: 'git', unmatchedPaths: [{ path: 'deplyo', near: 'deploy', message }] }];
+    const { out } = await cli.run('doctor');
+    expect(out).toContain(`platform: ${message}\n`);
+    expect(out).toMatch(/^ +next: fairlead describe source platform$/m);
   });
 
   test('the running controller of a data directory is found upward from here', async () => {

@@ -60,6 +60,27 @@ it.each([{ tag: 'v1' }, { semver: '>=1' }, { commit: 'c'.repeat(40) }])('what fo
   expect(proposalsOf(settings({ ref, revertProposals: true }), systemClock)).toBeNull();
 });
 
+it('the plan of a proposal compares what is declared with what is proposed: what runs may be neither', () => {
+  const change = {
+    service: 'files',
+    action: 'update',
+    before: 'a: bad\n',
+    after: 'a: good\n',
+    strategy: 'rolling',
+    steps: [],
+    contract: null,
+  } as const;
+  const revision = { stable: 'files-1', target: 'files-1', rollout: false };
+  const text = proposals().planText({
+    token: 't',
+    changes: [{ ...change, revision, dependants: [], warnings: [] }],
+    issues: [],
+    pruneHeld: [],
+  });
+  expect(text).toMatch(/^--- declared\/files\n\+\+\+ proposed\/files\n@@.*\n-a: bad\n\+a: good$/m);
+  expect(text).not.toContain('live');
+});
+
 it('pull requests need a repository on a forge', () => {
   expect(() => proposals({ url: '/srv/services.git', pullRequests: forge('gitea') })).toThrow(/pullRequests needs a repository on a forge/);
 });

@@ -7,7 +7,7 @@ import { exitCodeOf, tellError, usage } from '../errors.ts';
 import { follow, restOf, serviceNamed } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
-import { appliedText, diffText, planText, real, withLive } from '../view/changes.ts';
+import { appliedText, diffText, planText, real, withDeclared } from '../view/changes.ts';
 import { issueText } from '../view/issues.ts';
 import { planMarkdown } from '../view/plan-markdown.ts';
 import { rolloutChanges } from '../view/rollout-lines.ts';
@@ -36,7 +36,7 @@ const couldNotCompare = 2;
 /** Exit code 0 when all is the same, 1 when it differs, more when it could not be said: 2 when the manifests are not valid. */
 export async function diff(context: Context, options: Input & RefOptions): Promise<number> {
   return compare(context, options, 'diff', (report) =>
-    options.output === 'json' ? json(report) : diffText(report, context.terminal.paint, withLive),
+    options.output === 'json' ? json(report) : diffText(report, context.terminal.paint, withDeclared),
   );
 }
 
@@ -44,11 +44,11 @@ export async function diff(context: Context, options: Input & RefOptions): Promi
 export async function plan(context: Context, options: Input & RefOptions): Promise<number> {
   return compare(context, options, 'plan', (report) => {
     if (options.output === 'json') return json(report);
-    return options.output === 'markdown' ? planMarkdown(report, withLive) : planText(report, screenOf(context.terminal), withLive);
+    return options.output === 'markdown' ? planMarkdown(report, withDeclared) : planText(report, screenOf(context.terminal), withDeclared);
   });
 }
 
-/** Refs with each other, or the manifests given with what is live. */
+/** Refs with each other, or the manifests given with what is declared now. */
 async function compare(
   context: Context,
   options: Input & RefOptions,
@@ -57,7 +57,7 @@ async function compare(
 ): Promise<number> {
   const refs = namesRefs(options);
   if (refs && options.filename !== undefined)
-    throw usage('-f compares with what is live, --from and --to compare two refs.', 'give one of them');
+    throw usage('-f compares with what is declared now, --from and --to compare two refs.', 'give one of them');
   try {
     if (refs) return await (await import('./refs.ts')).compareRefs(context, options, verb);
     if (options.output === 'github') throw usage('-o github is for --from and --to.', 'fairlead validate PATH -o github');
@@ -87,7 +87,7 @@ export async function apply(context: Context, options: Input & Changing & { dryR
   if (options.dryRun) {
     const report = await (await context.admin()).plan(proposal);
     if (tellIssues(context, report)) return 1;
-    context.terminal.out(planText(report, screenOf(context.terminal), withLive));
+    context.terminal.out(planText(report, screenOf(context.terminal), withDeclared));
     return 0;
   }
   return change(context, options, async (admin, writing) => admin.apply(proposal, options.plan ?? null, writing));

@@ -12,11 +12,11 @@ const actionWords: Record<ServiceChange['action'], string> = {
   unchanged: 'unchanged',
 };
 
-/** What two states are called in the heads of a diff, and where they are of: what runs, or two refs of a repository. */
+/** What two states are called in the heads of a diff, and where they are of: what is declared now and what is proposed, or two refs of a repository. */
 export interface Sides {
   readonly before: string;
   readonly after: string;
-  /** The refs compared; null when it was with what runs. */
+  /** The refs compared; null when it was with what is declared now. */
   readonly refs: Refs | null;
 }
 
@@ -26,7 +26,7 @@ export interface Refs {
   readonly to: { readonly ref: string; readonly commit: string | null };
 }
 
-export const withLive: Sides = { before: 'live/', after: 'declared/', refs: null };
+export const withDeclared: Sides = { before: 'declared/', after: 'proposed/', refs: null };
 
 export function betweenRefs(refs: Refs): Sides {
   return { before: `${refs.from.ref}:`, after: `${refs.to.ref}:`, refs };
