@@ -17,7 +17,7 @@ export const withRefs = (command: Command): Command =>
     .option('--path <dir...>', 'only manifests under these folders of the repository, as the git source names them');
 export const withWait = (command: Command): Command =>
   command
-    .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken, or overtaken')
+    .option('--wait', 'follow every service that changes to its end; exit 1 when one is not taken, overtaken or suspended')
     .option('--timeout <duration>', 'how long to wait at most; exit 5 after that (5m)', duration);
 /** How a change is written to a source that keeps history. */
 export const withWriting = (command: Command): Command =>

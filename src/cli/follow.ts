@@ -4,7 +4,9 @@ import { FairleadError } from '../base/error.ts';
 import type { EventResource, ResourceList, ServiceResource } from '../model/resource.ts';
 import type { Context } from './context.ts';
 
+/** Between two looks. Of many at once each is looked at less often: a hundred looks a second are enough for one controller. */
 const pollMs = 150;
+const pollPerServiceMs = 10;
 /** A controller that is being restarted is back sooner than this. */
 const longestAbsenceMs = 15_000;
 
@@ -13,13 +15,14 @@ export type Seen = ServiceResource | null;
 
 /**
  * Looks at a service until `judge` returns something else than null. Throws TimedOut after `timeoutMs` (null: never), and
- * Unreachable when no controller answers for a while.
+ * Unreachable when no controller answers for a while. `beside`: how many are followed at once.
  */
 export async function follow<Verdict>(
   context: Context,
   name: string,
   timeoutMs: number | null,
   judge: (seen: Seen) => Verdict | null | Promise<Verdict | null>,
+  beside = 1,
 ): Promise<Verdict> {
   const { terminal } = context;
   const startedAt = terminal.now();
@@ -37,7 +40,7 @@ export async function follow<Verdict>(
       throw new FairleadError('TimedOut', `${name} has not come to rest within ${timeoutMs / 1_000} s.`, {
         data: { next: `it goes on; look again with: fairlead rollout status ${name}` },
       });
-    await sleep(pollMs, undefined, { signal: terminal.signal });
+    await sleep(Math.max(pollMs, beside * pollPerServiceMs), undefined, { signal: terminal.signal });
   }
 }
 

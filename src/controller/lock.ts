@@ -58,7 +58,10 @@ export async function lockDraft(controller: ControllerContext, request: LockRequ
     16,
   );
   const report: LockReport = { token, source: source.name, changes, same, skipped };
-  return { report, worked: workedOf(report, snapshot.id, written(files, changes, source, snapshot.files)) };
+  const texts = written(files, changes, source, snapshot.files);
+  const { changed } = await source.parts.compiler.preview(texts);
+  const specHashes = new Map(changed.map(({ name, specHash }) => [name, specHash]));
+  return { report, worked: workedOf(report, snapshot.id, texts, specHashes) };
 }
 
 function lockFilesOf(files: readonly SnapshotFile[]): LockFiles {
@@ -168,12 +171,18 @@ function refuseOther(path: string, text: string, wanted: ReadonlyMap<string, Loc
       });
 }
 
-function workedOf(report: LockReport, onto: string, files: Readonly<Record<string, string>>): Worked {
+/** `specHashes`: of what is declared once these files are written, by Service. */
+function workedOf(
+  report: LockReport,
+  onto: string,
+  files: Readonly<Record<string, string>>,
+  specHashes: ReadonlyMap<string, string>,
+): Worked {
   const declared = report.changes.filter(({ after }) => after !== null);
   return {
     onto,
     files,
-    changes: declared.map(({ service }) => ({ service, action: 'update', specHash: null })),
+    changes: declared.map(({ service }) => ({ service, action: 'update', specHash: specHashes.get(service) ?? null })),
     gone: [],
     subject: subjectOf(report.changes),
     body: bodyOf(report.changes),

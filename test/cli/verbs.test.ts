@@ -356,6 +356,46 @@ describe('changes', () => {
     expect(await cli.run('apply', '-f', 'files.yaml', '--wait')).toMatchObject({ code: 0, out: expect.stringContaining('is Active') });
   });
 
+  const two: Applied['changes'] = ['files', 'clock'].map((service) => ({ service, action: 'update', specHash: 'applied' }));
+
+  test('--wait follows all that changed at the same time, tells each as it ends, and is 1 when the first that failed was taken back', async () => {
+    cli.applied = { ...cli.applied, changes: two };
+    const good = { state: 'Active', rollout: null, conditions: [synced('True', 'Applied')] } as const;
+    cli.onApply = () => cli.model.change('clock', { ...good, observedSnapshot: appliedSnapshot });
+    const running = cli.follow('apply', '-f', 'files.yaml', '--wait');
+    await running.says('service/clock is Active');
+    expect(running.out()).not.toContain('service/files is');
+    const rejected = [synced('False', 'Rejected'), { ...synced('True', 'Rejected'), type: 'Stalled' as const }];
+    cli.model.change('files', { observedSnapshot: appliedSnapshot, conditions: rejected });
+    expect(await running.done).toMatchObject({ code: 1, out: expect.stringContaining('service/files was not taken') });
+  });
+
+  test('--wait tells of each that does not end in time, and of what failed before that: the first decides the exit code', async () => {
+    cli.applied = { ...cli.applied, changes: two };
+    cli.declared = { ...theirs, snapshot: appliedSnapshot };
+    const argv = ['apply', '-f', 'files.yaml', '--wait', '--timeout', '1s'];
+    let now = startAt;
+    const late = await cli.runWith({ now: () => (now += 300) }, ...argv);
+    expect([late.code, late.err.match(/(files|clock) has not come to rest within 1 s/g)?.length]).toEqual([5, 2]);
+    cli.onApply = () => cli.model.change('clock', { suspended: true });
+    const both = await cli.runWith({ now: () => (now += 300) }, ...argv);
+    expect(both).toMatchObject({ code: 1, out: expect.stringContaining('service/clock is suspended') });
+    expect(both.err).toContain('files has not come to rest within 1 s');
+  });
+
+  test.each([
+    ['apply', ['apply', '-f', 'files.yaml'], 'update'],
+    ['delete', ['delete', 'service', 'files'], 'delete'],
+    ['undo', ['rollout', 'undo', 'files'], 'update'],
+  ] as const)('%s --wait of a suspended service is 1 at once, and says what to do', async (_verb, argv, action) => {
+    cli.applied = { ...cli.applied, changes: [{ service: 'files', action, specHash: action === 'delete' ? null : 'applied' }] };
+    cli.declared = action === 'delete' ? { kind: 'absent' } : { ...theirs, snapshot: appliedSnapshot, specHash: 'applied' };
+    cli.model.change('files', { suspended: true });
+    const { code, out, err } = await cli.run(...argv, '--wait');
+    expect([code, out]).toEqual([1, expect.stringContaining('service/files is suspended: what was written is taken once it is resumed\n')]);
+    expect(err).toContain('next: fairlead resume files\n');
+  });
+
   test('delete names what goes and waits until it has gone; an unknown name is 1', async () => {
     cli.onApply = () => cli.model.change('files', null);
     cli.model.change('clock', null);

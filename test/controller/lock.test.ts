@@ -81,6 +81,21 @@ describe('what services of a folder offer', () => {
     expect(await events('LockWritten')).toEqual([expect.objectContaining({ actor: 'uid:7', service: null })]);
   });
 
+  it('are what is declared of them also after a commit that only moves the lines of a manifest', async () => {
+    await start({ 'a.yaml': manifest('a') });
+    await active('a');
+    const { snapshot, changes } = await operator.lock(of(['a']), null, directly, 7);
+    const declared = await operator.declared('a');
+    expect(declared).toMatchObject({ kind: 'declared', snapshot, specHash: changes[0]!.specHash });
+    writeFileSync(join(folder, 'a.yaml'), `# Moved\n${manifest('a')}`);
+    await controller.reconcile(null);
+    const moved = await operator.declared('a');
+    expect([moved, moved.kind === 'declared' && moved.snapshot === snapshot]).toEqual([
+      expect.objectContaining({ kind: 'declared', specHash: changes[0]!.specHash }),
+      false,
+    ]);
+  });
+
   it('have drifted, are hidden, and are offered again once they are locked', async () => {
     let offered = approved.hash;
     await start({ 'a.yaml': manifest('a', '1', quarantine) }, () => offered);

@@ -1,10 +1,10 @@
 /** `diff`, `plan`, `apply`, `delete`, `rollout undo`: changes of what is declared, through the source of truth. */
-import { FairleadError } from '../../base/error.ts';
+import { FairleadError, messageOf } from '../../base/error.ts';
 import type { RolloutStatus, ServiceResource } from '../../model/resource.ts';
 import type { Applied, AppliedChange, Declared, PlanReport, Proposal, Writing } from '../../ports/admin.ts';
 import type { AdminClient, Context } from '../context.ts';
 import { exitCodeOf, tellError, usage } from '../errors.ts';
-import { follow, restOf, serviceNamed } from '../follow.ts';
+import { follow, restOf, serviceNamed, type Seen } from '../follow.ts';
 import { readManifests } from '../manifest-files.ts';
 import { screenOf, type Terminal } from '../terminal.ts';
 import { appliedText, diffText, planText, real, withDeclared } from '../view/changes.ts';
@@ -121,18 +121,46 @@ export async function change(
   if (applied.proposed?.problem)
     terminal.err(`${terminal.errPaint.warn('warning:')} no pull request was opened: ${oneLine(applied.proposed.problem)}\n`);
   if (!options.wait) return 0;
-  const until = terminal.now() + (options.timeout ?? defaultTimeoutMs);
-  let bad = 0;
-  for (const each of applied.changes) {
-    if (each.action === 'unchanged') continue;
-    const left = Math.max(0, until - terminal.now());
-    if (!(await settles(context, admin, each, applied.snapshot, left))) bad++;
-  }
-  return bad === 0 ? 0 : 1;
+  return settleAll(context, admin, applied, options.timeout ?? defaultTimeoutMs);
+}
+
+/**
+ * Follows all that changed at the same time, and says of each how it ended as soon as it has. Exit code 0 when all are good; else the
+ * first that was not decides: 1 for a bad end, or its error is thrown, once the others have ended too.
+ */
+async function settleAll(context: Context, admin: AdminClient, { changes, snapshot }: Applied, timeoutMs: number): Promise<number> {
+  const { terminal } = context;
+  const followed = changes.filter(({ action }) => action !== 'unchanged');
+  /** In the order in which they ended. */
+  const failed: Promise<boolean>[] = [];
+  const said = new Set<string>();
+  const settle = async (change: AppliedChange): Promise<void> => {
+    const end = settles(context, admin, { change, snapshot, timeoutMs, beside: followed.length });
+    try {
+      if (await end) return;
+    } catch (thrown) {
+      if (terminal.signal.aborted) throw thrown;
+      // The first is thrown in the end; what no controller answers to is the same for all.
+      if (failed.length > 0 && !said.has(messageOf(thrown))) tellError(terminal, thrown);
+      said.add(messageOf(thrown));
+    }
+    failed.push(end);
+  };
+  await Promise.all(followed.map(settle));
+  const [first] = failed;
+  return first === undefined || (await first) ? 0 : 1;
+}
+
+interface Followed {
+  readonly change: AppliedChange;
+  readonly snapshot: string;
+  readonly timeoutMs: number;
+  /** How many are followed at once. */
+  readonly beside: number;
 }
 
 /** Follows one service until it is what was applied, or it is known that it will not be; says how it ended. */
-async function settles(context: Context, admin: AdminClient, change: AppliedChange, snapshot: string, timeoutMs: number): Promise<boolean> {
+async function settles(context: Context, admin: AdminClient, { change, snapshot, timeoutMs, beside }: Followed): Promise<boolean> {
   const { terminal } = context;
   const { service: name, action } = change;
   let told: RolloutStatus | null = null;
@@ -143,15 +171,17 @@ async function settles(context: Context, admin: AdminClient, change: AppliedChan
     told = rollout ?? told;
     toldState = state;
   };
-  const end = await follow<End>(context, name, timeoutMs, async (seen) => {
+  const judge = async (seen: Seen): Promise<End | null> => {
     if (seen !== null) tell(seen);
     else if (action === 'delete') return { good: true, text: `service/${name} is gone\n` };
     const taken = seen !== null && action !== 'delete' && seen.observedCommit === snapshot;
     const declared = taken ? null : await admin.declared(name);
     if (declared !== null && isOvertaken(declared, change, snapshot)) return overtakenEnd(terminal, name, declared);
     const isSeen = taken || (seen !== null && declared?.kind === 'declared' && seen.observedCommit === declared.snapshot);
+    if (seen !== null && isHeld(seen, action, isSeen)) return suspendedEnd(terminal, name, isSeen);
     return isSeen ? restEnd(terminal, seen) : null;
-  });
+  };
+  const end = await follow(context, name, timeoutMs, judge, beside);
   terminal.out(end.text);
   if (!end.good) terminal.err(`  ${terminal.errPaint.bold('next:')} ${end.next ?? `fairlead describe service ${name}`}\n`);
   return end.good;
@@ -174,6 +204,17 @@ function restEnd(terminal: Terminal, seen: ServiceResource): End | null {
   const verdict = good ? terminal.paint.good(`is ${state}`) : terminal.paint.bad('was not taken');
   const why = good ? '' : rolloutText(seen, terminal.now(), screenOf(terminal));
   return { good, text: `service/${name} ${verdict}${stable === null ? '' : `, ${stable} serves`}\n${why}` };
+}
+
+/** Whether it is suspended, so that what it is told by now is not taken, or nothing further will be; what began before goes on. */
+function isHeld({ status }: ServiceResource, action: AppliedChange['action'], isSeen: boolean): boolean {
+  if (!status.suspended) return false;
+  return isSeen ? status.rollout === null : action !== 'delete' || status.state !== 'Deactivating';
+}
+
+function suspendedEnd({ paint }: Terminal, name: string, isSeen: boolean): End {
+  const what = isSeen ? '' : ': what was written is taken once it is resumed';
+  return { good: false, text: `service/${name} ${paint.warn('is suspended')}${what}\n`, next: `fairlead resume ${name}` };
 }
 
 /** Whether something else is declared than was applied. What was applied counts as declared also where it stands elsewhere since. */
