@@ -42,15 +42,18 @@ export async function findAmong(
   return undefined;
 }
 
-/** Cut to a number of characters as people count them, with `…` in the place of the rest. */
-export function cut(description: string, most: number): string {
-  const characters = Array.from(description);
-  return characters.length <= most
-    ? description
-    : `${characters
-        .slice(0, most - 1)
-        .join('')
-        .trimEnd()}…`;
+/**
+ * One line, cut to a number of characters as people count them: at the end of a word, with `…` in the place of the rest. A word that
+ * alone takes more than half of it is cut within.
+ */
+export function cutLine(words: string, most: number): string {
+  const line = words.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+  const characters = Array.from(line);
+  if (characters.length <= most) return line;
+  // One more than fits: a space there is the end of a word.
+  const lastSpace = characters.slice(0, most).lastIndexOf(' ');
+  const kept = characters.slice(0, lastSpace > most / 2 ? lastSpace : most - 1).join('');
+  return `${kept.trimEnd()}…`;
 }
 
 function odd(what: string): FairleadError {

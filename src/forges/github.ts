@@ -5,7 +5,7 @@
 import { FairleadError } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommitStatus, Forge, PullRequest, PullRequestDraft } from '../ports/forge.ts';
-import { cut, fields, findAmong, number, text, type Fields } from './answers.ts';
+import { cutLine, fields, findAmong, number, text, type Fields } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { persist, type Patience } from './persistence.ts';
 
@@ -81,7 +81,7 @@ export class GithubForge implements Forge {
 
   setStatus({ commit, context, state, description, targetUrl }: CommitStatus): Promise<void> {
     return this.#persist(async () => {
-      const said = cut(description, this.#dialect.longestDescription);
+      const said = cutLine(description, this.#dialect.longestDescription);
       const body = { state, context, description: said, ...(targetUrl === null ? {} : { target_url: targetUrl }) };
       await this.#exchange.ask({ method: 'POST', path: `${this.#repository}/statuses/${commit}`, body });
     });

@@ -2,7 +2,7 @@
 import { FairleadError } from '../base/error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CommitState, CommitStatus, Forge, PullRequest, PullRequestDraft } from '../ports/forge.ts';
-import { cut, fields, findAmong, number, text, type Fields } from './answers.ts';
+import { cutLine, fields, findAmong, number, text, type Fields } from './answers.ts';
 import { wordsOf, type Exchange } from './exchange.ts';
 import { persist, type Patience } from './persistence.ts';
 
@@ -67,7 +67,7 @@ export class GitlabForge implements Forge {
       const body = {
         state: states[state],
         name: context,
-        description: cut(description, longestDescription),
+        description: cutLine(description, longestDescription),
         ...(targetUrl === null ? {} : { target_url: targetUrl }),
       };
       const { status, value } = await this.#exchange.ask({

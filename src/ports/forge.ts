@@ -31,7 +31,7 @@ export interface CommitStatus {
   /** Names the status among others of the commit: `fairlead/<source>` or `fairlead/<source>/<service>`. */
   readonly context: string;
   readonly state: CommitState;
-  /** Cut to what the forge takes. */
+  /** Made one line, and cut to what the forge takes. */
   readonly description: string;
   readonly targetUrl: string | null;
 }

@@ -105,6 +105,22 @@ describe.each<ForgeKind>(['github', 'gitlab', 'gitea'])('%s', (kind) => {
     expect(said.at(-1)).toBe('…');
   });
 
+  test('a description of several lines is one line, cut at the end of a word', async () => {
+    const most = kind === 'github' ? 140 : 255;
+    await forge.setStatus({ ...status, description: `CheckFailed: alive said:\n\tno\u0007 answer\r\n  ${'word '.repeat(60)}` });
+    const said = String(double.statuses[0]!['description']);
+    expect(said).toMatch(/^CheckFailed: alive said: no answer (word )+word…$/);
+    expect(most - said.length).toBeLessThan('word '.length);
+    expect(said.length).toBeLessThanOrEqual(most);
+  });
+
+  test.each([0, 1])('a description that is as long as may be is whole, and one that is longer is not (%i)', async (more) => {
+    const most = kind === 'github' ? 140 : 255;
+    const words = `${'x'.repeat(most - 6)} yyyyy${'y'.repeat(more)}`;
+    await forge.setStatus({ ...status, description: words });
+    expect(double.statuses[0]!['description']).toBe(more === 0 ? words : `${'x'.repeat(most - 6)}…`);
+  });
+
   test.each<[number, string, unknown]>([
     [401, 'ForgeUnauthorized', { message: 'Bad credentials' }],
     [403, 'ForgeForbidden', { message: 'Must have push rights' }],
