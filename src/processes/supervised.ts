@@ -90,10 +90,15 @@ export class Supervised {
     if (this.#child?.connected) this.#child.send(message, () => {});
   }
 
-  /** Asks it to end, kills it after `graceMs`; resolves when it is gone. Called again it only hurries. */
-  async stop(graceMs: number, hurry: boolean): Promise<void> {
+  /** Whenever it ends from here on, it is not started again. */
+  retire(): void {
     this.#stopping = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** Asks it to end, kills it after `graceMs`; resolves when it is gone. Called again it only hurries. */
+  async stop(graceMs: number, hurry: boolean): Promise<void> {
+    this.retire();
     const child = this.#child;
     if (child === null) return;
     this.send({ kind: 'stop', hurry });

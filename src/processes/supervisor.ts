@@ -127,6 +127,7 @@ class Supervisor implements Supervision {
 
   /** The controller first: it must not take the host's farewell for trouble. */
   async #stop(): Promise<void> {
+    this.#host.retire();
     await this.#controller.stop(controllerGraceMs, false);
     await this.#host.stop(hostGraceMs, false);
     await this.#tryTo('end what was left running', async () => reapOrphans(this.#dataDir.root));

@@ -104,6 +104,19 @@ it.each(['controller', 'host'] as const)(
   },
 );
 
+it('starts nothing again that ends while everything stops: who stops a whole group tells the host at the same moment', async () => {
+  put('hold-controller');
+  const { supervision, events, until } = await start();
+  await until('ready');
+  const { hostPid } = runFile();
+  const stopping = supervision.stop();
+  process.kill(hostPid!, 'SIGTERM');
+  await untilGone(hostPid!);
+  await supervision.stop();
+  await stopping;
+  expect(events.map(({ kind }) => kind)).toEqual(['started', 'started', 'ready']);
+});
+
 it('waits longer before each start of what keeps failing', async () => {
   const { until } = await start();
   await until('ready');
