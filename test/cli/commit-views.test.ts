@@ -99,13 +99,14 @@ describe('sources', () => {
       const failure = `Commit 2e2e2e2e2e is refused: because. Tried again every 1m.`;
       const refused = { type: 'Warning', reason, message: failure, snapshot: second } as const;
       const text = listed('Source', [source({ failure, refused })], false);
-      expect(text).toContain(`${reason}: ${failure}`);
-      expect(text).toContain('1f1f1f1f');
+      expect(text).toMatch(new RegExp(`git +${reason} +1f1f1f1f .* ${failure}$`, 'm'));
     },
   );
 
-  test('that cannot be read say so', () => {
-    expect(listed('Source', [source({ failure: 'no such repository' })], false)).toContain('Unreadable: no such repository');
+  test('that cannot be read say so, and why at the end of the line, where it pushes no column away', () => {
+    expect(listed('Source', [source({ failure: 'no such repository' })], false)).toMatch(
+      /git +Unreadable +1f1f1f1f .* no such repository$/m,
+    );
   });
 
   test('says which of its paths match nothing, in its state, its description and its conditions', () => {

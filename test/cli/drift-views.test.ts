@@ -25,7 +25,7 @@ const files: FilesDrift = {
   problem: null,
 };
 
-const source = (drift: FilesDrift | null): SourceResource =>
+const source = (drift: FilesDrift | null, pruneHeld: readonly string[] = []): SourceResource =>
   sourceResource({
     ...{
       name: 'platform',
@@ -35,7 +35,7 @@ const source = (drift: FilesDrift | null): SourceResource =>
       commit: null,
       refused: null,
     },
-    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld: [], manifests: 1, issues: [] },
+    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld, manifests: 1, issues: [] },
     ...{ driftPolicy: 'report', drift },
   });
 
@@ -78,6 +78,11 @@ describe('a source of which files were changed by hand', () => {
     const text = describeSourceText(source({ ...files, problem: 'ENOSPC: no space left on device' }), now, pipe);
     expect(text).toContain('and not put back: ENOSPC: no space left on device:');
   });
+});
+
+test('a source that holds deletions back says how they are let go', () => {
+  const text = describeSourceText(source(null, ['files', 'clock']), now, pipe);
+  expect(text).toContain('Held:       deletions of files, clock; to let them go: fairlead delete service files clock\n');
 });
 
 describe('a service of which something drifted', () => {

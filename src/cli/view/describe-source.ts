@@ -7,6 +7,11 @@ import { fit, type Screen } from './screen.ts';
 import { section } from './section.ts';
 import { oneLine } from './table.ts';
 
+/** Deletions that wait, and how they are let go. */
+function heldText(names: readonly string[]): string {
+  return `deletions of ${names.join(', ')}; to let them go: fairlead delete service ${names.join(' ')}`;
+}
+
 export function describeSourceText(source: SourceResource, now: number, { paint, columns }: Screen): string {
   const { metadata, spec, status, observedCommit } = source;
   const { commit } = status;
@@ -22,7 +27,7 @@ export function describeSourceText(source: SourceResource, now: number, { paint,
     ['Manifests', String(status.manifests)],
     ['Drift', status.driftPolicy === 'correct' ? 'is corrected' : 'is only reported'],
     ...status.unmatchedPaths.map(({ message }): [string, string] => ['Path', paint.warn(oneLine(message))]),
-    ['Held', status.pruneHeld.length === 0 ? '' : `deletions of ${status.pruneHeld.join(', ')}`],
+    ['Held', status.pruneHeld.length === 0 ? '' : heldText(status.pruneHeld)],
   ];
   const sections = [
     facts

@@ -173,10 +173,11 @@ const sources = (now: number): Column<SourceResource>[] => [
   { header: 'ISSUES', cell: ({ status }) => String(status.issues.length), order: ({ status }) => status.issues.length },
   ageColumn('READ', ({ status }) => status.readAt, now),
   { header: 'LOCATION', yields: 'text', cell: ({ spec }) => spec.location },
+  { header: 'MESSAGE', yields: 'text', cell: ({ status }) => or(status.failure) },
 ];
 
 function sourceState(status: SourceResource['status']): string {
-  if (status.failure !== null) return `${status.refused?.reason ?? 'Unreadable'}: ${status.failure}`;
+  if (status.failure !== null) return status.refused?.reason ?? 'Unreadable';
   if (status.suspended) return 'Suspended';
   if (status.drift !== null) return `FilesDrifted(${status.drift.total})`;
   if (status.pruneHeld.length > 0) return `PruneHeld(${status.pruneHeld.length})`;
