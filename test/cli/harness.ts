@@ -1,6 +1,6 @@
 /** Runs command lines in this process against a fake ReadModel behind the real status API, with a fake admin and supervisor. */
 import { createServer, type Server } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -110,6 +110,11 @@ export class Harness {
   file(name: string, text: string): string {
     writeFileSync(join(this.folder, name), text);
     return name;
+  }
+
+  /** Lays a symbolic link there. */
+  link(name: string, target: string): void {
+    symlinkSync(target, join(this.folder, name));
   }
 
   async run(...argv: string[]): Promise<Ran> {

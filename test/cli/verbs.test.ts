@@ -105,6 +105,12 @@ describe('exit codes', () => {
     expect(ran).toMatchObject({ code: 5, err: expect.stringContaining('TimedOut') });
   });
 
+  test('2 when a manifest to apply cannot be read, which is nobody’s defect', async () => {
+    cli.link('gone.yaml', 'nowhere.yaml');
+    const ran = await cli.run('apply', '-f', '.');
+    expect([ran.code, ran.err]).toEqual([2, expect.stringContaining('gone.yaml cannot be read: ENOENT')]);
+  });
+
   test('every verb is refused in words, never with a stack', async () => {
     const ran = await cli.run('apply', '-f', 'missing.yaml');
     expect(ran.err).not.toMatch(/\n\s+at /);
@@ -124,6 +130,20 @@ describe('validate', () => {
     expect(piped.out).toMatch(/^bad\.yaml:6:3 error .*\(UnknownField\)/m);
     expect(piped.out).not.toContain('^');
     expect((await cli.runWith({ interactive: true }, 'validate', 'bad.yaml')).out).toMatch(/> 6 \| +rum:\n +\| +\^/);
+  });
+
+  test('what cannot be read is an issue at that file, and the others are judged all the same', async () => {
+    cli.file('files.yaml', manifest);
+    cli.link('gone.yaml', 'nowhere.yaml');
+    cli.link('folder.yaml', '.');
+    cli.link('circle.yaml', 'circle.yaml');
+    const ran = await cli.run('validate', '.');
+    expect([ran.code, ran.err]).toEqual([1, '']);
+    expect(ran.out).toMatch(/^gone\.yaml:1:1 error The file cannot be read: .*ENOENT.*\(UnreadableFile\)$/m);
+    expect(ran.out).toMatch(/^folder\.yaml:1:1 error .*EISDIR.*\(UnreadableFile\)$/m);
+    expect(ran.out).toMatch(/^circle\.yaml:1:1 error .*ELOOP.*\(UnreadableFile\)$/m);
+    expect(ran.out).toMatch(/^invalid: 3 errors; 4 files, 1 valid service$/m);
+    expect(ran.out).not.toContain(cli.folder);
   });
 
   test('--locked holds them to the lock, and there has to be one', async () => {
@@ -434,6 +454,24 @@ describe('operate', () => {
       ['suspendSource', 'manifests', false],
       ['backup', join(cli.folder, 'copy.db')],
     ]);
+  });
+
+  test('reconcile says which source could not be read, and why, and ends with 1; one that is suspended is not said to be read', async () => {
+    const [manifests] = cli.model.sourceViews;
+    cli.model.sourceViews = [manifests!, { ...manifests!, name: 'platform', failure: 'git.example.com does not answer.' }];
+    expect(await cli.run('reconcile')).toEqual({
+      code: 1,
+      out: 'every service looked at\n',
+      err: 'error: platform: git.example.com does not answer.\n',
+    });
+    expect(await cli.run('reconcile', 'platform')).toMatchObject({ code: 1, out: 'its services looked at\n' });
+    expect(await cli.run('reconcile', 'manifests')).toMatchObject({ code: 0, err: '' });
+    cli.model.sourceViews = [{ ...manifests!, suspended: true }];
+    expect(await cli.run('reconcile', 'manifests')).toEqual({
+      code: 0,
+      out: 'source/manifests is suspended: it is read again after `fairlead resume manifests --source`\nits services looked at\n',
+      err: '',
+    });
   });
 
   test('down waits until run.json is gone', async () => {

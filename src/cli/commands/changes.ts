@@ -253,7 +253,8 @@ async function proposalOf(context: Context, options: Input): Promise<Proposal> {
     );
   const { files } = await readManifests(context.terminal, options.filename);
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  const texts = files.map(({ path, bytes }) => {
+  const texts = files.map(({ path, bytes, problem }) => {
+    if (problem !== undefined) throw usage(`${path} cannot be read: ${problem}.`, 'mend it, or name the files that are meant');
     try {
       return [path, decoder.decode(bytes)] as const;
     } catch (cause) {

@@ -4,18 +4,30 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataDirOf } from '../../base/data-dir.ts';
 import { FairleadError } from '../../base/error.ts';
+import type { SourceResource } from '../../model/resource.ts';
 import type { Context } from '../context.ts';
+import { oneLine } from '../view/table.ts';
 
 interface Target {
   readonly source?: true;
 }
 
+/** Exit code 0 when every Source that was asked for could be read, 1 when one could not. */
 export async function reconcile(context: Context, source: string | undefined): Promise<number> {
+  const { terminal } = context;
   await (await context.admin()).reconcile(source ?? null);
-  context.terminal.out(
-    `${source === undefined ? 'every source read again, every service' : `source/${source} read again, its services`} looked at\n`,
-  );
-  return 0;
+  const { items } = await context.api().list<SourceResource>('/api/v1/sources', source === undefined ? {} : { name: source });
+  const unread = items.filter(({ status }) => status.failure !== null);
+  const suspended = items.filter(({ status }) => status.suspended);
+  for (const { metadata, status } of unread)
+    terminal.err(`${terminal.errPaint.bad('error:')} ${metadata.name}: ${oneLine(status.failure!)}\n`);
+  for (const { metadata } of suspended)
+    terminal.out(`source/${metadata.name} is suspended: it is read again after \`fairlead resume ${metadata.name} --source\`\n`);
+  const read = unread.length + suspended.length === 0;
+  const which = source === undefined ? 'every source' : `source/${source}`;
+  const services = source === undefined ? 'every service' : 'its services';
+  terminal.out(read ? `${which} read again, ${services} looked at\n` : `${services} looked at\n`);
+  return unread.length > 0 ? 1 : 0;
 }
 
 /** While suspended, changes of the manifest (or of the whole source) are not applied; what runs goes on. */
