@@ -94,9 +94,11 @@ export function serviceResource(view: ServiceView, tools: number): ServiceResour
 export function rolloutResources(view: ServiceView): RolloutResource[] {
   const { record } = view;
   const running = runningRollout(view);
-  return [...(running === null ? [] : [running]), ...endedRollouts(view)].map((status) =>
-    resource('Rollout', `${record.service}-${status.number}`, record, { strategy: status.strategy, target: status.target }, status),
-  );
+  return [...(running === null ? [] : [running]), ...endedRollouts(view)].map((status) => {
+    const spec = { strategy: status.strategy, target: status.target };
+    const rollout = resource('Rollout', `${record.service}-${status.number}`, record, spec, status);
+    return { ...rollout, metadata: { ...rollout.metadata, createdAt: status.startedAt } };
+  });
 }
 
 export function revisionResources(view: ServiceView): RevisionResource[] {

@@ -50,6 +50,13 @@ describe('the picture', () => {
     expect(lines.filter((line) => /^  (stable .*-?aaaaaaaa .* 90%|target .*-?bbbbbbbb .* 10%)(  |$)/.test(line))).toHaveLength(2);
   });
 
+  test('counts failed measurements only where some are put up with, which by default is none', () => {
+    const service = seen(rolloutViews.canaryPaused);
+    const shown = { ...service.status.rollout!, analysis: { ...service.status.rollout!.analysis!, failures: 0, failureLimit: 0 } };
+    const text = rolloutText({ ...service, status: { ...service.status, rollout: shown } }, now, { paint: plain, columns: null });
+    expect(text).toMatch(/^ {2}analysis {3}no failed measurement is put up with; the next in /m);
+  });
+
   test('colours change nothing but colour', () => {
     const [coloured, bare] = [inColour, plain].map((paint) => rolloutText(seen(rolloutViews.canary), now, { paint, columns: 80 }));
     expect(coloured).not.toBe(bare);

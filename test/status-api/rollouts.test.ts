@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Rollout } from '../../src/model/rollout.ts';
 import { endedRollouts, runningRollout } from '../../src/status-api/rollouts.ts';
-import { revisionResources, serviceResource } from '../../src/status-api/resources.ts';
+import { revisionResources, rolloutResources, serviceResource } from '../../src/status-api/resources.ts';
 import { review, rolloutViews, weatherTarget } from '../fixtures/rollout-views.ts';
 import { startAt } from '../fixtures/service-views.ts';
 
@@ -38,6 +38,12 @@ describe('steps', () => {
   test.each(['first', 'return', 'fallback', 'exclusive'] as const)('are none of a canary that is direct: %s', (direct) => {
     expect(told('canary', { direct })).toMatchObject({ strategy: 'canary', direct, steps: [] });
   });
+});
+
+test('as resources each was created when it began, not when its service was', () => {
+  const { takenBack } = rolloutViews;
+  const [last] = rolloutResources({ ...takenBack, record: { ...takenBack.record, createdAt: startAt - 3_600_000 } });
+  expect([last!.metadata.createdAt, last!.status.startedAt]).toEqual([at(0), at(0)]);
 });
 
 describe('the deadline', () => {

@@ -140,7 +140,9 @@ function deadlineText(deadline: string, now: number): string {
 
 function analysisText({ failures, failureLimit, nextAt }: NonNullable<RolloutStatus['analysis']>, now: number): string {
   const left = Math.max(0, Date.parse(nextAt) - now);
-  return `${failures} of ${failureLimit} failed measurements that are put up with; the next in ${formatDuration(left)}`;
+  const count =
+    failureLimit === 0 ? 'no failed measurement is put up with' : `${failures} of ${failureLimit} failed measurements that are put up with`;
+  return `${count}; the next in ${formatDuration(left)}`;
 }
 
 /** `  label      first line`, further lines under the first. */
