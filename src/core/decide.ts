@@ -51,12 +51,11 @@ export const decide: Decide = (desired, before, observation, now) => {
   advanceDrains(pass);
   judgeHost(pass);
   judgeFiles(pass);
-  // Before, for the gate compares with what it leaves; and once more after, for stable may be another by then.
+  // Before, for the gate compares with what it leaves; a promotion judges again, for stable is another then.
   judgeContract(pass);
   advance(pass);
   reviewSpared(pass);
   forgetGone(pass);
-  judgeContract(pass);
   noteContract(pass);
   judgeHealth(pass);
   advanceState(pass);

@@ -6,15 +6,16 @@ import type { ContractComparison } from '../model/contract.ts';
 import { filesInWords } from '../model/drift.ts';
 import { compareContracts, differenceText, toolsThatDrifted } from './contract/compare.ts';
 import { noteDrift } from './drifts.ts';
-import { serving } from './instances.ts';
+import { reachable } from './instances.ts';
 import { observed, say, serviceOf, type Pass } from './pass.ts';
 import { isApproved } from './rollout/locked.ts';
 
+/** Once a pass for each Revision that is stable in it: what is sent away meanwhile goes on counting until the Host follows. */
 export function judgeContract(pass: Pass): void {
   const { record } = pass;
   const { stable } = record;
   if (stable === null || (record.drift === null && isAsPromoted(pass, stable.hash))) return;
-  const offered = serving(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
+  const offered = reachable(pass, stable.hash).flatMap(({ id }) => observed(pass, id)?.contract ?? []);
   if (offered.length > 0) judgeOffered(pass, offered);
   hideWhatDrifted(pass);
 }
@@ -42,14 +43,18 @@ function judgeOffered(pass: Pass, offered: readonly string[]): void {
   }
 }
 
-/** By the policy in force, which can change while nothing of stable is there to offer anything. */
-function hideWhatDrifted({ record, given }: Pass): void {
+function hideWhatDrifted(pass: Pass): void {
+  const { record } = pass;
+  const hidden = toolsToHide(pass);
+  if (hidden.join('\n') !== record.quarantine.join('\n')) record.quarantine = hidden;
+}
+
+/** By the policy in force, which can change while nothing of stable is there to offer anything; what is hidden stays so while its Contracts are not known. */
+function toolsToHide({ record, given }: Pass): readonly string[] {
   const { drift, stableService, desired, quarantine } = record;
-  const { drift: policy } = (stableService ?? desired)!.migration.contract;
-  const [from, to] = [given.contracts[drift?.from ?? ''], given.contracts[drift?.to ?? '']];
-  if (drift !== null && (from === undefined || to === undefined)) return;
-  const hidden = policy === 'quarantine' && drift !== null ? toolsThatDrifted(drift, from!, to!) : [];
-  if (hidden.join('\n') !== quarantine.join('\n')) record.quarantine = hidden;
+  if (drift === null || (stableService ?? desired)!.migration.contract.drift !== 'quarantine') return [];
+  const [from, to] = [given.contracts[drift.from], given.contracts[drift.to]];
+  return from === undefined || to === undefined ? quarantine : toolsThatDrifted(drift, from, to);
 }
 
 /** Every Instance that is seen to offer something offers what stable was promoted with: nothing to look into. */

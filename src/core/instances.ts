@@ -159,6 +159,12 @@ export function serving({ record }: Pass, revision: string): InstanceRecord[] {
   return record.instances.filter((instance) => instance.revision === revision && instance.duty === 'serve');
 }
 
+/** Those that new sessions come to, as far as is known: also what was just sent away, until the Host is seen to follow the Plan that says so. */
+export function reachable({ record }: Pass, revision: string): InstanceRecord[] {
+  const isReachable = ({ duty, dutySeenAt }: InstanceRecord): boolean => duty === 'serve' || (duty === 'retire' && dutySeenAt === null);
+  return record.instances.filter((instance) => instance.revision === revision && isReachable(instance));
+}
+
 export function provenCount(pass: Pass, revision: string): number {
   let count = 0;
   for (const instance of pass.record.instances) if (isProvenOf(instance, revision)) count += 1;

@@ -1,7 +1,7 @@
 /** What must be so of a locked Service: its target gets calls for what was approved or known alone, and another Lock moves nothing else. */
-import type { Rejection, ServiceRecord } from '../model/record.ts';
+import type { InstanceRecord, Rejection, ServiceRecord } from '../model/record.ts';
 import type { Service } from '../model/service.ts';
-import { goalOf, manifestAtEnd, promotion, retried, serviceFor, serving, type Invariant, type Judged } from './terms.ts';
+import { goalOf, manifestAtEnd, promotion, reachable, retried, serviceFor, serving, type Invariant, type Judged } from './terms.ts';
 
 const notLocked = 'ContractNotLocked';
 
@@ -20,9 +20,9 @@ function mayOffer({ before, after }: Judged, target: string, manifest: Service |
   return known.includes(contract) || earlier.some((promoted) => promoted.contract === null);
 }
 
-/** Contracts that the serving Instances of a Revision are seen to offer. */
-function offeredBy(record: ServiceRecord, revision: string, { observation }: Judged): string[] {
-  return serving(record, revision, false).flatMap(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract ?? []);
+/** Contracts that Instances are seen to offer. */
+function offeredBy(instances: readonly InstanceRecord[], { observation }: Judged): string[] {
+  return instances.flatMap(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract ?? []);
 }
 
 /** Calls of clients, and those that are mirrored. */
@@ -38,7 +38,7 @@ function unlockedOffer(judged: Judged): string | undefined {
   if (after.rollout === null || after.desired?.lock === undefined) return undefined;
   const { target } = after.rollout;
   const manifest = serviceFor(after, target);
-  return offeredBy(after, target, judged).find((contract) => !mayOffer(judged, target, manifest, contract));
+  return offeredBy(serving(after, target, false), judged).find((contract) => !mayOffer(judged, target, manifest, contract));
 }
 
 /** Calls begin and grow only for what is seen, and seen to be approved. On a first deployment they end as well. */
@@ -50,7 +50,9 @@ const onlyLockedGetsCalls: Invariant = (judged) => {
   const offer = unlockedOffer(judged);
   if (offer !== undefined && is > (stable === null ? 0 : was)) return `calls go to a target that offers ${offer}, which nobody approved`;
   const begins = was === 0 && is > 0;
-  return begins && offeredBy(after, target, judged).length === 0 ? 'calls go to a locked target before it is seen what it offers' : null;
+  return begins && offeredBy(serving(after, target, false), judged).length === 0
+    ? 'calls go to a locked target before it is seen what it offers'
+    : null;
 };
 
 const onlyLockedIsPromoted: Invariant = (judged) => {
@@ -142,7 +144,7 @@ const lockedIsNoDrift: Invariant = (judged) => {
   const { stable, stableContract, desired } = judged.after;
   const lock = desired?.lock?.contract;
   if (stable === null || lock === undefined || lock === stableContract || goalOf(judged.after) !== 'running') return null;
-  const offered = offeredBy(judged.after, stable.hash, judged);
+  const offered = offeredBy(reachable(judged.after, stable.hash), judged);
   return offered.length > 0 && offered.every((contract) => contract === lock)
     ? `stable offers ${lock}, which is locked, and it is not taken over`
     : null;

@@ -13,6 +13,7 @@ import {
   manifestAtEnd,
   ongoing,
   promotion,
+  reachable,
   serviceFor,
   serving,
   weightOf,
@@ -288,7 +289,7 @@ const promotedIsInOrder: Invariant = (judged) => {
 const driftIsSeen: Invariant = ({ after, decision, observation, desired }) => {
   const approved = (hash: string): boolean => after.stable !== null && isApproved(after, serviceFor(after, after.stable.hash), hash);
   const { stable, stableContract } = after;
-  const offers = serving(after, stable?.hash ?? '', false).map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
+  const offers = reachable(after, stable?.hash ?? '').map(({ id }) => observation?.instances.find((seen) => seen.id === id)?.contract);
   const other = offers.find((hash) => hash != null && hash !== stableContract && !approved(hash) && desired.contracts[hash] !== undefined);
   if (stableContract !== null && desired.contracts[stableContract] === undefined) return null;
   const asPromoted = offers.length > 0 && offers.every((hash) => hash === stableContract || (hash != null && approved(hash)));

@@ -38,6 +38,12 @@ export function serving({ instances }: ServiceRecord, revision: string, proven: 
   );
 }
 
+/** Those that new sessions come to: also what is sent away, until the Host has been seen to follow. */
+export function reachable({ instances }: ServiceRecord, revision: string): InstanceRecord[] {
+  const isReachable = ({ duty, dutySeenAt }: InstanceRecord): boolean => duty === 'serve' || (duty === 'retire' && dutySeenAt === null);
+  return instances.filter((instance) => instance.revision === revision && isReachable(instance));
+}
+
 /** The manifest that a Rollout which ended in this pass was judged by. */
 export function manifestAtEnd({ before, after }: Judged, target: string): Service | null {
   return target === after.desired?.revision.hash ? after.desired : serviceFor(before!, target);

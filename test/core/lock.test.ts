@@ -37,3 +37,19 @@ test('a target that comes to offer another contract while it takes over is not p
   expect(it.record!.rollout!.waitsFor).toContain('`fairlead lock files --target`');
   expect(it.offer(v2, after).settle().record!.stable!.hash).toBe(v2.hash);
 });
+
+test('a target is compared with what those of stable offer that stay, as soon as the host is seen to have sent the others away', () => {
+  const approved = hashValue(before).slice(0, 12);
+  const contract = { approved };
+  const it = deployed(2).offerOne(v1, 0, after);
+  it.declare(service('v1', { replicas: 2, lock: { contract: hashValue(after) }, migration: migrationOf({ contract }) })).settle();
+  const migration = migrationOf({ strategy: 'rolling', contract: { breaking: 'warn' } });
+  it.declare(service('v2', { replicas: 2, lock: { contract: hashValue(after) }, migration }))
+    .settle()
+    .offer(v2, after);
+  it.connect(v2);
+  const seen = () => [it.record!.stableContract, it.record!.rollout!.contract!.from];
+  expect(seen()).toEqual([hashValue(before), hashValue(before)]);
+  it.pass();
+  expect(seen()).toEqual([hashValue(after), hashValue(after)]);
+});

@@ -6,6 +6,7 @@ import type { Duty } from '../../model/plan.ts';
 import type { Promotion } from '../../model/record.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { RolloutResult, Verdict } from '../../model/rollout.ts';
+import { judgeContract } from '../drift.ts';
 import { releaseRevision } from '../instances.ts';
 import { standsIn } from './stand-in.ts';
 import { contractOf, migrationOf, rejectionOf, say, serviceOf, type Pass } from '../pass.ts';
@@ -52,6 +53,7 @@ export function promote(pass: Pass): void {
   record.stableContract = contract;
   record.drift = null;
   record.quarantine = [];
+  judgeContract(pass);
   if (before === null) return;
   if (record.kept !== null) leave(pass, record.kept.revision, 'retire', now);
   record.kept = null;

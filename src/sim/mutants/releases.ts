@@ -8,6 +8,8 @@ const judge = 'rollout/judge.ts';
 const standing = 'rollout/standing.ts';
 const inPlace = 'rollout/in-place.ts';
 const engine = 'rollout/engine.ts';
+const verdict = 'rollout/verdict.ts';
+const instances = 'instances.ts';
 
 export const releaseMutants: readonly Mutant[] = [
   // Contract gate
@@ -70,7 +72,26 @@ export const releaseMutants: readonly Mutant[] = [
     find: 'record.stableContract ??= offered[0]!;',
     replace: 'record.stableContract = offered[0]!;',
   },
-  { name: 'drift is hidden though it is only to be told', file: drift, find: "policy === 'quarantine' && drift", replace: 'drift' },
+  {
+    name: 'drift is hidden though it is only to be told',
+    file: drift,
+    find: " || (stableService ?? desired)!.migration.contract.drift !== 'quarantine'",
+    replace: '',
+  },
+  {
+    name: 'what is sent away offers nothing before the host follows',
+    file: instances,
+    find: " || (duty === 'retire' && dutySeenAt === null)",
+    replace: '',
+    from: 600_300_001,
+  },
+  {
+    name: 'nobody looks at what else comes with a promotion',
+    file: verdict,
+    find: '  judgeContract(pass);\n',
+    replace: '',
+    from: 5_001,
+  },
   // Group
   { name: 'no group waits', file: standing, find: "given.group.every(({ stands }) => stands !== 'moving')", replace: 'true' },
   {
