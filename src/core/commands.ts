@@ -34,8 +34,17 @@ function take(pass: Pass, command: Command): void {
     case 'resume-rollout':
     case 'promote':
     case 'promote-full':
-      if (record.rollout === null) say(pass, 'Warning', 'CommandIgnored', `${command.kind}: no rollout is under way.`, { actor });
+      if (record.rollout === null) pass.early.push(command);
       else steer(pass, record.rollout, command.kind, actor);
+  }
+}
+
+/** A Rollout that has begun in the very pass of a command may be paused by it; nobody means to abort or to hurry what nobody has seen yet. */
+export function takeEarly(pass: Pass): void {
+  for (const { kind, uid } of pass.early) {
+    const { rollout } = pass.record;
+    if (rollout !== null && (kind === 'pause-rollout' || kind === 'resume-rollout')) steer(pass, rollout, kind, `uid:${uid}`);
+    else ignore(pass, `${kind}: no rollout was under way`, `uid:${uid}`);
   }
 }
 

@@ -42,7 +42,7 @@ export const decide: Decide = (desired, before, observation, now) => {
   const { kind } = desired.declaration;
   if (before === null && (kind === 'absent' || kind === 'unknown')) return nothing;
   const record = before === null ? newRecord(desired.service, now) : { ...before };
-  const pass: Pass = { given: desired, before, observation, now, record, events: [], wakeAt: null };
+  const pass: Pass = { given: desired, before, observation, now, record, events: [], early: [], wakeAt: null };
 
   takeCommands(pass);
   takeDeclaration(pass);

@@ -2,6 +2,7 @@
  * One pass of the heart under way: what it was given, and the Record it is making. Everything in core/ reads and
  * replaces members of `record`; nothing here outlives the pass. Arrays are replaced, never changed in place.
  */
+import type { Command } from '../model/command.ts';
 import type { Desired } from '../model/desired.ts';
 import type { EventDraft } from '../model/event.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
@@ -21,6 +22,8 @@ export interface Pass {
   readonly now: number;
   readonly record: Mutable<ServiceRecord>;
   readonly events: EventDraft[];
+  /** Commands to a Rollout that came while none was under way: one may yet begin in this pass. */
+  readonly early: Command[];
   wakeAt: number | null;
 }
 

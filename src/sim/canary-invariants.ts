@@ -152,8 +152,10 @@ const pausedStandsStill: Invariant = (judged) => {
 
 const resumeAndPauseAreHeard: Invariant = (judged) => {
   const both = ongoing(judged);
-  const { before, desired } = judged;
+  const { before, after, desired } = judged;
   const last = desired.commands.filter(({ id }) => id > (before?.commandId ?? 0)).at(-1)?.kind;
+  const begins = (before?.rollout ?? null) === null && after.rollout !== null;
+  if (begins && last === 'pause-rollout' && after.rollout.paused === null) return 'it begins though it was told to pause';
   if (both === null) return null;
   const gone = both.was.phase === 'Switching' || both.was.phase === 'Swapping';
   if (last === 'pause-rollout' && both.is.paused === null && !gone) return 'it was told to pause and does not';

@@ -123,6 +123,35 @@ describe('a person', () => {
     expect(it.record!.rollout!.promoted).toBe('full');
   });
 
+  situation('who pauses in the moment in which a rollout begins has paused it, also where its target is up already', () => {
+    const it = serving()
+      .declare(update('v2', { strategy: 'blue-green' }))
+      .settle()
+      .connect()
+      .settle();
+    expect(it.record!.kept!.revision.hash).toBe(v1.hash);
+    it.declaration = { kind: 'declared', service: service('v1') };
+    it.command('pause-rollout').settle();
+    expect([told(it, 'RolloutPaused').length, it.record!.rollout!.paused?.actor, it.route]).toEqual([1, 'uid:1000', { [v2.hash]: 100 }]);
+    expect(it.command('resume-rollout').settle().record!.stable!.hash).toBe(v1.hash);
+  });
+
+  situation.each(['abort', 'promote-full', 'resume-rollout'] as const)('who says %s in that moment has said nothing of it', (kind) => {
+    const it = serving();
+    it.declaration = { kind: 'declared', service: update('v2', canary) };
+    it.command(kind).settle();
+    expect([it.record!.rollout!.promoted, told(it, 'CommandIgnored').length]).toEqual([null, 1]);
+  });
+
+  situation('who pauses what does not come is told so', () => {
+    const it = serving()
+      .command('pause-rollout')
+      .declare(service('v1', { state: 'Inactive' }))
+      .command('pause-rollout')
+      .settle();
+    expect(told(it, 'CommandIgnored')).toEqual(Array(2).fill('pause-rollout: no rollout was under way.'));
+  });
+
   situation('who resumes what was never paused is told so', () => {
     const it = moving(canary).command('resume-rollout').settle();
     expect(told(it, 'RolloutResumed')).toEqual([]);

@@ -7,6 +7,7 @@ import type { Duty, Route, Shadow } from '../../model/plan.ts';
 import type { InstanceRecord } from '../../model/record.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DirectReason, Rollout, RolloutPhase, WaitsOn } from '../../model/rollout.ts';
+import { takeEarly } from '../commands.ts';
 import { ensureInstances, releaseOthers, takeObservation } from '../instances.ts';
 import { dependenciesReady, migrationOf, rejectionOf, say, serviceOf, wake, wantedReplicas, wantedRevision, type Pass } from '../pass.ts';
 import { beginAnalysis, measureTraffic } from './analysis.ts';
@@ -37,6 +38,7 @@ export function advanceRollout(pass: Pass): void {
     takeObservation(pass);
     look(pass);
   }
+  takeEarly(pass);
   if (record.rollout !== null) carryOut(pass);
   if (record.rollout === null) hold(pass);
 }
@@ -145,6 +147,7 @@ function supersede(pass: Pass, wanted: Revision): void {
 export function endForStop(pass: Pass): void {
   if (pass.record.rollout !== null) end(pass, 'Superseded', 'Stopped', 'The service was told to stop.');
   if (pass.record.kept !== null) dropKept(pass, 'drain');
+  takeEarly(pass);
 }
 
 /** A clock that was set back makes no step last longer than it should from now on, and no look of an analysis the first one again and again. */

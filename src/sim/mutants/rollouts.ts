@@ -234,6 +234,12 @@ export const rolloutMutants: readonly Mutant[] = [
     find: 'record.rollout = { ...rollout, paused: rollout.paused ?? { since: now, actor } };',
     replace: '',
   },
+  {
+    name: 'a rollout begins though it is told to pause',
+    file: 'commands.ts',
+    find: "rollout !== null && (kind === 'pause-rollout' || kind === 'resume-rollout')",
+    replace: "rollout !== null && kind === 'resume-rollout'",
+  },
   { name: 'a pause cannot be ended', file: 'commands.ts', find: '{ ...rollout, paused: null }', replace: '{ ...rollout }' },
   {
     name: 'promote-full skips readiness',
