@@ -32,6 +32,8 @@ export interface Forwarding {
   readonly adapt?: (message: Envelope, line: Line) => Envelope;
   /** No end (subscriptions/listen). */
   readonly endless?: boolean;
+  /** Of the clock's elapsedMs; callTimeout from now unless part of it has been used. */
+  readonly deadlineMs?: number;
 }
 
 /** Requests that count as calls in TrafficCounters. */
@@ -48,12 +50,17 @@ export class Forwarder {
     this.#usage = usage;
   }
 
+  /** When a request that comes in now has to have its answer, of the clock's elapsedMs. */
+  deadlineOf({ plan }: Backend): number {
+    return this.#clock.elapsedMs() + plan.limits.callTimeoutMs;
+  }
+
   /** Resolves with the response's text under the id of the message. Throws FairleadError. */
   async forward(call: Forwarding): Promise<string> {
     const { backend } = call;
     if (!backend.published) throw backend.absent();
     if (call.tool !== null && backend.exposure.quarantined(call.tool)) throw inQuarantine(backend.service, call.tool);
-    const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
+    const deadlineMs = call.deadlineMs ?? this.deadlineOf(backend);
     // A stream that stays open for hours must not hold a slot that calls need.
     if (call.endless === true) return this.#attempts(call, deadlineMs);
     await backend.admit(deadlineMs, call.signal);
@@ -65,8 +72,13 @@ export class Forwarder {
   }
 
   /** A session of this Caller with the Service, opened when there is none; waits for an Instance up to callTimeout. */
-  async connect(backend: Backend, caller: Caller, signal?: AbortSignal, affinity = caller.affinityTo(backend)): Promise<Line> {
-    const deadlineMs = this.#clock.elapsedMs() + backend.plan.limits.callTimeoutMs;
+  async connect(
+    backend: Backend,
+    caller: Caller,
+    signal?: AbortSignal,
+    affinity = caller.affinityTo(backend),
+    deadlineMs = this.deadlineOf(backend),
+  ): Promise<Line> {
     const again = new Again();
     for (;;) {
       const member = caller.bound(backend) ?? (await backend.acquire(affinity, again.passOver, deadlineMs, signal));

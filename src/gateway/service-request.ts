@@ -125,7 +125,8 @@ export async function forwardStateless(ask: StatelessRequest, message: Envelope,
   const { backend, forwarder, caller, reply } = ask;
   const method = message.method ?? '';
   const affinity = caller.affinityTo(backend);
-  const { facts } = (await forwarder.connect(backend, caller, reply.signal, affinity)).session;
+  const deadlineMs = forwarder.deadlineOf(backend);
+  const { facts } = (await forwarder.connect(backend, caller, reply.signal, affinity, deadlineMs)).session;
   if (facts.era === 'session') {
     if (method === 'server/discover') return discoverAnswer(message.id, facts);
     if (method === 'subscriptions/listen') return ask.listening.listen(ask.message, reply);
@@ -135,6 +136,7 @@ export async function forwardStateless(ask: StatelessRequest, message: Envelope,
     backend,
     caller,
     affinity,
+    deadlineMs,
     message,
     tool,
     signal: reply.signal,

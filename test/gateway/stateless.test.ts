@@ -11,6 +11,7 @@ import {
   post,
   result,
   startWorld,
+  systemClock,
   type Reply,
   type World,
 } from './world.ts';
@@ -58,6 +59,21 @@ describe('a stateless client and a stateless service', () => {
     const reply = await ask(endpoint, 'tools/call', { name: 'echo' });
     expect(reply.headers.get('mcp-session-id')).toBeNull();
     expect(world.gateway.load('i1')).toEqual({ sessions: 0, inFlight: 0 });
+  });
+
+  it('has the time of one call, of which waiting for a session is a part', async () => {
+    let passedMs = 0;
+    const other = await startWorld({ clock: { ...systemClock, elapsedMs: () => performance.now() + passedMs } });
+    const upstream = stateless('i1');
+    const open = upstream.openSession.bind(upstream);
+    upstream.openSession = (client, listener) => {
+      passedMs = 40_000;
+      return open(client, listener);
+    };
+    other.route({ service: 'files', limits: { callTimeoutMs: 60_000 } }, instance(upstream));
+    await ask(`${other.url}/services/files/mcp`, 'tools/call', { name: 'echo' });
+    expect(upstream.heard[0]!.options.timeoutMs).toBeLessThanOrEqual(20_000);
+    await other.close();
   });
 
   it.each([
