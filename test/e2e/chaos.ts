@@ -13,7 +13,7 @@ export interface Outcome {
 }
 
 /** Longest that one call may take: limits.callTimeout of the echo services and some for the machine. */
-const callDeadlineMs = 45_000;
+const callDeadlineMs = 150_000;
 export const services: readonly EchoSpec[] = [
   { name: 'alpha', transport: 'stdio', tag: 'r0' },
   { name: 'beta', transport: 'http', tag: 'r0' },

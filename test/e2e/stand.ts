@@ -252,7 +252,8 @@ export function manifestOf({ name, transport, tag, mode = 'ok', replicas, migrat
       type: 'server',
       transport,
       run: { command, args },
-      limits: { startTimeout: mode === 'hang' ? '2s' : '20s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '30s', ...limits },
+      // Where nothing hangs no limit is to be reached, on a machine that is busy, too.
+      limits: { startTimeout: mode === 'hang' ? '2s' : '90s', stopTimeout: '5s', drainTimeout: '10s', callTimeout: '120s', ...limits },
       ...(replicas === undefined ? {} : { replicas }),
       ...(migration === undefined ? {} : { migration }),
       health: {

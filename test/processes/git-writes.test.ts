@@ -34,7 +34,7 @@ spec:
   type: server
   transport: stdio
   run: {command: [${process.execPath}, ${echoServer}, --service, ${name}, --tag, ${tag}, --mode, ${mode}]}
-  limits: {startTimeout: 20s}
+  limits: {startTimeout: 90s}
 `;
 
 beforeEach(async () => {

@@ -28,7 +28,7 @@ spec:
   type: server
   transport: stdio
   run: {command: [${process.execPath}, ${echoServer}, --service, echo, --tag, ${tag}, --mode, ${mode}]}
-  limits: {startTimeout: 20s}
+  limits: {startTimeout: 90s}
 `;
 
 /** Polls until the newest status of that commit is final, up to two minutes. */

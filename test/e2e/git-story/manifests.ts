@@ -28,7 +28,7 @@ spec:
   run:
     command: ["${process.execPath}", "${echoServer}"]
     args: [--service, "\${service.name}", --tag, "\${params.tag}", --mode, "\${params.mode}"]
-  limits: { startTimeout: 20s, stopTimeout: 5s, drainTimeout: 5s }
+  limits: { startTimeout: 90s, stopTimeout: 5s, drainTimeout: 5s }
   health:
     interval: 2s
     checks: [{ name: well, type: functional, tool: check, arguments: {}, expect: { contains: all fine } }]

@@ -9,7 +9,7 @@ import type { Era, Ledger, Way } from './ledger.ts';
 import { StatelessClient } from './stateless-client.ts';
 
 /** Longest that one call may take: callTimeout of the services and some for the machine. */
-const callDeadlineMs = 45_000;
+const callDeadlineMs = 150_000;
 /** How long a call takes at the service, in ms: spread, so that calls are in flight whenever something moves. */
 const waitMs = { least: 300, spread: 500 } as const;
 
