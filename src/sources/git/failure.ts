@@ -11,6 +11,7 @@ const brokenOff = /timed out|Operation too slow|Connection (to .* )?closed|early
 const damage =
   /fsck|index-pack|unpack-objects|inflate|corrupt|bad object|bad pack|missing (blob|tree|commit)|did not send all necessary|\.lock'/;
 
+const refusedLogin = 'HOST refused the credentials';
 const noGit = 'there is no `git` on this machine';
 
 /** stderr of git 2.x (LC_ALL=C) and ssh → what to do about it. The first that fits counts. `HOST` is filled in. */
@@ -18,7 +19,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [outOfMemory, 'HOST sent more than git may hold in memory'],
   [/Host key verification failed/, 'the key of HOST is not in knownHostsFile'],
   [/Permission denied \(/, 'HOST refused the key'],
-  [/could not read (Username|Password)|Authentication failed|returned error: 401/, 'HOST refused the credentials, or wants some'],
+  [/could not read (Username|Password)|Authentication failed|returned error: 401/, refusedLogin],
   [/returned error: 403/, 'HOST does not allow it with these credentials'],
   [
     /returned error: 404|repository '[^']*' not found|does not appear to be a git repository|not a git repository/i,
@@ -70,7 +71,10 @@ export function explainFailure(thrown: unknown, remote: Remote): string {
   const meaning = meanings.find(([words]) => words.test(thrown.words))?.[1];
   const said = saidBy(thrown, remote);
   if (meaning === undefined) return said;
-  return `${meaning.replace('HOST', host)}${said === '' ? '' : ` (${said})`}`;
+  const means =
+    meaning === refusedLogin && remote.login === null ? 'HOST wants credentials, and this source has none (`credentials`)' : meaning;
+  // That git would have asked a person, had there been one, says nothing more.
+  return `${means.replace('HOST', host)}${said === '' || said.startsWith('could not read ') ? '' : ` (${said})`}`;
 }
 
 /** What a failed push says of the branch: it was elsewhere; it may not be moved; or nothing that can be relied on. */

@@ -47,7 +47,7 @@ describe.skipIf(isMissing('git', 'nginx-light', 'fcgiwrap'))(
       it('says who refused', async () => {
         harness = await overHttp({ 'a.yaml': '1' }, { credentials: null });
         await harness.start();
-        expect(harness.witness.failures[0]).toMatch(/127\.0\.0\.1:\d+ refused the credentials, or wants some/);
+        expect(harness.witness.failures[0]).toMatch(/127\.0\.0\.1:\d+ wants credentials, and this source has none/);
       });
     });
   },

@@ -141,6 +141,16 @@ describe('failures', () => {
     expect(explainFailure(failed(words), remote)).toContain(meaning);
   });
 
+  it('of a server that wants a login say whether one was sent, and what the server says of it, not what git would have asked a person', () => {
+    const unasked = failed("fatal: could not read Username for 'https://git.example.org': terminal prompts disabled");
+    expect(explainFailure(unasked, remote)).toBe('git.example.org refused the credentials');
+    expect(explainFailure(unasked, { ...remote, login: null })).toBe(
+      'git.example.org wants credentials, and this source has none (`credentials`)',
+    );
+    const told = failed("remote: The token has expired.\nfatal: Authentication failed for 'https://git.example.org/x/'");
+    expect(explainFailure(told, remote)).toBe('git.example.org refused the credentials (remote: The token has expired.)');
+  });
+
   it('show no form of the secret', () => {
     for (const form of ['p@ss word', 'p%40ss%20word', Buffer.from('ada:p@ss word').toString('base64')])
       expect(explainFailure(failed(`fatal: strange ${form} here`), remote)).toBe('strange **** here');
