@@ -53,15 +53,16 @@ export async function listManifests(root: string): Promise<string[]> {
 }
 
 /**
- * The file as it is now: what was known when its stat is the same, null when it is gone or leads outside the root, and
- * 'changing' while somebody writes to it.
+ * The file as it is now: what was known when its stat is the same, null when it is gone, and 'changing' while somebody writes
+ * to it. A link that leads nowhere or outside the root is a file that cannot be read.
  */
 export async function readManifest(root: string, path: string, known: KnownFile | undefined): Promise<KnownFile | 'changing' | null> {
   const absolute = join(root, path);
   try {
     const itself = await lstat(absolute, { bigint: true });
     const link = itself.isSymbolicLink();
-    if (link && !(await leadsInside(root, absolute))) return null;
+    const misled = link ? await misleads(root, absolute) : null;
+    if (misled !== null) return unreadable(path, misled);
     const look = (): Promise<BigIntStats> => (link ? stat : lstat)(absolute, { bigint: true });
     const before = link ? await look() : itself;
     if (!before.isFile()) return null;
@@ -78,20 +79,25 @@ export async function readManifest(root: string, path: string, known: KnownFile 
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null;
     if (code === 'EMFILE' || code === 'ENFILE') throw error;
-    // One file that cannot be read is the compiler's to report; it must not keep the others from being read.
-    const problem = messageOf(error).replaceAll(root, '.');
-    return {
-      file: { path, hash: sha256(`unreadable ${problem}`), bytes: new Uint8Array(), problem },
-      stamp: `unreadable ${problem}`,
-      touchedAt: 0,
-      link: false,
-    };
+    return unreadable(path, messageOf(error).replaceAll(root, '.'));
   }
 }
 
-async function leadsInside(root: string, link: string): Promise<boolean> {
-  const [realRoot, target] = await Promise.all([realpath(root), realpath(link)]);
-  return target.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+/** One file that cannot be read is the compiler's to report; it must not keep the others from being read. */
+function unreadable(path: string, problem: string): KnownFile {
+  const stamp = `unreadable ${problem}`;
+  return { file: { path, hash: sha256(stamp), bytes: new Uint8Array(), problem }, stamp, touchedAt: 0, link: false };
+}
+
+/** Why a link is not followed; null when it leads to something inside the root. */
+async function misleads(root: string, link: string): Promise<string | null> {
+  const [realRoot, target] = await Promise.all([realpath(root), realpath(link).catch((error: NodeJS.ErrnoException) => error)]);
+  if (target instanceof Error) {
+    if (target.code !== 'ENOENT' && target.code !== 'ENOTDIR' && target.code !== 'ELOOP') throw target;
+    return 'it is a symbolic link that leads nowhere';
+  }
+  const inside = target.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+  return inside ? null : 'it is a symbolic link that leads out of the folder of manifests';
 }
 
 function stampOf(stats: BigIntStats): string {

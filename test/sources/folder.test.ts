@@ -133,15 +133,21 @@ describe('a folder', () => {
     expect(Object.keys(textsOf(witness.snapshots[0]!))).toEqual(['a.yaml']);
   });
 
-  it('follows a link to a file inside, also when only its target changes, and none that leads out', async () => {
+  it('follows a link to a file inside, also when only its target changes, and says which lead out or nowhere', async () => {
     harness = await FolderHarness.make({ 'real.txt': 'inside' });
     await writeFile(join(harness.root, '..', 'outside.yaml'), 'outside');
     await symlink('real.txt', harness.path('in.yaml'));
     await symlink('../outside.yaml', harness.path('out.yaml'));
     await symlink('/etc', harness.path('etc'));
+    await symlink('gone.yaml', harness.path('nowhere.yaml'));
     witness = new SourceWitness();
     await harness.source.start(witness);
-    expect(textsOf(await witness.until(() => true))).toEqual({ 'in.yaml': 'inside' });
+    const { files } = await witness.until(() => true);
+    expect(files.map(({ path, bytes, problem }) => [path, problem ?? new TextDecoder().decode(bytes)])).toEqual([
+      ['in.yaml', 'inside'],
+      ['nowhere.yaml', 'it is a symbolic link that leads nowhere'],
+      ['out.yaml', 'it is a symbolic link that leads out of the folder of manifests'],
+    ]);
     await harness.put({ 'real.txt': 'other' });
     await witness.until((snapshot) => textsOf(snapshot)['in.yaml'] === 'other');
   });
