@@ -11,7 +11,7 @@ export function instanceHealth(instance: InstanceRecord, seen: ObservedInstance 
   return seen?.checks.some((result) => isDown(result, health)) === true ? 'DEGRADED' : 'HEALTHY';
 }
 
-/** All Instances that stable should have are HEALTHY: HEALTHY. None proven: DOWN. Else DEGRADED. Without word from the Host: as it was. */
+/** All Instances that stable should have are HEALTHY: HEALTHY. None proven: DOWN. Else DEGRADED. None wanted: UNKNOWN. Without word from the Host: as it was. */
 export function judgeHealth(pass: Pass): void {
   const { record } = pass;
   const next = serviceHealth(pass);
@@ -27,6 +27,7 @@ function serviceHealth(pass: Pass): HealthState {
   if (goalOf(pass) !== 'running' || stable === null) return 'UNKNOWN';
   if (observation === null) return record.health;
   const proven = serving(pass, stable.hash).filter(({ provenAt }) => provenAt !== null);
+  if (readyCount(pass) === 0 && wantedReplicas(pass, stable) === 0) return 'UNKNOWN';
   if (readyCount(pass) === 0) return record.health === 'UNKNOWN' && record.restarts.length === 0 ? 'UNKNOWN' : 'DOWN';
   const enough = readyCount(pass) >= wantedReplicas(pass, stable);
   const { health } = serviceOf(record, stable.hash);

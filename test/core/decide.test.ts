@@ -258,6 +258,18 @@ describe('an instance', () => {
     expect(it.record!.health).toBe('HEALTHY');
   });
 
+  it('of which none is wanted leaves it open how well its service is', () => {
+    const it = serving({ replicas: 2 })
+      .declare(service('v1', { replicas: 0 }))
+      .settle();
+    expect([it.running.length, it.record!.health, it.record!.state]).toEqual([0, 'UNKNOWN', 'Active']);
+    it.declare(service('v1', { replicas: 1 }))
+      .settle()
+      .connect(v1)
+      .settle();
+    expect(it.record!.health).toBe('HEALTHY');
+  });
+
   it('in a crash loop brings its service to Error, and back when it holds', () => {
     const it = serving();
     for (let crashes = 0; crashes < 3; crashes++) it.end(v1, 'Exited').later(crashes < 2 ? 5_000 : 0);
