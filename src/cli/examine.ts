@@ -99,7 +99,7 @@ async function declared(context: Context): Promise<Finding[]> {
       status.unmatchedPaths[0]?.message ??
       (status.pruneHeld.length > 0
         ? `holds back deletions of ${status.pruneHeld.join(', ')}`
-        : `${spec.location}: ${plural(status.manifests, 'manifest')}, ${plural(errors, 'error')}`);
+        : `${spec.location}: ${plural(status.services, 'service')}, ${plural(errors, 'error')}`);
     return {
       what: `source`,
       good: status.failure === null && status.pruneHeld.length === 0 && status.unmatchedPaths.length === 0 && errors === 0,

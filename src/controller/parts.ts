@@ -69,7 +69,8 @@ export interface SourceState {
   refused: SourceEvent | null;
   /** Files that it laid out and that are others now; unknown before it has looked. */
   drift: FilesDrift | null | 'unknown';
-  manifests: number;
+  /** Services that it declares, those whose manifests are not valid too. */
+  services: number;
   issues: readonly Issue[];
   /** The same by the Service that each concerns. */
   issuesBySubject: ReadonlyMap<string, readonly Issue[]>;

@@ -49,7 +49,7 @@ export class Reader implements ReadModel {
       suspended: declared.suspended,
       failure: declared.failure,
       pruneHeld: declarations.heldOf(name),
-      manifests: state.manifests,
+      services: state.services,
       issues: declarations.amend(name, state.issues),
     }));
   }

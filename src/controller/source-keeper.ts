@@ -55,7 +55,7 @@ export class SourceKeeper {
     this.declared = declared;
     // A folder is what it is: nothing of it is laid out anywhere.
     const drift = source.kind === 'folder' ? null : 'unknown';
-    this.state = { snapshot: null, readAt: null, refused: null, drift, manifests: 0, issues: [], issuesBySubject: new Map() };
+    this.state = { snapshot: null, readAt: null, refused: null, drift, services: 0, issues: [], issuesBySubject: new Map() };
     this.#commits = commits;
     this.#store = store;
     this.#epoch = epoch;
@@ -133,7 +133,7 @@ export class SourceKeeper {
     const [before, after] = [pathsOf(this.state.snapshot), pathsOf(snapshot)];
     this.state.snapshot = snapshot;
     this.state.readAt = snapshot.takenAt;
-    this.state.manifests = compilation.valid.length + Object.keys(compilation.invalid).length;
+    this.state.services = compilation.valid.length + Object.keys(compilation.invalid).length;
     this.state.issues = compilation.issues;
     this.state.issuesBySubject = Map.groupBy(compilation.issues, ({ subject }) => subject ?? '');
     this.#listener.compiled(this, compilation, isNew);

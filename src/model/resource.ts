@@ -267,7 +267,8 @@ export interface SourceStatus {
     readonly diff: string;
   } | null;
   readonly pruneHeld: readonly string[];
-  readonly manifests: number;
+  /** Services that it declares, those whose manifests are not valid too. */
+  readonly services: number;
   readonly issues: readonly Issue[];
 }
 export type SourceResource = Resource<'Source', { readonly kind: 'folder' | 'git'; readonly location: string }, SourceStatus>;

@@ -85,7 +85,7 @@ export class Catalog {
     };
     const sum = (of: (service: ServiceResource) => number): number => services.reduce((total, service) => total + of(service), 0);
     const read = sources.length > 0 && sources.every(({ readAt, failure, suspended }) => readAt !== null || failure !== null || suspended);
-    const missing = services.length === 0 && sources.some(({ manifests, issues }) => manifests > 0 && issues.length === 0);
+    const missing = services.length === 0 && sources.some((source) => source.services > 0 && source.issues.length === 0);
     const looked = read && !missing && this.model.about().hostConnected;
     return {
       total: services.length,

@@ -149,7 +149,7 @@ export function eventResource(event: Event): EventResource {
 }
 
 export function sourceResource(source: SourceView): SourceResource {
-  const { name, kind, location, readAt, suspended, failure, refused, driftPolicy, drift, pruneHeld, manifests, issues, unmatchedPaths } =
+  const { name, kind, location, readAt, suspended, failure, refused, driftPolicy, drift, pruneHeld, services, issues, unmatchedPaths } =
     source;
   const condition = (type: ResourceCondition['type'], status: boolean | null, reason: string, message: string): ResourceCondition => ({
     type,
@@ -178,7 +178,7 @@ export function sourceResource(source: SourceView): SourceResource {
       refused: refused === null ? null : { commit: refused.snapshot ?? '', reason: refused.reason, message: refused.message },
       unmatchedPaths,
       pruneHeld,
-      manifests,
+      services,
       issues,
       conditions: [
         failure !== null

@@ -53,7 +53,7 @@ const source = (more: Partial<SourceView>): SourceResource =>
       driftPolicy: 'correct',
       drift: null,
     },
-    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld: [], manifests: 1, issues: [] },
+    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld: [], services: 1, issues: [] },
     ...more,
   });
 

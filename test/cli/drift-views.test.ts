@@ -35,7 +35,7 @@ const source = (drift: FilesDrift | null, pruneHeld: readonly string[] = []): So
       commit: null,
       refused: null,
     },
-    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld, manifests: 1, issues: [] },
+    ...{ readAt: startAt, suspended: false, failure: null, unmatchedPaths: [], pruneHeld, services: 1, issues: [] },
     ...{ driftPolicy: 'report', drift },
   });
 

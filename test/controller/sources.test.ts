@@ -61,8 +61,8 @@ describe('sources side by side', () => {
     expect(stableOf(world, 'a')).toBe(running('2'));
     expect(world.state('b')).toBe('Active');
     const [north, south] = world.controller.readModel.sources();
-    expect(north).toMatchObject({ name: 'north', location: '/north', snapshot: 'north-2', failure: null, manifests: 1 });
-    expect(south).toMatchObject({ name: 'south', location: '/south', snapshot: 'south-1', failure: 'no route to host', manifests: 1 });
+    expect(north).toMatchObject({ name: 'north', location: '/north', snapshot: 'north-2', failure: null, services: 1 });
+    expect(south).toMatchObject({ name: 'south', location: '/south', snapshot: 'south-1', failure: 'no route to host', services: 1 });
   });
 
   it('that takes its time at the start keeps nothing that runs from going on', async () => {

@@ -169,7 +169,7 @@ const sources = (now: number): Column<SourceResource>[] => [
   { header: 'SNAPSHOT', cell: ({ observedCommit }) => or(shortCommit(observedCommit)) },
   { header: 'SUBJECT', yields: 'text', cell: ({ status }) => or(status.commit?.subject) },
   { header: 'AUTHOR', yields: 'text', cell: ({ status }) => or(status.commit?.author), wide: true },
-  { header: 'MANIFESTS', cell: ({ status }) => String(status.manifests), order: ({ status }) => status.manifests },
+  { header: 'SERVICES', cell: ({ status }) => String(status.services), order: ({ status }) => status.services },
   { header: 'ISSUES', cell: ({ status }) => String(status.issues.length), order: ({ status }) => status.issues.length },
   ageColumn('READ', ({ status }) => status.readAt, now),
   { header: 'LOCATION', yields: 'text', cell: ({ spec }) => spec.location },
