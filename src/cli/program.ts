@@ -345,7 +345,7 @@ function addRollout(verbs: Verbs): void {
     verbs.add('operate', name, description, [], rollout).argument('<service>', 'the service');
   verbs.bind(
     named('status', 'Follow it to its end. Exit 0 when it was promoted, 1 when it failed or was superseded, 5 when time ran out.')
-      .option('--watch [when]', 'false: only say how it stands', truth, true)
+      .option('-w, --watch [when]', 'follow it, as it does anyway; false: only say how it stands', truth, true)
       .option('--no-watch', 'the same as --watch=false')
       .option('--timeout <duration>', 'how long to follow at most', duration)
       .addOption(output('json')),

@@ -42,7 +42,8 @@ export interface SourceView {
   readonly failure: string | null;
   /** Set while the prune guard holds deletions: the names it holds. */
   readonly pruneHeld: readonly string[];
-  readonly manifests: number;
+  /** Services that it declares, those whose manifests are not valid too. */
+  readonly services: number;
   readonly issues: readonly Issue[];
 }
 
@@ -52,6 +53,8 @@ export interface About {
   readonly adminSocket: string;
   readonly gatewayUrl: string;
   readonly statusUrl: string;
+  /** Below it, by the name of a Source, deliveries are taken; null while no webhook is configured. */
+  readonly webhooksUrl: string | null;
   readonly startedAt: number;
   readonly epoch: number;
   readonly hostConnected: boolean;

@@ -29,12 +29,14 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
   const dataDir = dataDirOf(settings.dataDir);
   let facts: RunFacts | null = null;
   let statusUrl = '';
+  let webhooksUrl: string | null = null;
   const about = (): Omit<About, 'epoch' | 'hostConnected'> => ({
     version: packageJson.version,
     dataDir: dataDir.root,
     adminSocket: dataDir.adminSocket,
     gatewayUrl: facts?.gatewayUrl ?? '',
     statusUrl,
+    webhooksUrl,
     startedAt: facts?.startedAt ?? startedAt,
     pids: { supervisor: facts?.supervisorPid ?? null, controller: process.pid, host: facts?.hostPid ?? null },
   });
@@ -56,7 +58,10 @@ async function startController(settings: ProcessSettings, parent: Parent): Promi
   const statusApi = createStatusApi({ readModel: controller.readModel, ...settings.status, toolNames });
   statusUrl = (await statusApi.listen()).url;
   const hooks = settings.webhooks === undefined ? null : openHooks(settings.webhooks, settings.sources, controller, log);
-  if (hooks !== null) log.info({ url: (await hooks.listen()).url }, 'listening for webhooks');
+  if (hooks !== null) {
+    webhooksUrl = `${(await hooks.listen()).url}/hooks`;
+    log.info({ url: webhooksUrl }, 'listening for webhooks');
+  }
   const admin = await serveAdmin(new Operator(controller, () => parent.stopEverything()), dataDir.adminSocket);
   const { loop, declarations } = controller;
   const isThere = (service: string): boolean => loop.records.has(service) || declarations.isDeclared(service);

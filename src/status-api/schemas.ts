@@ -191,7 +191,7 @@ const resources: TSchema[] = [
       description: 'paths that its commit has nothing at; near: what it has of nearly that name',
     }),
     pruneHeld: Type.Array(text),
-    manifests: count,
+    services: count,
     issues: Type.Array(issue),
   }),
 ];
@@ -284,6 +284,7 @@ const reports: TSchema[] = [
       adminSocket: text,
       gatewayUrl: text,
       statusUrl: text,
+      webhooksUrl: orNull(text),
       startedAt: instant,
       epoch: count,
       hostConnected: Type.Boolean(),

@@ -510,15 +510,14 @@ describe('operate', () => {
     expect(out).toMatch(/^bad +source +platform: It is down\.\n +next: fairlead describe source platform$/m);
     expect(out.match(/It is down/g)).toHaveLength(1);
     const overview = { states: { Error: 1 }, total: 1, tools: 0, troubles: [{ service: 'source platform', message: 'It is down.' }] };
-    expect(settledText(overview as unknown as Overview, { gatewayUrl: '', statusUrl: '' }, 'fairlead', plain)).toContain(
+    const urls = { gatewayUrl: '', statusUrl: '', webhooksUrl: null };
+    expect(settledText(overview as unknown as Overview, urls, 'fairlead', plain)).toContain(
       'Try next: fairlead describe source platform\n',
     );
-    const empty = settledText(
-      { ...overview, states: {}, total: 0 } as unknown as Overview,
-      { gatewayUrl: '', statusUrl: '' },
-      'fairlead',
-      plain,
-    );
+    const empty = settledText({ ...overview, states: {}, total: 0 } as unknown as Overview, urls, 'fairlead', plain);
+    const hooked = settledText(overview as unknown as Overview, { ...urls, webhooksUrl: 'http://127.0.0.1:7402/hooks' }, 'fairlead', plain);
+    expect(hooked).toContain('  Webhooks      http://127.0.0.1:7402/hooks/SOURCE\n');
+    expect(empty).not.toContain('Webhooks');
     expect(empty).toContain('No service is known yet.\n');
     expect(empty).toContain('Try next: fairlead describe source platform\n');
   });

@@ -347,6 +347,7 @@ export class World {
         adminSocket: '/data/admin.sock',
         gatewayUrl: 'http://127.0.0.1:1',
         statusUrl: 'http://127.0.0.1:2',
+        webhooksUrl: null,
         startedAt: 1,
         pids: { supervisor: null, controller: 1, host: null },
       }),

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventResource, Overview, ResourceList } from '../../model/resource.ts';
 import type { SourceSettings } from '../../model/source-settings.ts';
+import type { About } from '../../ports/read-model.ts';
 import { ApiClient } from '../client.ts';
 import type { Context, SupervisorEvent } from '../context.ts';
 import { screenOf } from '../terminal.ts';
@@ -20,9 +21,6 @@ const lookAgainMs = 200;
 export async function up(context: Context, path: string | undefined, options: UpOptions): Promise<number> {
   const { terminal } = context;
   const settings = upSettings(context, path, options);
-  terminal.out(
-    `${terminal.paint.bold('Fairlead')} keeps ${whereFrom(settings.sources)} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`,
-  );
   const startedAt = terminal.now();
   const following = new AbortController();
   const ready = Promise.withResolvers<{ gatewayUrl: string; statusUrl: string }>();
@@ -30,6 +28,9 @@ export async function up(context: Context, path: string | undefined, options: Up
     if (event.kind === 'ready') ready.resolve(event);
     else terminal.err(processText(event));
   });
+  terminal.out(
+    `${terminal.paint.bold('Fairlead')} keeps ${whereFrom(settings.sources)} true. Data: ${settings.dataDir}. Ctrl-C drains and stops.\n`,
+  );
 
   let stoppingSince: number | null = null;
   const release = terminal.onInterrupt(() => {
@@ -103,10 +104,11 @@ async function announce(
   while (!signal.aborted) {
     const overview = await api.get<Overview>('/api/v1/services/stats/overview').catch(() => null);
     const newest = await api.get<ResourceList<EventResource>>('/api/v1/events?limit=1').catch(() => null);
-    if (overview?.serving === true && newest !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
+    const about = await api.get<About>('/api/v1/about').catch(() => null);
+    if (overview?.serving === true && newest !== null && about !== null && printed.seq >= (newest.items[0]?.spec.seq ?? 0)) {
       // npm sets this for what it runs: `npm start` in a checkout, where `fairlead` alone is not on the PATH.
       const program = context.terminal.env['npm_lifecycle_event'] === undefined ? 'fairlead' : 'npx fairlead';
-      context.terminal.out(settledText(overview, urls, program, context.terminal.paint));
+      context.terminal.out(settledText(overview, { ...urls, webhooksUrl: about.webhooksUrl }, program, context.terminal.paint));
       return;
     }
     await sleep(lookAgainMs, undefined, { signal }).catch(() => {});

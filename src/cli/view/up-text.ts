@@ -1,9 +1,12 @@
-/** What `up` says once everything has settled: how it stands, the two URLs, and what to try next. Pure. */
+/** What `up` says once everything has settled: how it stands, the URLs, and what to try next. Pure. */
 import type { Overview } from '../../model/resource.ts';
+import type { About } from '../../ports/read-model.ts';
 import type { Paint } from './paint.ts';
 
+export type Urls = Pick<About, 'gatewayUrl' | 'statusUrl' | 'webhooksUrl'>;
+
 /** `program` is how this person calls Fairlead: `fairlead`, or `npx fairlead` in a checkout. */
-export function settledText(overview: Overview, urls: { gatewayUrl: string; statusUrl: string }, program: string, paint: Paint): string {
+export function settledText(overview: Overview, urls: Urls, program: string, paint: Paint): string {
   const { states, total } = overview;
   const failed = states.Error ?? 0;
   // One of a source begins with that word.
@@ -19,6 +22,7 @@ export function settledText(overview: Overview, urls: { gatewayUrl: string; stat
     '',
     `  MCP endpoint  ${paint.bold(`${urls.gatewayUrl}/mcp`)}`,
     `  Status API    ${paint.bold(`${urls.statusUrl}/api/v1/services`)}`,
+    ...(urls.webhooksUrl === null ? [] : [`  Webhooks      ${paint.bold(`${urls.webhooksUrl}/SOURCE`)}`]),
     '',
     unread || failed > 0
       ? `Try next: ${program} describe ${unread ? first : `service ${first}`}`
