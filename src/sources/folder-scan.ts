@@ -77,6 +77,8 @@ export async function readManifest(root: string, path: string, known: KnownFile 
     return { file, stamp, touchedAt: Number(after.ctimeMs > after.mtimeMs ? after.ctimeMs : after.mtimeMs), link };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    // A name that is not UTF-8 is listed with marks for what no text can say, and is not found under that name.
+    if (code === 'ENOENT' && path.includes('\uFFFD')) return unreadable(path, 'its name is not UTF-8');
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return null;
     if (code === 'EMFILE' || code === 'ENFILE') throw error;
     return unreadable(path, messageOf(error).replaceAll(root, '.'));

@@ -152,6 +152,18 @@ describe('a folder', () => {
     await witness.until((snapshot) => textsOf(snapshot)['in.yaml'] === 'other');
   });
 
+  it('says of a name that is not UTF-8 that it cannot be read', async () => {
+    harness = await FolderHarness.make({ 'a.yaml': '1' });
+    await writeFile(Buffer.concat([Buffer.from(harness.path('')), Buffer.from([0x2f, 0xff, 0xfe]), Buffer.from('.yaml')]), '2');
+    witness = new SourceWitness();
+    await harness.source.start(witness);
+    const { files } = await witness.until(() => true);
+    expect(files.map(({ path, problem }) => [path, problem])).toEqual([
+      ['a.yaml', undefined],
+      ['\uFFFD\uFFFD.yaml', 'its name is not UTF-8'],
+    ]);
+  });
+
   it('has the same id for the same contents, whatever happened in between', async () => {
     await start({ 'a.yaml': '1' });
     await harness.put({ 'a.yaml': '2' });
