@@ -41,7 +41,7 @@ const changes = 30;
 const warmUpChanges = 30;
 const warmUps = 100;
 /** A pass with nothing new is held against the floor of one manifest in so many. */
-const passShare = 50;
+const passShare = 40;
 
 /** CPU milliseconds that this process has used so far. */
 function cpuMs(): number {
