@@ -2,7 +2,7 @@
  * The Instances a Service should have: creating, moving through their duties (serve → retire → drain → gone), and
  * taking in what was observed of each.
  */
-import type { CheckResult, ObservedInstance } from '../model/observation.ts';
+import type { CheckResult, Observation, ObservedInstance } from '../model/observation.ts';
 import type { Duty } from '../model/plan.ts';
 import type { InstanceRecord } from '../model/record.ts';
 import type { Revision } from '../model/revision.ts';
@@ -47,9 +47,8 @@ export function takeObservation(pass: Pass): void {
     if (record.instances.some(({ provenAt }) => provenAt !== null)) {
       say(pass, 'Warning', 'HostRestarted', 'The host process is a new one; every instance starts again.');
     }
-    // What was leaving is gone with the host before, but for what the new one has started from a Plan that still had it serve.
     record.instances = record.instances
-      .filter(({ duty, id }) => duty === 'serve' || observed(pass, id) !== undefined)
+      .filter((instance) => instance.duty === 'serve' || mayBeStarted(instance, observation))
       .map((instance) => ({ ...instance, provenAt: null, dutySeenAt: null }));
     record.hostId = observation.hostId;
   }
@@ -71,6 +70,11 @@ export function takeObservation(pass: Pass): void {
       });
     }
   }
+}
+
+/** What was leaving is gone with the host before, but for what the new one starts from a Plan that still has it serve: such a Plan was taken, or may be on its way to it. */
+function mayBeStarted({ id, dutyPlan, dutySeenAt }: InstanceRecord, { instances, planGeneration }: Observation): boolean {
+  return instances.some((seen) => seen.id === id) || (dutySeenAt === null && planGeneration < dutyPlan);
 }
 
 function describeEnd(end: NonNullable<ObservedInstance['end']>): string {

@@ -50,6 +50,7 @@ const found: readonly (readonly [seed: number, steps: number, fault: string, str
   [410_001_245, 200, 'calls grew again to a target that came back and offered what the gate does not let through', 'rolling'],
   [600_098_783, 60, 'nobody was told what the contract said of an instance that still offered what it did before'],
   [600_300_095, 60, 'what was sent away in a pass left a contract behind with which the target was compared a pass later'],
+  [900_167_365, 60, 'a new host started from a plan on its way what the controller took for gone, and calls on it were cut'],
   [410_002_851, 200, 'a service was taken back for the group that it had left while it was suspended', 'rolling'],
 ];
 
