@@ -69,7 +69,7 @@ export class Mirror {
 
   /** Forgets everything: the next fetch begins anew. */
   async discard(): Promise<void> {
-    await rm(this.#gitDir, { recursive: true, force: true });
+    await clear(this.#gitDir);
     await this.open();
   }
 
@@ -138,12 +138,12 @@ export class Mirror {
       }
       return false;
     } finally {
-      await rm(gitDir, { recursive: true, force: true });
+      await clear(gitDir);
     }
   }
 
   async #make(gitDir: string): Promise<void> {
-    await rm(gitDir, { recursive: true, force: true });
+    await clear(gitDir);
     await mkdir(gitDir, { recursive: true, mode: 0o700 });
     const env = gitEnvironment(null, null);
     await this.#git.text(['init', '--quiet', '--bare', '--initial-branch=none', '--', gitDir], { env, timeoutMs: this.#limits.timeoutMs });
@@ -221,6 +221,11 @@ async function isAncestor(history: ObjectStore, from: string, to: string): Promi
     if (thrown instanceof GitFailed && thrown.ended === null) return false;
     throw thrown;
   }
+}
+
+/** Removes a repository, in which helpers of a git that was ended may write for some moments yet: while one does, it is not empty. */
+function clear(gitDir: string): Promise<void> {
+  return rm(gitDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
 /** Removes what a fetch that was ended left of its pack. */
