@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FairleadError } from '../base/error.ts';
-import { defaultListeners, hookSettings, isLoopback, sourceSettings } from '../manifest/controller-settings.ts';
+import { isLoopback } from '../base/loopback.ts';
+import { defaultListeners, hookSettings, sourceSettings } from '../manifest/controller-settings.ts';
 import { readManifestFile } from '../manifest/manifest-file.ts';
 import { parseShare } from '../manifest/units.ts';
 import type { ControllerSpec } from '../model/gen/controller.ts';

@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { parseDuration } from '../base/duration.ts';
+import { isLoopback } from '../base/loopback.ts';
 import { forgeAddress, guessForge, isForgeApi } from '../model/forge-address.ts';
 import type {
   CommitStatusSpec,
@@ -40,11 +41,6 @@ export const defaultListeners = { gateway: '127.0.0.1:7400', status: '127.0.0.1:
 const defaultIntervalMs = 60_000;
 const defaultTimeoutMs = 60_000;
 const defaultMaxBytes = 256 * 1024 * 1024;
-
-/** Whether only this machine reaches what listens there. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
 
 /** Sources as configured; none when the file names none. `base`: the folder, absolute, that paths are relative to. */
 export function sourceSettings(spec: ControllerSpec, base: string): SourceSettings[] {

@@ -1,4 +1,5 @@
 /** Where a repository is, judged before git sees it: only transports that can do no more than transport, nothing that looks like an option. Pure. */
+import { isLoopbackUrl } from '../base/loopback.ts';
 import type { IssueCode } from '../model/issue-codes.ts';
 
 export interface Address {
@@ -50,8 +51,7 @@ function judgeUrl(text: string): Address | AddressProblem {
   if (url.protocol === 'ssh:') return { url: text, protocol: 'ssh', host: url.host };
   if (url.username !== '') return invalid('A user does not belong in the address.', reference);
   if (url.protocol === 'https:') return { url: text, protocol: 'https', host: url.host };
-  if (url.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
-    return { url: text, protocol: 'http', host: url.host };
+  if (url.protocol === 'http:' && isLoopbackUrl(url)) return { url: text, protocol: 'http', host: url.host };
   if (url.protocol === 'http:') return invalid('http is neither private nor unchanged on its way.', 'https://');
   return invalid(`The protocol ${url.protocol.slice(0, -1)} is not among https and ssh.`);
 }

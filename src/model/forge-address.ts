@@ -1,4 +1,5 @@
 /** Which forge a remote's URL names, and where its pages are. Only the host and the path count; credentials never come along. Pure. */
+import { isLoopbackUrl } from '../base/loopback.ts';
 import type { Forge } from './source-settings.ts';
 
 export interface ForgeAddress {
@@ -51,6 +52,5 @@ export function guessForge(host: string): Forge | null {
 /** Whether a token may go there: over https, or to this machine. */
 export function isForgeApi(text: string): boolean {
   const url = URL.parse(text);
-  const local = url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-  return url?.protocol === 'https:' || local;
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackUrl(url));
 }
